@@ -1,0 +1,257 @@
+//! Errors by whose fault they are: [`PeerError`] for the other end, [`UsageError`] for the caller.
+
+use crate::output::Full;
+use core::fmt;
+
+/// What a reset or a closing connection says about the reason (RFC 9113, section 7). HTTP/1.1 has
+/// no such codes on the wire; its machines report them so that one driver serves every version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ErrorCode(pub u32);
+
+impl ErrorCode {
+    /// Graceful end.
+    pub const NO_ERROR: ErrorCode = ErrorCode(0x0);
+    /// The peer broke the protocol in a way no other code names.
+    pub const PROTOCOL_ERROR: ErrorCode = ErrorCode(0x1);
+    /// A fault of this end.
+    pub const INTERNAL_ERROR: ErrorCode = ErrorCode(0x2);
+    /// The exchange is no longer needed.
+    pub const CANCEL: ErrorCode = ErrorCode(0x8);
+    /// The peer generates excessive load.
+    pub const ENHANCE_YOUR_CALM: ErrorCode = ErrorCode(0xb);
+}
+
+/// Who ended a stream early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Initiator {
+    /// This end.
+    Local,
+    /// The other end.
+    Remote,
+}
+
+/// Status that answers a peer error, its rule, and its code, all in one table.
+macro_rules! peer_errors {
+    ($( $(#[$doc:meta])* $name:ident, $status:literal, $rfc:literal, $text:literal; )*) => {
+        /// The peer broke the protocol. `Copy`, sticky, no strings: it knows its answer and its rule.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum PeerError { $( $(#[$doc])* $name, )* }
+
+        impl PeerError {
+            /// Every variant, for tables and tests.
+            pub const ALL: &'static [PeerError] = &[ $( PeerError::$name, )* ];
+
+            /// The status a server answers with when it still can (RFC 9110, section 15).
+            pub const fn h1_status(self) -> u16 {
+                match self { $( PeerError::$name => $status, )* }
+            }
+
+            /// The rule that was broken, as `RFC 9112, section 6.3`.
+            pub const fn rfc(self) -> &'static str {
+                match self { $( PeerError::$name => $rfc, )* }
+            }
+
+            const fn text(self) -> &'static str {
+                match self { $( PeerError::$name => $text, )* }
+            }
+        }
+    };
+}
+
+peer_errors! {
+    /// More empty lines before the request line than the limit allows.
+    TooManyEmptyLines, 400, "RFC 9112, section 2.2", "too many empty lines before the request line";
+    /// The method is empty or holds a byte that is no token character.
+    BadMethod, 400, "RFC 9112, section 3.1", "method is not a token";
+    /// The request target is empty, of no known form, or holds a forbidden byte.
+    BadTarget, 400, "RFC 9112, section 3.2", "request target is malformed";
+    /// The target's form does not belong to the method.
+    BadTargetForm, 400, "RFC 9112, section 3.2", "request target form does not fit the method";
+    /// The version is not `HTTP/` digit `.` digit.
+    BadVersion, 400, "RFC 9112, section 2.3", "version is malformed";
+    /// A major version that HTTP/1.1 syntax cannot carry.
+    UnsupportedVersion, 505, "RFC 9110, section 15.6.6", "version is not supported";
+    /// The status code is not three digits from 100 to 999.
+    BadStatus, 502, "RFC 9112, section 4", "status code is malformed";
+    /// The reason phrase holds a forbidden byte.
+    BadReason, 502, "RFC 9112, section 4", "reason phrase is malformed";
+    /// The start line is longer than the limit.
+    StartLineTooLong, 414, "RFC 9110, section 15.5.15", "start line is too long";
+    /// The head is longer than the limit.
+    HeadTooLarge, 431, "RFC 6585, section 5", "head is too large";
+    /// One field line is longer than the limit.
+    FieldLineTooLong, 431, "RFC 6585, section 5", "field line is too long";
+    /// More field lines than the limit.
+    TooManyFields, 431, "RFC 6585, section 5", "too many field lines";
+    /// A CR that no LF follows.
+    BareCr, 400, "RFC 9112, section 2.2", "carriage return without line feed";
+    /// A LF without CR before it.
+    BareLf, 400, "RFC 9112, section 2.2", "line feed without carriage return";
+    /// A folded field line.
+    ObsFold, 400, "RFC 9112, section 5.2", "field line is folded";
+    /// Whitespace between the start line and the first field line.
+    LeadingWhitespace, 400, "RFC 9112, section 2.2", "whitespace before the first field line";
+    /// The field name is empty or holds a byte that is no token character.
+    BadFieldName, 400, "RFC 9112, section 5", "field name is not a token";
+    /// Whitespace between field name and colon.
+    SpaceBeforeColon, 400, "RFC 9112, section 5.1", "whitespace between field name and colon";
+    /// A field line without colon.
+    MissingColon, 400, "RFC 9112, section 5", "field line has no colon";
+    /// The field value holds a control character.
+    BadFieldValue, 400, "RFC 9110, section 5.5", "field value holds a control character";
+    /// An HTTP/1.1 request without Host.
+    MissingHost, 400, "RFC 9112, section 3.2", "host field is missing";
+    /// More than one Host.
+    DuplicateHost, 400, "RFC 9112, section 3.2", "more than one host field";
+    /// Host is no `uri-host [":" port]`.
+    BadHost, 400, "RFC 9112, section 3.2", "host field is malformed";
+    /// Content-Length is not a decimal number.
+    BadContentLength, 400, "RFC 9110, section 8.6", "content-length is malformed";
+    /// Content-Length is above 2^63 - 1.
+    ContentLengthTooLarge, 400, "RFC 9110, section 8.6", "content-length is too large";
+    /// More than one Content-Length.
+    ConflictingContentLength, 400, "RFC 9112, section 6.3", "more than one content-length";
+    /// Transfer-Encoding is no list of codings, or repeats chunked.
+    BadTransferEncoding, 400, "RFC 9112, section 6.1", "transfer-encoding is malformed";
+    /// A transfer coding this engine does not implement.
+    UnknownTransferCoding, 501, "RFC 9112, section 6.1", "transfer coding is not implemented";
+    /// Chunked is not the final transfer coding.
+    ChunkedNotFinal, 400, "RFC 9112, section 6.3", "chunked is not the final transfer coding";
+    /// Transfer-Encoding beside Content-Length.
+    TransferEncodingAndContentLength, 400, "RFC 9112, section 6.3", "both transfer-encoding and content-length";
+    /// Transfer-Encoding in an HTTP/1.0 message.
+    TransferEncodingInHttp10, 400, "RFC 9112, section 6.1", "transfer-encoding in an http/1.0 message";
+    /// Transfer-Encoding where no content can follow: 1xx, 204.
+    UnexpectedTransferEncoding, 502, "RFC 9112, section 6.1", "transfer-encoding in a response that has no content";
+    /// The chunk size is not hexadecimal digits.
+    BadChunkSize, 400, "RFC 9112, section 7.1", "chunk size is malformed";
+    /// The chunk size has more than 16 digits or exceeds 2^63 - 1.
+    ChunkTooLarge, 400, "RFC 9112, section 7.1", "chunk size is too large";
+    /// A chunk extension breaks its grammar.
+    BadChunkExtension, 400, "RFC 9112, section 7.1.1", "chunk extension is malformed";
+    /// A chunk line is longer than the limit.
+    ChunkLineTooLong, 400, "RFC 9112, section 7.1.1", "chunk line is too long";
+    /// Chunk extensions of one body exceed the limit.
+    ChunkExtensionsTooLarge, 400, "RFC 9112, section 7.1.1", "too many bytes of chunk extensions";
+    /// A chunk line does not end in CR LF.
+    BadChunkLineEnd, 400, "RFC 9112, section 7.1", "chunk line does not end in carriage return and line feed";
+    /// Chunk data is not followed by CR LF.
+    BadChunkEnd, 400, "RFC 9112, section 7.1", "chunk data does not end in carriage return and line feed";
+    /// More chunk framing than data.
+    ChunkOverhead, 400, "RFC 9112, section 7.1", "more chunk framing than data";
+    /// The trailer section is longer than the limit.
+    TrailersTooLarge, 431, "RFC 9112, section 7.1.2", "trailer section is too large";
+    /// An expectation other than 100-continue.
+    UnknownExpectation, 417, "RFC 9110, section 10.1.1", "expectation cannot be met";
+    /// The connection ended inside a message.
+    UnexpectedEof, 400, "RFC 9112, section 8", "connection ended inside a message";
+    /// The head took longer than its deadline.
+    HeadTimeout, 408, "RFC 9110, section 15.5.9", "head was not complete in time";
+    /// The content came slower than the minimum rate.
+    BodyTooSlow, 408, "RFC 9110, section 15.5.9", "content came too slowly";
+    /// Pending output made no progress.
+    WriteStalled, 408, "RFC 9112, section 9.5", "peer stopped reading";
+    /// The graceful drain took too long.
+    DrainTimeout, 503, "RFC 9112, section 9.6", "connection did not drain in time";
+    /// The client received bytes that answer no request.
+    UnexpectedBytes, 502, "RFC 9112, section 9.2", "bytes that answer no request";
+    /// More interim responses than the limit.
+    TooManyInformational, 502, "RFC 9110, section 15.2", "too many interim responses";
+    /// 101 without a request for it, or for another protocol than asked.
+    UnexpectedUpgrade, 502, "RFC 9110, section 7.8", "switching protocols was not asked for";
+}
+
+impl PeerError {
+    /// The HTTP/2 and HTTP/3 code of the same meaning.
+    pub const fn code(self) -> ErrorCode {
+        match self {
+            PeerError::HeadTimeout
+            | PeerError::BodyTooSlow
+            | PeerError::WriteStalled
+            | PeerError::TooManyInformational
+            | PeerError::ChunkOverhead => ErrorCode::ENHANCE_YOUR_CALM,
+            PeerError::DrainTimeout => ErrorCode::NO_ERROR,
+            _ => ErrorCode::PROTOCOL_ERROR,
+        }
+    }
+}
+
+impl fmt::Display for PeerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "peer: {} ({})", self.text(), self.rfc())
+    }
+}
+
+/// The caller broke the contract: nothing was written, no state changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UsageError {
+    /// No such stream, or it has ended.
+    UnknownStream,
+    /// The call does not fit what the stream or connection is doing.
+    WrongState,
+    /// More content than announced.
+    BodyTooLong,
+    /// The end came before the announced content was complete.
+    BodyTooShort,
+    /// Content or trailers where the message cannot have any.
+    BodyNotAllowed,
+    /// The method is not a token.
+    BadMethod,
+    /// The target is malformed or does not fit the method.
+    BadTarget,
+    /// The authority is malformed, missing, or differs from the Host field given.
+    BadAuthority,
+    /// The status does not fit the call: interim where a final one is due, or the reverse.
+    BadStatus,
+    /// The reason phrase holds a forbidden byte.
+    BadReason,
+    /// A field name is not a token.
+    BadFieldName,
+    /// A field value holds a control character or surrounding whitespace.
+    BadFieldValue,
+    /// A framing field was given that the machine writes itself, and it disagrees with the length
+    /// announced.
+    FramingField,
+    /// A field that must not stand in trailers (RFC 9110, section 6.5.1).
+    ForbiddenTrailer,
+    /// The upgrade was not asked for, or the protocol's name is missing.
+    BadUpgrade,
+    /// The output has too little room.
+    OutputFull(Full),
+}
+
+impl From<Full> for UsageError {
+    fn from(full: Full) -> Self {
+        UsageError::OutputFull(full)
+    }
+}
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = match self {
+            UsageError::UnknownStream => "no such stream",
+            UsageError::WrongState => "call does not fit the state of the stream",
+            UsageError::BodyTooLong => "more content than announced",
+            UsageError::BodyTooShort => "less content than announced",
+            UsageError::BodyNotAllowed => "message cannot have content",
+            UsageError::BadMethod => "method is not a token",
+            UsageError::BadTarget => "request target is malformed or does not fit the method",
+            UsageError::BadAuthority => "authority is malformed or missing",
+            UsageError::BadStatus => "status does not fit the call",
+            UsageError::BadReason => "reason phrase holds a forbidden byte",
+            UsageError::BadFieldName => "field name is not a token",
+            UsageError::BadFieldValue => "field value holds a forbidden byte",
+            UsageError::FramingField => "framing field disagrees with the announced length",
+            UsageError::ForbiddenTrailer => "field must not stand in trailers",
+            UsageError::BadUpgrade => "upgrade was not asked for",
+            UsageError::OutputFull(full) => return write!(f, "caller: {full}"),
+        };
+        write!(f, "caller: {text}")
+    }
+}
+
+impl core::error::Error for PeerError {}
+impl core::error::Error for UsageError {}
+impl core::error::Error for Full {}

@@ -1,0 +1,1 @@
+//! Message heads (RFC 9112, sections 2 to 5).

@@ -1,0 +1,309 @@
+//! The one alphabet of HTTP/1.1, HTTP/2 and HTTP/3: events from the wire, calls from the user.
+
+use crate::syntax::date::Date;
+use crate::syntax::method::Method;
+use crate::syntax::status::Status;
+use crate::{ErrorCode, Field, Fields, Initiator, Instant, Machine, Output, UsageError};
+
+/// Names one exchange of a connection. HTTP/1.1 counts 1, 2, 3; HTTP/2 uses its stream identifiers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StreamId(pub u64);
+
+/// How much content follows a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyLen {
+    /// None.
+    Empty,
+    /// So many bytes.
+    Exact(u64),
+    /// Unknown until its end: chunked, delimited by the close, or DATA frames without length.
+    Streaming,
+}
+
+/// Protocol version of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum Version {
+    /// HTTP/1.0
+    Http10,
+    /// HTTP/1.1, and any later 1.x, which is read as 1.1 (RFC 9110, section 2.5).
+    Http11,
+    /// HTTP/2
+    Http2,
+    /// HTTP/3
+    Http3,
+}
+
+impl Version {
+    /// `1.0`, `1.1`, `2`, `3`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Version::Http10 => "1.0",
+            Version::Http11 => "1.1",
+            Version::Http2 => "2",
+            Version::Http3 => "3",
+        }
+    }
+}
+
+/// The head of a received request.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RequestHead<'b> {
+    /// Method, case kept.
+    pub method: Method<'b>,
+    /// Request target as received: origin-form, absolute-form, authority-form or asterisk-form.
+    pub target: &'b [u8],
+    /// The authority addressed: of an absolute-form or authority-form target, else Host. Empty when
+    /// the request names none.
+    pub authority: &'b [u8],
+    /// Version of the message.
+    pub version: Version,
+    /// Field lines, order and case kept.
+    pub fields: Fields<'b>,
+    /// Raw view: every byte of the head from the request line through the empty line. Empty where
+    /// the wire format is binary.
+    pub raw: &'b [u8],
+    /// The client waits for 100 (Continue) before it sends the content.
+    pub expect_continue: bool,
+    /// Protocols the client offers to switch to, as listed; `None` unless a switch is possible.
+    pub upgrade: Option<&'b [u8]>,
+}
+
+impl<'b> RequestHead<'b> {
+    /// The path of the target, without query. `*` for the asterisk-form, empty for the authority-form.
+    pub fn path(&self) -> &'b [u8] {
+        crate::syntax::target::path_and_query(self.target).0
+    }
+
+    /// The query of the target, without `?`, when there is one.
+    pub fn query(&self) -> Option<&'b [u8]> {
+        crate::syntax::target::path_and_query(self.target).1
+    }
+}
+
+/// The head of a received response.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ResponseHead<'b> {
+    /// Status code.
+    pub status: Status,
+    /// Reason phrase as received; empty when the wire format has none.
+    pub reason: &'b [u8],
+    /// Version of the message.
+    pub version: Version,
+    /// Field lines, order and case kept.
+    pub fields: Fields<'b>,
+    /// Raw view: every byte of the head. Empty where the wire format is binary.
+    pub raw: &'b [u8],
+}
+
+/// What happens on an HTTP connection.
+///
+/// Per stream: `Informational* (Request|Response) Data* End`, or `Reset` at any point. (On a client,
+/// interim responses come before the response; a server sees none.)
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'b> {
+    /// A request head, complete and valid.
+    Request {
+        /// The exchange it opens.
+        stream: StreamId,
+        /// Its head.
+        head: RequestHead<'b>,
+        /// Its content.
+        body: BodyLen,
+    },
+    /// An interim response (1xx except 101).
+    Informational {
+        /// The exchange it belongs to.
+        stream: StreamId,
+        /// Its head.
+        head: ResponseHead<'b>,
+    },
+    /// The final response head, or 101 (Switching Protocols).
+    Response {
+        /// The exchange it answers.
+        stream: StreamId,
+        /// Its head.
+        head: ResponseHead<'b>,
+        /// Its content.
+        body: BodyLen,
+    },
+    /// A piece of content, cut as it arrived.
+    Data {
+        /// The exchange it belongs to.
+        stream: StreamId,
+        /// The bytes, in the caller's input.
+        data: &'b mut [u8],
+        /// Credit to give back with [`Http::release`]; counts padding too.
+        credit: u32,
+    },
+    /// Raw view, only with [`Config::chunk_extensions`](crate::Config): extensions of the chunk that begins here.
+    ChunkExtension {
+        /// The exchange it belongs to.
+        stream: StreamId,
+        /// From the first `;` to the line's end, exclusive.
+        extension: &'b [u8],
+    },
+    /// The message is complete.
+    End {
+        /// The exchange it belongs to.
+        stream: StreamId,
+        /// Trailer section, usually empty.
+        trailers: Fields<'b>,
+        /// Trailer lines left out because such a field must not stand there (RFC 9110, section 6.5.1).
+        dropped: u16,
+    },
+    /// The exchange is over before its end.
+    Reset {
+        /// The exchange.
+        stream: StreamId,
+        /// Why.
+        code: ErrorCode,
+        /// By whom.
+        by: Initiator,
+    },
+}
+
+/// A request to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    /// Method.
+    pub method: Method<'a>,
+    /// Request target: path and query, or what the method asks for.
+    pub target: &'a [u8],
+    /// Written as Host (HTTP/1.1) or `:authority`. May be empty when the fields hold a Host.
+    pub authority: &'a [u8],
+    /// Field lines; framing fields are written by the machine.
+    pub fields: &'a [Field<'a>],
+}
+
+/// A response to send.
+#[derive(Clone, Copy, Debug)]
+pub struct Response<'a> {
+    /// Status code.
+    pub status: Status,
+    /// Reason phrase; `None` for the registered one.
+    pub reason: Option<&'a [u8]>,
+    /// Field lines; framing fields are written by the machine.
+    pub fields: &'a [Field<'a>],
+    /// Written as Date unless the fields hold one. `None` when the caller has no clock
+    /// (RFC 9110, section 6.6.1). Formatting once a second per thread is enough.
+    pub date: Option<&'a Date>,
+}
+
+impl<'a> Response<'a> {
+    /// A response with this status and these fields, without Date.
+    pub fn new(status: Status, fields: &'a [Field<'a>]) -> Self {
+        Response { status, reason: None, fields, date: None }
+    }
+}
+
+/// The user side of HTTP: each call does all that it says or changes nothing.
+pub trait Http: for<'b> Machine<Event<'b> = Event<'b>> {
+    /// Opens an exchange (client).
+    ///
+    /// # Errors
+    /// [`UsageError`]; nothing was written.
+    fn send_request(
+        &mut self,
+        now: Instant,
+        request: &Request<'_>,
+        body: BodyLen,
+        out: &mut dyn Output,
+    ) -> Result<StreamId, UsageError>;
+
+    /// Sends an interim response (server): 100, 103, ... but not 101.
+    ///
+    /// # Errors
+    /// [`UsageError`]; nothing was written.
+    fn send_informational(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        response: &Response<'_>,
+        out: &mut dyn Output,
+    ) -> Result<(), UsageError>;
+
+    /// Sends the final response head (server). Returns what content is to follow: `Empty` also when
+    /// the request's method or the status forbid what `body` announced.
+    ///
+    /// # Errors
+    /// [`UsageError`]; nothing was written.
+    fn send_response(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        response: &Response<'_>,
+        body: BodyLen,
+        out: &mut dyn Output,
+    ) -> Result<BodyLen, UsageError>;
+
+    /// Sends a whole response, head, content and end, with one reservation. Content is left out
+    /// where method or status forbid it.
+    ///
+    /// # Errors
+    /// [`UsageError`]; nothing was written.
+    fn send_full(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        response: &Response<'_>,
+        content: &[u8],
+        out: &mut dyn Output,
+    ) -> Result<(), UsageError>;
+
+    /// Sends content, as much as room and credit allow. Returns how many bytes of `data` were taken.
+    ///
+    /// # Errors
+    /// [`UsageError`]; nothing was written.
+    fn send_data(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        data: &[u8],
+        out: &mut dyn Output,
+    ) -> Result<usize, UsageError>;
+
+    /// Writes only the framing of up to `len` bytes of content and returns how many: the caller
+    /// writes exactly so many itself, right behind (writev, sendfile). No copy.
+    ///
+    /// # Errors
+    /// [`UsageError`]; nothing was written.
+    fn frame_data(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        len: usize,
+        out: &mut dyn Output,
+    ) -> Result<usize, UsageError>;
+
+    /// Ends the message. Trailers are left out where the framing has no place for them
+    /// (RFC 9110, section 6.5.1 allows that).
+    ///
+    /// # Errors
+    /// [`UsageError`]; nothing was written.
+    fn send_end(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        trailers: &[Field<'_>],
+        out: &mut dyn Output,
+    ) -> Result<(), UsageError>;
+
+    /// Gives an exchange up. Over HTTP/1.1 that ends the connection.
+    fn reset(&mut self, now: Instant, stream: StreamId, code: ErrorCode);
+
+    /// Gives credit of received data back, so that the peer may send more. Nothing over HTTP/1.1.
+    fn release(&mut self, stream: StreamId, credit: u32);
+
+    /// Whether the caller has content for this stream that it wants to write.
+    fn wants_write(&mut self, stream: StreamId, yes: bool);
+
+    /// The stream to write next, by priority, among those that want to and may.
+    fn next_writable(&mut self) -> Option<StreamId>;
+
+    /// Graceful end: what is in flight completes, nothing new begins.
+    fn shutdown(&mut self, now: Instant);
+}

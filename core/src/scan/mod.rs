@@ -1,0 +1,1 @@
+//! Finding bytes and checking classes, a vector at a time.

@@ -1,0 +1,2 @@
+//! HTTP server and client over avx-core.
+pub mod rt;
