@@ -11,7 +11,7 @@ pub mod limits;
 pub mod machine;
 pub mod output;
 pub mod scan;
-// pub mod session;
+pub mod session;
 pub mod syntax;
 pub mod time;
 
@@ -21,7 +21,7 @@ pub use http::{BodyLen, Event, Http, Request, RequestHead, Response, ResponseHea
 pub use limits::{Config, Lenient, Limits, Timeouts};
 pub use machine::{Machine, Protocol, Recv, Scratch};
 pub use output::{Full, Output, SliceOutput};
-// pub use session::Session;
+pub use session::{Outgoing, Session, Turn};
 pub use syntax::date::Date;
 pub use syntax::method::Method;
 pub use syntax::status::Status;

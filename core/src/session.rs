@@ -1,0 +1,376 @@
+//! A machine with its buffers: all that a driver does, short of the system calls.
+//!
+//! ```text
+//! loop {
+//!     while let Some(turn) = session.turn(now, scratch)? { answer turn.event through turn.machine, turn.out }
+//!     write session.write_buf(), then session.did_write(now, n)
+//!     if session.wants_shutdown() { shut the sending side down once }
+//!     if session.is_closed() { stop }
+//!     if session.wants_read() { read into session.read_buf(scratch), then session.did_read(now, n) }
+//!     session.rest(scratch); wait for the socket or until session.deadline(), then session.timed_out(now)
+//! }
+//! ```
+//!
+//! Buffers come from the [`Scratch`] of the thread and go back to it with [`Session::rest`]: a
+//! connection with nothing pending holds none, one with an incomplete unit holds just those bytes.
+
+use crate::{Config, Full, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch};
+use alloc::{vec, vec::Vec};
+use core::time::Duration;
+
+/// Bytes of a pooled buffer.
+const BUFFER: usize = 64 << 10;
+/// Spare buffers a [`Scratch`] keeps at most.
+const SPARE: usize = 8;
+
+/// A machine, the input it has not consumed, and the output that has not left.
+#[derive(Debug)]
+pub struct Session<M> {
+    machine: M,
+    input: Input,
+    out: Outgoing,
+    write_stall: Duration,
+    stalls_at: Option<Instant>,
+    failed: Option<PeerError>,
+    switched: Option<Protocol>,
+}
+
+/// One event with what is needed to answer it.
+#[derive(Debug)]
+pub struct Turn<'a, M: Machine> {
+    /// What happened.
+    pub event: M::Event<'a>,
+    /// The machine, for the user side of the protocol.
+    pub machine: &'a mut M,
+    /// Where answers go.
+    pub out: &'a mut Outgoing,
+}
+
+impl<M: Machine> Session<M> {
+    /// A session over a fresh machine.
+    pub fn new(machine: M, config: &Config) -> Self {
+        Session {
+            machine,
+            input: Input::default(),
+            out: Outgoing::default(),
+            write_stall: config.timeouts.write_stall,
+            stalls_at: None,
+            failed: None,
+            switched: None,
+        }
+    }
+
+    /// The next event, or `None` when there is none before bytes were read or written.
+    ///
+    /// # Errors
+    /// The peer broke the protocol. The answer that is due is in [`write_buf`](Self::write_buf).
+    /// Every later call says the same; unread input is discarded. Go on writing and reading until
+    /// [`is_closed`](Self::is_closed).
+    #[inline]
+    pub fn turn<'a>(
+        &'a mut self,
+        now: Instant,
+        scratch: &'a mut Scratch,
+    ) -> Result<Option<Turn<'a, M>>, PeerError> {
+        if self.switched.is_some() {
+            return Ok(None);
+        }
+        self.out.lend(scratch);
+        let input = &mut self.input;
+        let (start, end) = (input.start, input.end);
+        match self.machine.recv(now, &mut input.bytes[start..end], scratch) {
+            Ok(Recv::Event { consumed, event }) => {
+                input.start += consumed;
+                Ok(Some(Turn { event, machine: &mut self.machine, out: &mut self.out }))
+            }
+            Ok(Recv::NeedMore { consumed, .. }) => {
+                input.start += consumed;
+                self.machine.transmit(now, &mut self.out);
+                Ok(None)
+            }
+            Ok(Recv::Paused) => {
+                self.machine.transmit(now, &mut self.out);
+                Ok(None)
+            }
+            Ok(Recv::Switched { consumed, to }) => {
+                input.start += consumed;
+                self.switched = Some(to);
+                Ok(None)
+            }
+            Err(error) => {
+                input.start = input.end;
+                self.machine.transmit(now, &mut self.out);
+                self.failed = Some(error);
+                Err(error)
+            }
+        }
+    }
+
+    /// The machine and the output, for answers that come later than their event.
+    #[inline]
+    pub fn parts(&mut self, scratch: &mut Scratch) -> (&mut M, &mut Outgoing) {
+        self.out.lend(scratch);
+        (&mut self.machine, &mut self.out)
+    }
+
+    /// The machine.
+    pub fn machine(&self) -> &M {
+        &self.machine
+    }
+
+    /// Where to read into; never empty.
+    #[inline]
+    pub fn read_buf(&mut self, scratch: &mut Scratch) -> &mut [u8] {
+        self.input.free(scratch)
+    }
+
+    /// `n` bytes were read into [`read_buf`](Self::read_buf); 0 is the end of the input.
+    #[inline]
+    pub fn did_read(&mut self, now: Instant, n: usize) {
+        if n == 0 {
+            self.machine.recv_eof(now);
+        }
+        self.input.end += n;
+        debug_assert!(self.input.end <= self.input.bytes.len(), "read beyond the buffer lent");
+    }
+
+    /// Takes input from elsewhere: the convenient form of `read_buf` and `did_read`.
+    pub fn read_from(&mut self, now: Instant, scratch: &mut Scratch, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let free = self.read_buf(scratch);
+            let n = free.len().min(bytes.len());
+            free[..n].copy_from_slice(&bytes[..n]);
+            self.did_read(now, n);
+            bytes = &bytes[n..];
+        }
+    }
+
+    /// Input that no event has consumed yet: after a switch, the first bytes of the next protocol.
+    pub fn unread(&self) -> &[u8] {
+        &self.input.bytes[self.input.start..self.input.end]
+    }
+
+    /// Drops `n` bytes of [`unread`](Self::unread), for those who speak the next protocol themselves.
+    pub fn discard(&mut self, n: usize) {
+        self.input.start = self.input.end.min(self.input.start + n);
+    }
+
+    /// Bytes to write.
+    #[inline]
+    pub fn write_buf(&self) -> &[u8] {
+        self.out.pending()
+    }
+
+    /// `n` bytes of [`write_buf`](Self::write_buf) were written; 0 when the transport takes none now.
+    #[inline]
+    pub fn did_write(&mut self, now: Instant, n: usize) {
+        self.out.sent += n;
+        debug_assert!(self.out.sent <= self.out.filled, "wrote beyond the output");
+        if self.out.sent == self.out.filled {
+            (self.out.sent, self.out.filled) = (0, 0);
+            self.stalls_at = None;
+        } else if n > 0 || self.stalls_at.is_none() {
+            self.stalls_at = Some(now + self.write_stall);
+        }
+    }
+
+    /// The embedder itself has framed content to write behind the output (see
+    /// [`Http::frame_data`](crate::Http::frame_data)) and `progress` tells whether some just left.
+    /// Keeps the write-stall deadline as `did_write` does; call it with the rest still to write.
+    pub fn did_write_content(&mut self, now: Instant, progress: bool, rest: usize) {
+        if rest == 0 && self.out.is_empty() {
+            self.stalls_at = None;
+        } else if progress || self.stalls_at.is_none() {
+            self.stalls_at = Some(now + self.write_stall);
+        }
+    }
+
+    /// When to call [`timed_out`](Self::timed_out). O(1).
+    #[inline]
+    pub fn deadline(&self) -> Option<Instant> {
+        match (self.machine.poll_timeout(), self.stalls_at) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Time has passed; early or repeated calls do nothing.
+    pub fn timed_out(&mut self, now: Instant) {
+        self.machine.handle_timeout(now);
+        if self.stalls_at.is_some_and(|at| now >= at) {
+            // Nobody reads: what is pending will never leave.
+            self.failed = Some(PeerError::WriteStalled);
+            self.stalls_at = None;
+            (self.out.sent, self.out.filled) = (0, 0);
+        }
+    }
+
+    /// Why the session failed, if it did.
+    pub fn error(&self) -> Option<PeerError> {
+        self.failed
+    }
+
+    /// Whether reading can change anything now.
+    #[inline]
+    pub fn wants_read(&self) -> bool {
+        self.switched.is_none() && self.machine.wants_read()
+    }
+
+    /// Whether the sending side of the transport is to be shut down now.
+    #[inline]
+    pub fn wants_shutdown(&self) -> bool {
+        self.machine.is_send_closed() && self.out.is_empty()
+    }
+
+    /// Whether the transport is to be closed now.
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        self.failed == Some(PeerError::WriteStalled) || self.machine.is_closed() && self.out.is_empty()
+    }
+
+    /// The protocol that goes on here, once the machine has switched.
+    pub fn switched(&self) -> Option<Protocol> {
+        self.switched
+    }
+
+    /// Goes on with another machine; unread input and pending output are carried along.
+    pub fn replace<N: Machine>(self, machine: N) -> (Session<N>, M) {
+        let session = Session {
+            machine,
+            input: self.input,
+            out: self.out,
+            write_stall: self.write_stall,
+            stalls_at: self.stalls_at,
+            failed: None,
+            switched: None,
+        };
+        (session, self.machine)
+    }
+
+    /// Gives every buffer without pending bytes back to the thread, and shrinks one that holds an
+    /// incomplete unit to its size. Call it before waiting.
+    #[inline]
+    pub fn rest(&mut self, scratch: &mut Scratch) {
+        self.input.rest(scratch);
+        if self.out.is_empty() && !self.out.bytes.is_empty() {
+            scratch.give(core::mem::take(&mut self.out.bytes));
+        }
+    }
+}
+
+impl Scratch {
+    fn take(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_else(|| vec![0; BUFFER])
+    }
+
+    fn give(&mut self, bytes: Vec<u8>) {
+        if bytes.len() == BUFFER && self.spare.len() < SPARE {
+            self.spare.push(bytes);
+        }
+    }
+}
+
+/// Input not yet consumed: `bytes[start..end]`.
+#[derive(Debug, Default)]
+struct Input {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl Input {
+    #[inline]
+    fn free(&mut self, scratch: &mut Scratch) -> &mut [u8] {
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+        if self.bytes.len() - self.end < BUFFER / 4 {
+            self.make_room(scratch);
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    fn make_room(&mut self, scratch: &mut Scratch) {
+        let len = self.end - self.start;
+        if self.bytes.len() < BUFFER {
+            // Nothing held so far, or the small rest of an incomplete unit.
+            let mut bytes = scratch.take();
+            bytes[..len].copy_from_slice(&self.bytes[self.start..self.end]);
+            self.bytes = bytes;
+        } else {
+            self.bytes.copy_within(self.start..self.end, 0);
+            if self.bytes.len() - len < BUFFER / 4 {
+                // Only a unit close to this size asks for more, and its limit bounds the growth.
+                self.bytes.resize(self.bytes.len() * 2, 0);
+            }
+        }
+        (self.start, self.end) = (0, len);
+    }
+
+    #[inline]
+    fn rest(&mut self, scratch: &mut Scratch) {
+        if self.bytes.is_empty() {
+            return;
+        }
+        let len = self.end - self.start;
+        if len == 0 {
+            scratch.give(core::mem::take(&mut self.bytes));
+        } else if len < BUFFER / 4 && self.bytes.len() >= BUFFER {
+            let small = self.bytes[self.start..self.end].to_vec();
+            scratch.give(core::mem::replace(&mut self.bytes, small));
+        } else {
+            return;
+        }
+        (self.start, self.end) = (0, len);
+    }
+}
+
+/// Output that has not left yet: at most one pooled buffer, so that a peer that does not read holds
+/// the writer back. A single unit larger than that (a huge head) is still taken when nothing else waits.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    bytes: Vec<u8>,
+    sent: usize,
+    filled: usize,
+}
+
+impl Outgoing {
+    #[inline]
+    fn lend(&mut self, scratch: &mut Scratch) {
+        if self.bytes.is_empty() {
+            self.bytes = scratch.take();
+        }
+    }
+
+    /// Bytes that wait to be written.
+    #[inline]
+    pub fn pending(&self) -> &[u8] {
+        &self.bytes[self.sent..self.filled]
+    }
+
+    /// Whether nothing waits.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.sent == self.filled
+    }
+}
+
+impl Output for Outgoing {
+    #[inline]
+    fn reserve(&mut self, n: usize) -> Result<&mut [u8], Full> {
+        if n > self.bytes.len() - self.filled {
+            if self.filled > 0 {
+                return Err(Full { needed: n });
+            }
+            self.bytes.resize(n, 0);
+        }
+        let at = self.filled;
+        self.filled += n;
+        Ok(&mut self.bytes[at..at + n])
+    }
+
+    #[inline]
+    fn room(&self) -> usize {
+        self.bytes.len() - self.filled
+    }
+}
