@@ -52,7 +52,7 @@ macro_rules! peer_errors {
                 match self { $( PeerError::$name => $rfc, )* }
             }
 
-            const fn text(self) -> &'static str {
+            pub(crate) const fn text(self) -> &'static str {
                 match self { $( PeerError::$name => $text, )* }
             }
         }
@@ -122,8 +122,8 @@ peer_errors! {
     TransferEncodingAndContentLength, 400, "RFC 9112, section 6.3", "both transfer-encoding and content-length";
     /// Transfer-Encoding in an HTTP/1.0 message.
     TransferEncodingInHttp10, 400, "RFC 9112, section 6.1", "transfer-encoding in an http/1.0 message";
-    /// Transfer-Encoding where no content can follow: 1xx, 204.
-    UnexpectedTransferEncoding, 502, "RFC 9112, section 6.1", "transfer-encoding in a response that has no content";
+    /// CONNECT with content.
+    ConnectWithContent, 400, "RFC 9110, section 9.3.6", "connect request has content";
     /// The chunk size is not hexadecimal digits.
     BadChunkSize, 400, "RFC 9112, section 7.1", "chunk size is malformed";
     /// The chunk size has more than 16 digits or exceeds 2^63 - 1.

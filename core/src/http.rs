@@ -139,11 +139,12 @@ pub enum Event<'b> {
         /// Credit to give back with [`Http::release`]; counts padding too.
         credit: u32,
     },
-    /// Raw view, only with [`Config::chunk_extensions`](crate::Config): extensions of the chunk that begins here.
+    /// Raw view, only with [`Config::chunk_extensions`](crate::Config): a piece of the extensions of the
+    /// chunk that begins here, cut as it arrived.
     ChunkExtension {
         /// The exchange it belongs to.
         stream: StreamId,
-        /// From the first `;` to the line's end, exclusive.
+        /// The bytes; the first piece of a chunk begins with its `;`.
         extension: &'b [u8],
     },
     /// The message is complete.

@@ -1,0 +1,558 @@
+//! Writing heads and content (RFC 9112, sections 3 to 7): checked, measured, then written at once.
+//!
+//! Nothing reaches the output unchecked: each name is a token, each value free of controls, and the
+//! framing fields come from the announced length, not from the caller.
+
+use crate::http::{Request, Response};
+use crate::syntax::content_length::{self, Decimal};
+use crate::syntax::{connection, list, target, token};
+use crate::{BodyLen, Date, Field, Full, Method, Output, Status, UsageError};
+
+/// Content being sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sending {
+    /// So many bytes are due.
+    Length(u64),
+    /// Chunks. `line_end`: a chunk whose data the caller wrote still lacks its CR LF.
+    Chunked {
+        line_end: bool,
+    },
+    /// Until the connection ends.
+    Close,
+}
+
+/// What the caller's field lines come to.
+#[derive(Default)]
+struct Lines {
+    len: usize,
+    host: Option<usize>,
+    date: bool,
+    content_length: Option<u64>,
+    close: bool,
+    keep_alive: bool,
+    connection_upgrade: bool,
+    upgrade: bool,
+    expect_continue: bool,
+}
+
+/// What a head announced, beyond its bytes.
+pub(super) struct Announced {
+    pub(super) close: bool,
+    pub(super) upgrade: bool,
+    pub(super) expect_continue: bool,
+}
+
+/// The line the machine adds about the connection.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Connection {
+    Nothing,
+    Close,
+    KeepAlive,
+    Upgrade,
+}
+
+impl Connection {
+    fn line(self) -> &'static [u8] {
+        match self {
+            Connection::Nothing => b"",
+            Connection::Close => b"Connection: close\r\n",
+            Connection::KeepAlive => b"Connection: keep-alive\r\n",
+            Connection::Upgrade => b"Connection: upgrade\r\n",
+        }
+    }
+}
+
+/// The line the machine adds about the content.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Length {
+    /// None, and the caller must not give one either.
+    Forbidden,
+    /// None; the caller may give a Content-Length (HEAD, 304).
+    Optional,
+    Exact(u64),
+    Chunked,
+    /// None: the end of the connection delimits.
+    Close,
+}
+
+/// Writes a response head, and `content` behind it.
+#[inline]
+pub(super) fn response(
+    response: &Response<'_>,
+    length: Length,
+    connection: Connection,
+    content: &[u8],
+    out: &mut dyn Output,
+) -> Result<Announced, UsageError> {
+    let lines = Lines::of(response.fields)?;
+    let length = lines.settle(length)?;
+    let switching = response.status == Status::SWITCHING_PROTOCOLS;
+    if switching && !lines.upgrade {
+        return Err(UsageError::BadUpgrade);
+    }
+    let reason = response.reason.unwrap_or(response.status.reason().as_bytes());
+    if response.reason.is_some() && !token::all(reason, token::VALUE) {
+        return Err(UsageError::BadReason);
+    }
+    let connection = lines.connection(connection);
+    let date = if lines.date { None } else { response.date };
+    let digits = Decimal::new(if let Length::Exact(n) = length { n } else { 0 });
+    let status_line = b"HTTP/1.1 000 \r\n".len() + reason.len();
+    let needed = status_line
+        + lines.len
+        + date.map_or(0, |_| DATE_LINE)
+        + connection.line().len()
+        + length_len(length, &digits)
+        + 2
+        + content.len();
+    let buf = out.reserve(needed)?;
+    let mut at = 0;
+    if response.status == Status::OK && response.reason.is_none() {
+        put(buf, &mut at, b"HTTP/1.1 200 OK\r\n");
+    } else {
+        put(buf, &mut at, b"HTTP/1.1 ");
+        put(buf, &mut at, &response.status.digits());
+        put(buf, &mut at, b" ");
+        put(buf, &mut at, reason);
+        put(buf, &mut at, b"\r\n");
+    }
+    put_fields(buf, &mut at, response.fields);
+    if let Some(date) = date {
+        put(buf, &mut at, b"Date: ");
+        put(buf, &mut at, date.as_bytes());
+        put(buf, &mut at, b"\r\n");
+    }
+    put(buf, &mut at, connection.line());
+    put_length(buf, &mut at, length, &digits);
+    put(buf, &mut at, b"\r\n");
+    put(buf, &mut at, content);
+    debug_assert_eq!(at, needed);
+    Ok(Announced {
+        close: lines.close || connection == Connection::Close,
+        upgrade: switching,
+        expect_continue: false,
+    })
+}
+
+/// Writes a request head.
+pub(super) fn request(
+    request: &Request<'_>,
+    length: Length,
+    out: &mut dyn Output,
+) -> Result<Announced, UsageError> {
+    let method = request.method.as_bytes();
+    if !token::is_token(method) {
+        return Err(UsageError::BadMethod);
+    }
+    if !target::is_target(request.target) || target::form(&request.method, request.target).is_err() {
+        return Err(UsageError::BadTarget);
+    }
+    let lines = Lines::of(request.fields)?;
+    // "A client MUST send a Host header field in all HTTP/1.1 request messages. If the target URI
+    // includes an authority component, then a client MUST send a field value for Host that is identical
+    // to that authority component" (RFC 9112, section 3.2)
+    let host = match lines.host {
+        Some(line) if request.authority.is_empty() => {
+            let value = request.fields[line].value;
+            if !value.is_empty() && !target::is_authority(value) {
+                return Err(UsageError::BadAuthority);
+            }
+            None
+        }
+        Some(line) if request.fields[line].value == request.authority => None,
+        Some(_) => return Err(UsageError::BadAuthority),
+        None if target::is_authority(request.authority) => Some(request.authority),
+        None => return Err(UsageError::BadAuthority),
+    };
+    let length = lines.settle(length)?;
+    let connection = lines.connection(if lines.upgrade { Connection::Upgrade } else { Connection::Nothing });
+    let digits = Decimal::new(if let Length::Exact(n) = length { n } else { 0 });
+    let needed = method.len()
+        + 1
+        + request.target.len()
+        + b" HTTP/1.1\r\n".len()
+        + host.map_or(0, |h| b"Host: \r\n".len() + h.len())
+        + lines.len
+        + connection.line().len()
+        + length_len(length, &digits)
+        + 2;
+    let buf = out.reserve(needed)?;
+    let mut at = 0;
+    put(buf, &mut at, method);
+    put(buf, &mut at, b" ");
+    put(buf, &mut at, request.target);
+    put(buf, &mut at, b" HTTP/1.1\r\n");
+    // "A client SHOULD send [Host] as the first field in the header section" (RFC 9110, section 7.2)
+    if let Some(host) = host {
+        put(buf, &mut at, b"Host: ");
+        put(buf, &mut at, host);
+        put(buf, &mut at, b"\r\n");
+    }
+    put_fields(buf, &mut at, request.fields);
+    put(buf, &mut at, connection.line());
+    put_length(buf, &mut at, length, &digits);
+    put(buf, &mut at, b"\r\n");
+    debug_assert_eq!(at, needed);
+    Ok(Announced { close: lines.close, upgrade: lines.upgrade, expect_continue: lines.expect_continue })
+}
+
+/// How a request announces its content.
+pub(super) fn request_length(method: &Method<'_>, body: BodyLen) -> Result<Length, UsageError> {
+    Ok(match body {
+        // "A CONNECT request message does not have content." (RFC 9110, section 9.3.6); "A client MUST
+        // NOT send content in a TRACE request." (section 9.3.8)
+        BodyLen::Empty if matches!(method, Method::Connect | Method::Trace) => Length::Forbidden,
+        _ if matches!(method, Method::Connect | Method::Trace) => return Err(UsageError::BodyNotAllowed),
+        // "A user agent SHOULD send Content-Length in a request when the method defines a meaning for
+        // enclosed content and it is not sending Transfer-Encoding. For example, a user agent normally
+        // sends Content-Length in a POST request even when the value is 0 [...]. A user agent SHOULD NOT
+        // send a Content-Length header field when the request message does not contain content and the
+        // method semantics do not anticipate such data." (RFC 9110, section 8.6)
+        BodyLen::Empty if matches!(method, Method::Post | Method::Put | Method::Patch) => Length::Exact(0),
+        BodyLen::Empty => Length::Optional,
+        BodyLen::Exact(n) => Length::Exact(n),
+        BodyLen::Streaming => Length::Chunked,
+    })
+}
+
+/// Writes as much of `data` as fits, framed, and returns how much that was.
+#[inline]
+pub(super) fn data(sending: &mut Sending, data: &[u8], out: &mut dyn Output) -> Result<usize, UsageError> {
+    match sending {
+        Sending::Length(left) => {
+            let left_after = left.checked_sub(data.len() as u64).ok_or(UsageError::BodyTooLong)?;
+            let n = data.len().min(out.room());
+            out.reserve(n)?.copy_from_slice(&data[..n]);
+            *left = left_after + (data.len() - n) as u64;
+            Ok(n)
+        }
+        Sending::Close => {
+            let n = data.len().min(out.room());
+            out.reserve(n)?.copy_from_slice(&data[..n]);
+            Ok(n)
+        }
+        Sending::Chunked { line_end } => {
+            let line = ChunkLine::fitting(data.len(), out.room(), *line_end, 2);
+            if line.size == 0 {
+                return Ok(0);
+            }
+            let buf = out.reserve(line.len() + line.size + 2)?;
+            let mut at = line.put(buf);
+            put(buf, &mut at, &data[..line.size]);
+            put(buf, &mut at, b"\r\n");
+            *line_end = false;
+            Ok(line.size)
+        }
+    }
+}
+
+/// Writes the framing of `len` bytes that the caller writes itself, and returns how many it may.
+pub(super) fn frame(sending: &mut Sending, len: usize, out: &mut dyn Output) -> Result<usize, UsageError> {
+    match sending {
+        Sending::Length(left) => {
+            *left = left.checked_sub(len as u64).ok_or(UsageError::BodyTooLong)?;
+            Ok(len)
+        }
+        Sending::Close => Ok(len),
+        Sending::Chunked { .. } if len == 0 => Ok(0),
+        Sending::Chunked { line_end } => {
+            let line = ChunkLine { size: len, line_end: *line_end };
+            let Ok(buf) = out.reserve(line.len()) else { return Ok(0) };
+            line.put(buf);
+            *line_end = true;
+            Ok(len)
+        }
+    }
+}
+
+/// Writes the end of the content, with trailers where the framing has a place for them.
+pub(super) fn end(
+    sending: &Sending,
+    trailers: &[Field<'_>],
+    out: &mut dyn Output,
+) -> Result<(), UsageError> {
+    let lines = Lines::of_trailers(trailers)?;
+    match *sending {
+        Sending::Length(0) | Sending::Close => Ok(()),
+        Sending::Length(_) => Err(UsageError::BodyTooShort),
+        Sending::Chunked { line_end } => {
+            let buf = out.reserve(usize::from(line_end) * 2 + 3 + lines + 2)?;
+            let mut at = 0;
+            if line_end {
+                put(buf, &mut at, b"\r\n");
+            }
+            put(buf, &mut at, b"0\r\n");
+            put_fields(buf, &mut at, trailers);
+            put(buf, &mut at, b"\r\n");
+            Ok(())
+        }
+    }
+}
+
+impl Lines {
+    /// Checks the lines and adds them up.
+    #[inline]
+    fn of(fields: &[Field<'_>]) -> Result<Self, UsageError> {
+        let mut lines = Lines::default();
+        for (i, field) in fields.iter().enumerate() {
+            lines.len += check(field)?;
+            if matches!(field.name.len(), 4 | 6 | 7 | 10 | 14 | 17) {
+                lines.note(i, field)?;
+            }
+        }
+        Ok(lines)
+    }
+
+    fn of_trailers(fields: &[Field<'_>]) -> Result<usize, UsageError> {
+        fields.iter().try_fold(0, |len, field| {
+            if connection::is_forbidden_in_trailers(field.name) {
+                return Err(UsageError::ForbiddenTrailer);
+            }
+            Ok(len + check(field)?)
+        })
+    }
+
+    fn note(&mut self, i: usize, field: &Field<'_>) -> Result<(), UsageError> {
+        match field.name.len() {
+            4 if field.is("host") => {
+                if self.host.replace(i).is_some() {
+                    return Err(UsageError::BadAuthority);
+                }
+            }
+            4 if field.is("date") => self.date = true,
+            6 if field.is("expect") => {
+                self.expect_continue |= field.value.eq_ignore_ascii_case(b"100-continue");
+            }
+            7 if field.is("upgrade") => self.upgrade |= !field.value.is_empty(),
+            10 if field.is("connection") => {
+                self.close |= list::contains(field.value, "close");
+                self.keep_alive |= list::contains(field.value, "keep-alive");
+                self.connection_upgrade |= list::contains(field.value, "upgrade");
+            }
+            14 if field.is("content-length") => {
+                let n = content_length::parse(field.value, false).map_err(|_| UsageError::FramingField)?;
+                if self.content_length.replace(n).is_some() {
+                    return Err(UsageError::FramingField);
+                }
+            }
+            17 if field.is("transfer-encoding") => return Err(UsageError::FramingField),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The length line still to add: none when the caller's own Content-Length says the same.
+    fn settle(&self, length: Length) -> Result<Length, UsageError> {
+        match (self.content_length, length) {
+            (None, length) => Ok(length),
+            (Some(_), Length::Optional) => Ok(Length::Optional),
+            (Some(given), Length::Exact(n)) if given == n => Ok(Length::Optional),
+            _ => Err(UsageError::FramingField),
+        }
+    }
+
+    /// The connection line still to add.
+    fn connection(&self, wanted: Connection) -> Connection {
+        let given = match wanted {
+            Connection::Nothing => true,
+            Connection::Close => self.close,
+            Connection::KeepAlive => self.keep_alive || self.close,
+            Connection::Upgrade => self.connection_upgrade,
+        };
+        if given { Connection::Nothing } else { wanted }
+    }
+}
+
+/// Bytes of the line, if it may be sent.
+#[inline]
+fn check(field: &Field<'_>) -> Result<usize, UsageError> {
+    // "Field values containing CR, LF, or NUL characters are invalid and dangerous" (RFC 9110, section 5.5)
+    if !token::is_token(field.name) {
+        return Err(UsageError::BadFieldName);
+    }
+    if !token::is_field_value(field.value) {
+        return Err(UsageError::BadFieldValue);
+    }
+    Ok(field.name.len() + field.value.len() + 4)
+}
+
+const DATE_LINE: usize = b"Date: ".len() + core::mem::size_of::<Date>() + b"\r\n".len();
+const CHUNKED_LINE: &[u8] = b"Transfer-Encoding: chunked\r\n";
+const LENGTH_NAME: &[u8] = b"Content-Length: ";
+
+#[inline]
+fn length_len(length: Length, digits: &Decimal) -> usize {
+    match length {
+        Length::Exact(_) => LENGTH_NAME.len() + digits.as_bytes().len() + 2,
+        Length::Chunked => CHUNKED_LINE.len(),
+        Length::Forbidden | Length::Optional | Length::Close => 0,
+    }
+}
+
+#[inline]
+fn put_length(buf: &mut [u8], at: &mut usize, length: Length, digits: &Decimal) {
+    match length {
+        Length::Exact(_) => {
+            put(buf, at, LENGTH_NAME);
+            put(buf, at, digits.as_bytes());
+            put(buf, at, b"\r\n");
+        }
+        Length::Chunked => put(buf, at, CHUNKED_LINE),
+        Length::Forbidden | Length::Optional | Length::Close => {}
+    }
+}
+
+#[inline]
+fn put_fields(buf: &mut [u8], at: &mut usize, fields: &[Field<'_>]) {
+    for field in fields {
+        put(buf, at, field.name);
+        put(buf, at, b": ");
+        put(buf, at, field.value);
+        put(buf, at, b"\r\n");
+    }
+}
+
+/// The line before a chunk's data, with the end of the chunk before it where that is missing.
+struct ChunkLine {
+    size: usize,
+    line_end: bool,
+}
+
+impl ChunkLine {
+    /// For as much of `len` bytes as fits into `room` with the line and `behind` more bytes.
+    #[inline]
+    fn fitting(len: usize, room: usize, line_end: bool, behind: usize) -> Self {
+        let mut line = ChunkLine { size: len, line_end };
+        if line.len() + len + behind > room {
+            // The line for the room itself is no shorter than the one for what then fits.
+            line.size = room;
+            line.size = room.saturating_sub(line.len() + behind);
+        }
+        line
+    }
+
+    fn digits(&self) -> usize {
+        ((usize::BITS - self.size.leading_zeros()) as usize).div_ceil(4).max(1)
+    }
+
+    fn len(&self) -> usize {
+        usize::from(self.line_end) * 2 + self.digits() + 2
+    }
+
+    fn put(&self, buf: &mut [u8]) -> usize {
+        let mut at = 0;
+        if self.line_end {
+            put(buf, &mut at, b"\r\n");
+        }
+        for i in (0..self.digits()).rev() {
+            put(buf, &mut at, &[b"0123456789abcdef"[self.size >> (4 * i) & 15]]);
+        }
+        put(buf, &mut at, b"\r\n");
+        at
+    }
+}
+
+/// Copies `src` to `buf[*at..]`. Most pieces of a head are shorter than a call of memcpy is worth.
+#[inline(always)]
+fn put(buf: &mut [u8], at: &mut usize, src: &[u8]) {
+    let len = src.len();
+    let dst = &mut buf[*at..*at + len];
+    *at += len;
+    if len > 32 {
+        dst.copy_from_slice(src);
+    } else if len >= 16 {
+        dst[..16].copy_from_slice(&src[..16]);
+        dst[len - 16..].copy_from_slice(&src[len - 16..]);
+    } else if len >= 8 {
+        dst[..8].copy_from_slice(&src[..8]);
+        dst[len - 8..].copy_from_slice(&src[len - 8..]);
+    } else if len >= 4 {
+        dst[..4].copy_from_slice(&src[..4]);
+        dst[len - 4..].copy_from_slice(&src[len - 4..]);
+    } else {
+        for (d, s) in dst.iter_mut().zip(src) {
+            *d = *s;
+        }
+    }
+}
+
+/// What a server says before it closes on a peer's error: all of it, or nothing.
+pub(super) fn goodbye(
+    status: Status,
+    text: &[&[u8]],
+    with_content: bool,
+    out: &mut dyn Output,
+) -> Result<(), Full> {
+    let content: usize = text.iter().map(|t| t.len()).sum();
+    let digits = Decimal::new(content as u64);
+    let reason = status.reason().as_bytes();
+    let pieces: [&[u8]; 7] = [
+        b"HTTP/1.1 ",
+        &status.digits(),
+        b" ",
+        reason,
+        b"\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ",
+        digits.as_bytes(),
+        b"\r\n\r\n",
+    ];
+    let text = if with_content { text } else { &[] };
+    let buf = out.reserve(pieces.iter().chain(text).map(|p| p.len()).sum())?;
+    let mut at = 0;
+    for piece in pieces.iter().chain(text) {
+        put(buf, &mut at, piece);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SliceOutput;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn short_copies_are_exact_at_every_length() {
+        let src: Vec<u8> = (0..100).collect();
+        for len in 0..100 {
+            let mut buf = vec![0xff; 102];
+            let mut at = 1;
+            put(&mut buf, &mut at, &src[..len]);
+            assert_eq!((&buf[1..=len], buf[0], buf[len + 1], at), (&src[..len], 0xff, 0xff, len + 1));
+        }
+    }
+
+    #[test]
+    fn rfc9112_7_1_a_chunk_takes_what_the_room_allows() {
+        for room in 0..600 {
+            let mut memory = vec![0; room];
+            let mut out = SliceOutput::new(&mut memory);
+            let mut sending = Sending::Chunked { line_end: false };
+            let n = data(&mut sending, &[b'x'; 300], &mut out).unwrap();
+            assert!(room < 306 || n == 300, "{room} {n}");
+            assert!(room < 7 || n > 0, "{room} {n}");
+            if n == 0 {
+                assert!(out.is_empty());
+                continue;
+            }
+            let want = alloc::format!("{n:x}\r\n{}\r\n", "x".repeat(n));
+            assert_eq!(out.filled(), want.as_bytes());
+        }
+    }
+
+    #[test]
+    fn framed_chunks_get_their_line_end_from_what_follows() {
+        let mut out = Vec::new();
+        let mut sending = Sending::Chunked { line_end: false };
+        assert_eq!(frame(&mut sending, 3, &mut out), Ok(3));
+        out.extend_from_slice(b"abc");
+        assert_eq!(frame(&mut sending, 17, &mut out), Ok(17));
+        out.extend_from_slice(&[b'z'; 17]);
+        assert_eq!(data(&mut sending, b"de", &mut out), Ok(2));
+        assert_eq!(frame(&mut sending, 1, &mut out), Ok(1));
+        out.extend_from_slice(b"f");
+        end(&sending, &[Field::new("x-sum", "1")], &mut out).unwrap();
+        let want = "3\r\nabc\r\n11\r\nzzzzzzzzzzzzzzzzz\r\n2\r\nde\r\n1\r\nf\r\n0\r\nx-sum: 1\r\n\r\n";
+        assert_eq!(core::str::from_utf8(&out).unwrap(), want);
+    }
+}
