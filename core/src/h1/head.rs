@@ -1,1 +1,0 @@
-//! Message heads (RFC 9112, sections 2 to 5).

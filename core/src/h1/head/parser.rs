@@ -1,0 +1,249 @@
+//! The interface: one parser, three kinds of head, and what it is told and tells.
+
+use super::bytewise::{Marks, State, Stop, Walk};
+use crate::limits::{Lenient, Limits};
+use crate::{PeerError, Span, Status, Version};
+
+/// Resume state of a head parser: how far the head was checked. Nothing of the head is kept.
+///
+/// `input` begins with the same bytes at every call until the head is complete: the caller keeps an
+/// incomplete head at the front of its buffer and appends. After `Complete` the parser is new again;
+/// after an error, the same call reports it again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Parser {
+    /// Bytes checked so far.
+    pub(super) pos: u32,
+    /// First byte of the line at `pos`, a folded field being one line.
+    pub(super) line: u32,
+    /// Field lines completed.
+    pub(super) fields: u32,
+    /// Where in the grammar `pos` is.
+    pub(super) state: State,
+    /// Empty lines skipped, or characters of a version and status matched, as the state says.
+    pub(super) count: u8,
+}
+
+const _: () = assert!(size_of::<Parser>() <= 24);
+
+/// What a parser made of the bytes it has seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parsed<T> {
+    /// The head is complete.
+    Complete {
+        /// Its start line.
+        line: T,
+        /// Field lines, as so many spans.
+        fields: usize,
+        /// Bytes of the head: from the first byte of the input, empty lines in front included,
+        /// through the empty line that ends it.
+        len: usize,
+        /// Some value spans a line end, only where folds are allowed: the caller overwrites the CR
+        /// and LF bytes inside the values with spaces before anybody sees them.
+        folded: bool,
+    },
+    /// The head goes on.
+    Partial {
+        /// At least so many bytes are missing to a complete head: never 0, and never more than it
+        /// takes to exceed a limit.
+        at_least: usize,
+    },
+}
+
+/// Offsets of a request line (RFC 9112, section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLine {
+    /// First byte of the method, behind any empty lines.
+    pub start: u32,
+    /// One past the method's last byte.
+    pub method_end: u32,
+    /// First byte of the request target.
+    pub target: u32,
+    /// One past the request target's last byte.
+    pub target_end: u32,
+    /// The version, `Http10` or `Http11`.
+    pub version: Version,
+}
+
+/// A status line (RFC 9112, section 4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StatusLine {
+    /// The version, `Http10` or `Http11`.
+    pub version: Version,
+    /// The status code.
+    pub status: Status,
+    /// First byte of the reason phrase.
+    pub reason: u32,
+    /// One past the reason phrase's last byte; equal to `reason` when there is none.
+    pub reason_end: u32,
+}
+
+/// What a parser is told: the part of limits and leniency that concerns heads.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// Longest start line, with its line end. Bytes.
+    pub start_line: u32,
+    /// Longest head, or trailer section. Bytes.
+    pub head: u32,
+    /// Longest field line, with its folds and line end. Bytes.
+    pub field_line: u32,
+    /// Empty lines skipped before a request line.
+    pub leading_empty_lines: u8,
+    /// A lone LF ends a line.
+    pub bare_lf: bool,
+    /// A field line may be folded.
+    pub obs_fold: bool,
+    /// Whitespace before the colon is dropped.
+    pub space_before_colon: bool,
+}
+
+impl Options {
+    /// The options of a head under these limits. For a trailer section, set
+    /// [`head`](Self::head) to [`Limits::trailers`].
+    pub const fn new(limits: &Limits, lenient: &Lenient) -> Self {
+        Options {
+            start_line: limits.start_line,
+            head: limits.head,
+            field_line: limits.field_line,
+            leading_empty_lines: limits.leading_empty_lines,
+            bare_lf: lenient.bare_lf,
+            obs_fold: lenient.obs_fold,
+            space_before_colon: lenient.space_before_colon,
+        }
+    }
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options::new(&Limits::default(), &Lenient::default())
+    }
+}
+
+impl Parser {
+    /// A parser at the start of a head.
+    pub const fn new() -> Self {
+        Parser { pos: 0, line: 0, fields: 0, state: State::Begin, count: 0 }
+    }
+
+    /// Parses a request head at the start of `input`, with one span per field line.
+    ///
+    /// # Errors
+    /// The first offence of the bytes seen, as the [module](self) says.
+    pub fn request(
+        &mut self,
+        input: &[u8],
+        spans: &mut [Span],
+        options: &Options,
+    ) -> Result<Parsed<RequestLine>, PeerError> {
+        self.parse(input, spans, options)
+    }
+
+    /// Parses a response head at the start of `input`, with one span per field line.
+    ///
+    /// # Errors
+    /// The first offence of the bytes seen, as the [module](self) says.
+    pub fn response(
+        &mut self,
+        input: &[u8],
+        spans: &mut [Span],
+        options: &Options,
+    ) -> Result<Parsed<StatusLine>, PeerError> {
+        self.parse(input, spans, options)
+    }
+
+    /// Parses a trailer section (RFC 9112, section 7.1.2) at the start of `input`: field lines and an
+    /// empty line. Its size limit is [`Options::head`].
+    ///
+    /// # Errors
+    /// The first offence of the bytes seen, as the [module](self) says.
+    pub fn trailers(
+        &mut self,
+        input: &[u8],
+        spans: &mut [Span],
+        options: &Options,
+    ) -> Result<Parsed<()>, PeerError> {
+        self.parse(input, spans, options)
+    }
+
+    fn parse<L: Start>(
+        &mut self,
+        input: &[u8],
+        spans: &mut [Span],
+        options: &Options,
+    ) -> Result<Parsed<L>, PeerError> {
+        if self.pos > 0 {
+            // Spans of earlier calls are gone: only look for the end.
+            if let Some(at_least) = self.walk::<L>(input, spans, options)?.1 {
+                return Ok(Parsed::Partial { at_least });
+            }
+        }
+        *self = Parser { state: L::FIRST, ..Parser::new() };
+        let (walk, missing) = self.walk::<L>(input, spans, options)?;
+        if let Some(at_least) = missing {
+            return Ok(Parsed::Partial { at_least });
+        }
+        let complete = Parsed::Complete {
+            line: L::from_marks(&walk.marks),
+            fields: walk.at.fields as usize,
+            len: walk.at.pos as usize,
+            folded: walk.folded,
+        };
+        *self = Parser::new();
+        Ok(complete)
+    }
+
+    /// Goes on to the end of the head, or of the input: then the second value says how many bytes
+    /// are missing at least.
+    fn walk<'a, L: Start>(
+        &mut self,
+        input: &'a [u8],
+        spans: &'a mut [Span],
+        options: &'a Options,
+    ) -> Result<(Walk<'a>, Option<usize>), PeerError> {
+        let mut walk = Walk::new(*self, input, spans, options, L::TOO_LARGE);
+        loop {
+            match walk.line()? {
+                Stop::Line => {}
+                Stop::Complete => return Ok((walk, None)),
+                Stop::Partial { at_least } => {
+                    *self = walk.at;
+                    return Ok((walk, Some(at_least)));
+                }
+            }
+        }
+    }
+}
+
+/// A kind of head, by what stands before its field lines.
+pub(super) trait Start: Copy {
+    /// The state it begins in.
+    const FIRST: State;
+    /// What it is to be over the limit of the whole.
+    const TOO_LARGE: PeerError = PeerError::HeadTooLarge;
+    /// From what was found on the way.
+    fn from_marks(marks: &Marks) -> Self;
+}
+
+impl Start for RequestLine {
+    const FIRST: State = State::Begin;
+
+    fn from_marks(m: &Marks) -> Self {
+        let Marks { start, method_end, target, target_end, version, .. } = *m;
+        RequestLine { start, method_end, target, target_end, version }
+    }
+}
+
+impl Start for StatusLine {
+    const FIRST: State = State::StatusLine;
+
+    fn from_marks(m: &Marks) -> Self {
+        let Marks { version, status, reason, reason_end, .. } = *m;
+        StatusLine { version, status, reason, reason_end }
+    }
+}
+
+impl Start for () {
+    const FIRST: State = State::LineStart;
+    const TOO_LARGE: PeerError = PeerError::TrailersTooLarge;
+
+    fn from_marks(_: &Marks) -> Self {}
+}
