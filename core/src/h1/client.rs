@@ -17,8 +17,8 @@ use super::head::{Options, Parsed, Parser, StatusLine};
 use crate::http::{Request, Response, ResponseHead};
 use crate::syntax::list;
 use crate::{
-    BodyLen, Config, ErrorCode, Event, Field, Fields, Http, Instant, Machine, Method, Output, PeerError, Protocol,
-    Recv, Scratch, Span, Status, StreamId, UsageError, Version,
+    BodyLen, Config, ErrorCode, Event, Field, Fields, Http, Instant, Machine, Method, Output, PeerError,
+    Protocol, Recv, Scratch, Span, Status, StreamId, UsageError, Version,
 };
 use alloc::sync::Arc;
 
@@ -244,7 +244,8 @@ impl Client {
         // "A server that sends a 101 (Switching Protocols) response MUST send an Upgrade header field to
         // indicate the new protocol(s)"; "A server MUST NOT switch to a protocol that was not indicated by
         // the client" (RFC 9110, section 7.8)
-        let asked = self.upgrade_offered && self.in_flight() == 1 && self.writer == Writer::Idle && kind == PLAIN;
+        let asked =
+            self.upgrade_offered && self.in_flight() == 1 && self.writer == Writer::Idle && kind == PLAIN;
         let field = head.fields.get("upgrade").filter(|_| seen.connection_upgrade && asked);
         match field {
             Some(to) if list::contains(to, "websocket") => Ok(Protocol::WebSocket),

@@ -22,11 +22,26 @@ pub(super) enum Content {
 
 /// What the front of the input holds, as offsets into it.
 pub(super) enum Step {
-    Data { skip: usize, len: usize },
-    Extension { skip: usize, len: usize, consumed: usize },
+    Data {
+        skip: usize,
+        len: usize,
+    },
+    Extension {
+        skip: usize,
+        len: usize,
+        consumed: usize,
+    },
     /// The end. The trailer section is `input[skip..consumed]`, its lines in the scratch's spans.
-    End { skip: usize, consumed: usize, trailers: usize, dropped: u16 },
-    More { consumed: usize, at_least: usize },
+    End {
+        skip: usize,
+        consumed: usize,
+        trailers: usize,
+        dropped: u16,
+    },
+    More {
+        consumed: usize,
+        at_least: usize,
+    },
 }
 
 impl Content {

@@ -14,9 +14,7 @@ pub(super) enum Sending {
     /// So many bytes are due.
     Length(u64),
     /// Chunks. `line_end`: a chunk whose data the caller wrote still lacks its CR LF.
-    Chunked {
-        line_end: bool,
-    },
+    Chunked { line_end: bool },
     /// Until the connection ends.
     Close,
 }
@@ -35,19 +33,27 @@ struct Lines {
     expect_continue: bool,
 }
 
-/// What a head announced, beyond its bytes.
-pub(super) struct Announced {
-    pub(super) close: bool,
-    pub(super) upgrade: bool,
-    pub(super) expect_continue: bool,
+/// What a written head announced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Announced {
+    /// The connection ends with this message.
+    pub close: bool,
+    /// A switch to another protocol is offered or made.
+    pub upgrade: bool,
+    /// The content waits for 100 (Continue).
+    pub expect_continue: bool,
 }
 
-/// The line the machine adds about the connection.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Connection {
+/// The line to add about the connection, unless the caller's fields say the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// None.
     Nothing,
+    /// `Connection: close`
     Close,
+    /// `Connection: keep-alive`, which an HTTP/1.0 client needs to see.
     KeepAlive,
+    /// `Connection: upgrade`
     Upgrade,
 }
 
@@ -62,22 +68,28 @@ impl Connection {
     }
 }
 
-/// The line the machine adds about the content.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Length {
+/// The line to add about the content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
     /// None, and the caller must not give one either.
     Forbidden,
     /// None; the caller may give a Content-Length (HEAD, 304).
     Optional,
+    /// `Content-Length`
     Exact(u64),
+    /// `Transfer-Encoding: chunked`
     Chunked,
     /// None: the end of the connection delimits.
     Close,
 }
 
-/// Writes a response head, and `content` behind it.
+/// Writes a response head, and `content` behind it as it is, with one reservation. Linear in the
+/// bytes written; whether head and content fit each other is the caller's concern.
+///
+/// # Errors
+/// [`UsageError`] when a field, the reason or the framing cannot be sent; nothing was written.
 #[inline]
-pub(super) fn response(
+pub fn response(
     response: &Response<'_>,
     length: Length,
     connection: Connection,
@@ -134,12 +146,12 @@ pub(super) fn response(
     })
 }
 
-/// Writes a request head.
-pub(super) fn request(
-    request: &Request<'_>,
-    length: Length,
-    out: &mut dyn Output,
-) -> Result<Announced, UsageError> {
+/// Writes a request head. Linear in the bytes written.
+///
+/// # Errors
+/// [`UsageError`] when method, target, authority, a field or the framing cannot be sent; nothing was
+/// written.
+pub fn request(request: &Request<'_>, length: Length, out: &mut dyn Output) -> Result<Announced, UsageError> {
     let method = request.method.as_bytes();
     if !token::is_token(method) {
         return Err(UsageError::BadMethod);
@@ -266,11 +278,7 @@ pub(super) fn frame(sending: &mut Sending, len: usize, out: &mut dyn Output) -> 
 }
 
 /// Writes the end of the content, with trailers where the framing has a place for them.
-pub(super) fn end(
-    sending: &Sending,
-    trailers: &[Field<'_>],
-    out: &mut dyn Output,
-) -> Result<(), UsageError> {
+pub(super) fn end(sending: &Sending, trailers: &[Field<'_>], out: &mut dyn Output) -> Result<(), UsageError> {
     let lines = Lines::of_trailers(trailers)?;
     match *sending {
         Sending::Length(0) | Sending::Close => Ok(()),

@@ -66,7 +66,12 @@ const LENGTHS: u32 = 1 << 4 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 14 | 1 << 17;
 impl Semantics {
     /// Reads the field lines of a head. Host is checked for form and number only where `request`.
     #[inline]
-    pub(super) fn of(input: &[u8], spans: &[Span], request: bool, lenient: &Lenient) -> Result<Self, PeerError> {
+    pub(super) fn of(
+        input: &[u8],
+        spans: &[Span],
+        request: bool,
+        lenient: &Lenient,
+    ) -> Result<Self, PeerError> {
         let mut seen = Semantics::default();
         for (line, span) in spans.iter().enumerate() {
             let len = span.name_end - span.name;
@@ -197,7 +202,9 @@ impl Semantics {
             // coding is not the final encoding, the message body length cannot be determined reliably;
             // the server MUST respond with the 400 (Bad Request) status code and then close the
             // connection." (section 6.3)
-            Some(TransferEncoding::NotFinal | TransferEncoding::Identity) if request => Err(PeerError::ChunkedNotFinal),
+            Some(TransferEncoding::NotFinal | TransferEncoding::Identity) if request => {
+                Err(PeerError::ChunkedNotFinal)
+            }
             // "If a Transfer-Encoding header field is present in a response and the chunked transfer
             // coding is not the final encoding, the message body length is determined by reading the
             // connection until it is closed by the server." (section 6.3)

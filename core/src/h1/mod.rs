@@ -3,7 +3,7 @@
 pub mod chunked;
 mod client;
 mod content;
-mod encode;
+pub mod encode;
 mod framing;
 pub mod head;
 mod server;

@@ -10,16 +10,16 @@
 //! Requests are taken one at a time: after the end of one, `recv` says [`Recv::Paused`] until its
 //! response is complete, and pipelined bytes stay with the caller.
 
+use super::PREFACE;
 use super::content::{self, Content, Step};
 use super::encode::{self, Connection, Length, Sending};
 use super::framing::{Expectation, Framing, Semantics};
 use super::head::{Options, Parsed, Parser, RequestLine};
-use super::PREFACE;
 use crate::http::{Request, RequestHead, Response};
 use crate::syntax::{list, target};
 use crate::{
-    BodyLen, Config, ErrorCode, Event, Field, Fields, Http, Initiator, Instant, Machine, Method, Output, PeerError, Protocol,
-    Recv, Scratch, Span, Status, StreamId, UsageError, Version,
+    BodyLen, Config, ErrorCode, Event, Field, Fields, Http, Initiator, Instant, Machine, Method, Output,
+    PeerError, Protocol, Recv, Scratch, Span, Status, StreamId, UsageError, Version,
 };
 use alloc::sync::Arc;
 
@@ -83,7 +83,9 @@ enum Timer {
     Head,
     Idle,
     /// Waiting for content since the instant given.
-    Content { since: u64 },
+    Content {
+        since: u64,
+    },
     /// Draining content nobody reads after the response.
     Unread,
     Linger,
@@ -238,8 +240,8 @@ impl Server {
             (_, None) => &[],
         };
         self.stream += 1;
-        self.persist = seen.persists(http10)
-            && !(seen.content_length.is_some() && seen.transfer_encoding.is_some());
+        self.persist =
+            seen.persists(http10) && !(seen.content_length.is_some() && seen.transfer_encoding.is_some());
         self.request = RequestFacts {
             http10,
             head: method == Method::Head,
@@ -334,7 +336,10 @@ impl Server {
     fn abandon<'b>(&mut self, now: Instant) -> Recv<Event<'b>> {
         self.linger(now);
         let stream = StreamId(self.stream);
-        Recv::Event { consumed: 0, event: Event::Reset { stream, code: ErrorCode::NO_ERROR, by: Initiator::Local } }
+        Recv::Event {
+            consumed: 0,
+            event: Event::Reset { stream, code: ErrorCode::NO_ERROR, by: Initiator::Local },
+        }
     }
 
     /// Request and response are complete.
@@ -403,7 +408,9 @@ impl Server {
     fn wait_for_head(&mut self, now: Instant) {
         let at = now + self.config.timeouts.head;
         match self.timer {
-            Timer::FirstHead => self.set_timer(Timer::Head, Instant::from_nanos(self.timer_at.min(at.as_nanos()))),
+            Timer::FirstHead => {
+                self.set_timer(Timer::Head, Instant::from_nanos(self.timer_at.min(at.as_nanos())))
+            }
             Timer::Head => {}
             _ => self.set_timer(Timer::Head, at),
         }
@@ -464,8 +471,15 @@ impl Server {
         // "A server MUST NOT send a Transfer-Encoding header field in any response with a status code of
         // 1xx (Informational) or 204 (No Content) [or] in any 2xx (Successful) response to a CONNECT
         // request" (RFC 9112, section 6.1); Content-Length likewise (RFC 9110, section 8.6)
-        if status.is_informational() || status == Status::NO_CONTENT || self.request.connect && status.is_success() {
-            return if body == BodyLen::Empty { Ok(Length::Forbidden) } else { Err(UsageError::BodyNotAllowed) };
+        if status.is_informational()
+            || status == Status::NO_CONTENT
+            || self.request.connect && status.is_success()
+        {
+            return if body == BodyLen::Empty {
+                Ok(Length::Forbidden)
+            } else {
+                Err(UsageError::BodyNotAllowed)
+            };
         }
         Ok(match body {
             // The length that GET would have had is the caller's to know.

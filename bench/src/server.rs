@@ -1,0 +1,131 @@
+//! Servers under test, as child processes.
+
+use std::error::Error;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+/// What can go wrong here is only ever printed.
+pub type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Which program.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// `avx serve --workers 1`
+    Avx,
+    /// The bare epoll loop.
+    Bare,
+    /// hyper on tokio.
+    Hyper,
+}
+
+/// All of them, the project's own first.
+pub const KINDS: [Kind; 3] = [Kind::Avx, Kind::Bare, Kind::Hyper];
+
+impl Kind {
+    /// As it stands in tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Avx => "avx",
+            Kind::Bare => "bare loop",
+            Kind::Hyper => "hyper",
+        }
+    }
+
+    fn command(self) -> Vec<String> {
+        let program = |name: &str| {
+            let here = std::env::current_exe().unwrap_or_default();
+            here.parent().map_or_else(PathBuf::new, |dir| dir.join(name)).display().to_string()
+        };
+        match self {
+            Kind::Avx => ["serve", "--addr", "127.0.0.1:0", "--workers", "1"].into_iter().fold(
+                vec![program("avx")],
+                |mut all, arg| {
+                    all.push(arg.into());
+                    all
+                },
+            ),
+            Kind::Bare => vec![program("bare-loop"), REQUEST_LEN.to_string()],
+            Kind::Hyper => vec![program("hyper-plaintext")],
+        }
+    }
+}
+
+/// Length of [`request`] for a port of five digits, which [`Server::start`] sees to: the bare loop
+/// counts by it.
+const REQUEST_LEN: usize = 50;
+
+/// The request that every server gets.
+pub fn request(addr: SocketAddr) -> String {
+    format!("GET /plaintext HTTP/1.1\r\nHost: {addr}\r\n\r\n")
+}
+
+/// A running server; killed when dropped.
+pub struct Server {
+    child: Child,
+    /// Where it listens.
+    pub addr: SocketAddr,
+}
+
+impl Server {
+    /// Starts `kind` behind the words of `wrapper` (`taskset`, `valgrind`, `strace`).
+    pub fn start(kind: Kind, wrapper: &[&str]) -> Result<Server> {
+        loop {
+            let mut words: Vec<String> = wrapper.iter().map(|w| w.to_string()).collect();
+            words.extend(kind.command());
+            let mut child = Command::new(&words[0])
+                .args(&words[1..])
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .map_err(|e| format!("{}: {e} (cargo build --release --workspace first?)", words[0]))?;
+            let stdout = child.stdout.take().ok_or("no standard output")?;
+            let mut line = String::new();
+            BufReader::new(stdout).read_line(&mut line)?;
+            let addr = line.trim().rsplit('/').next().and_then(|addr| addr.parse().ok());
+            let server = Server { child, addr: addr.ok_or(format!("{}: said {line:?}", kind.name()))? };
+            if server.addr.port() >= 10_000 {
+                return Ok(server);
+            }
+        }
+    }
+
+    /// The process that listens: the child, or the program that a wrapper started.
+    pub fn pid(&self) -> u32 {
+        let own = self.child.id();
+        let children =
+            std::fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        children.split_whitespace().next().and_then(|pid| pid.parse().ok()).unwrap_or(own)
+    }
+
+    /// User and system CPU seconds so far.
+    pub fn cpu(&self) -> Result<(f64, f64)> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid()))?;
+        let after = stat.rsplit(") ").next().ok_or("stat")?;
+        let field = |n: usize| after.split(' ').nth(n).and_then(|v| v.parse::<f64>().ok()).ok_or("stat");
+        Ok((field(11)? / 100.0, field(12)? / 100.0))
+    }
+
+    /// Resident memory in bytes.
+    pub fn memory(&self) -> Result<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = status.lines().find(|l| l.starts_with("VmRSS:")).ok_or("no VmRSS")?;
+        Ok(line.split_whitespace().nth(1).and_then(|v| v.parse::<u64>().ok()).ok_or("VmRSS")? * 1024)
+    }
+
+    /// Ends it the way a wrapper wants to see it and waits.
+    pub fn stop(mut self) -> Result<()> {
+        // SAFETY: a signal to our own child.
+        unsafe { libc::kill(self.pid() as i32, libc::SIGTERM) };
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
