@@ -1,7 +1,7 @@
 //! Request targets (RFC 9112, section 3.2) and authorities (RFC 3986, section 3.2).
 
 use super::method::Method;
-use super::token::{self, HOST, TARGET};
+use super::token::{self, NAME, TARGET};
 use crate::PeerError;
 
 /// The four forms of a request target.
@@ -93,12 +93,25 @@ pub fn path_and_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
 /// bracketed literal closed, digits in the port. Not empty.
 #[inline]
 pub fn is_authority(bytes: &[u8]) -> bool {
+    // Nearly every authority is a plain name with an optional port: one look at each byte settles it.
+    let host = bytes.iter().take_while(|&&b| token::CLASS[b as usize] & NAME != 0).count();
+    match bytes[host..] {
+        [] => host > 0,
+        [b':', ref port @ ..] => host > 0 && is_port(port),
+        _ => is_unusual_authority(bytes),
+    }
+}
+
+#[inline]
+fn is_port(port: &[u8]) -> bool {
+    port.len() <= 5 && port.iter().all(u8::is_ascii_digit)
+}
+
+/// With a literal address, an escape, or something that has no place there.
+#[cold]
+fn is_unusual_authority(bytes: &[u8]) -> bool {
     match split_port(bytes) {
-        Some((host, port)) => {
-            !host.is_empty()
-                && is_host(host)
-                && port.is_none_or(|p| p.len() <= 5 && p.iter().all(u8::is_ascii_digit))
-        }
+        Some((host, port)) => !host.is_empty() && is_host(host) && port.is_none_or(is_port),
         None => false,
     }
 }
@@ -111,9 +124,7 @@ fn is_host(host: &[u8]) -> bool {
     }
     // "reg-name = *( unreserved / pct-encoded / sub-delims )"; a list of hosts is none of this
     // engine's: the comma, though a sub-delim, is refused.
-    token::all(host, HOST)
-        && !host.iter().any(|b| matches!(b, b'[' | b']' | b':' | b','))
-        && escapes_are_whole(host)
+    host.iter().all(|&b| b == b'%' || token::CLASS[b as usize] & NAME != 0) && escapes_are_whole(host)
 }
 
 fn escapes_are_whole(host: &[u8]) -> bool {

@@ -6,8 +6,8 @@ pub(crate) const TCHAR: u8 = 1;
 pub(crate) const VALUE: u8 = 2;
 /// Allowed in a request target.
 pub(crate) const TARGET: u8 = 4;
-/// Allowed in `uri-host`, `userinfo` left out (RFC 3986, section 3.2.2), and brackets and colon.
-pub(crate) const HOST: u8 = 8;
+/// Allowed in a registered name, escapes and the comma left out (RFC 3986, section 3.2.2).
+pub(crate) const NAME: u8 = 8;
 
 const fn classify(b: u8) -> u8 {
     let mut class = 0;
@@ -28,12 +28,12 @@ const fn classify(b: u8) -> u8 {
     if b > 0x20 && b < 0x7f && !matches!(b, b'#' | b'"' | b'<' | b'>' | b'\\') {
         class |= TARGET;
     }
-    // RFC 3986, section 3.2.2: unreserved / pct-encoded / sub-delims; "[" ":" "]" for literals.
+    // RFC 3986, section 3.2.2: "reg-name = *( unreserved / pct-encoded / sub-delims )"
     if b.is_ascii_alphanumeric()
-        || matches!(b, b'-' | b'.' | b'_' | b'~' | b'%' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')')
-        || matches!(b, b'*' | b'+' | b',' | b';' | b'=' | b'[' | b']' | b':')
+        || matches!(b, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')')
+        || matches!(b, b'*' | b'+' | b';' | b'=')
     {
-        class |= HOST;
+        class |= NAME;
     }
     class
 }
