@@ -1,0 +1,184 @@
+//! `avx decode`: raw bytes through the bare machine, and what it says about them.
+//!
+//! ```text
+//! feed     the bytes, cut as asked, through a machine; plays the other role just as far as needed
+//! report   what a machine said, as calls; joins the pieces of one body
+//! text     reports for people
+//! json     reports for programs, one object a line
+//! ```
+
+mod feed;
+mod json;
+mod report;
+mod text;
+
+use crate::term::Paint;
+use avx_core::{Config, Lenient};
+use clap::{Parser, ValueEnum};
+use report::Report;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Decode raw bytes of a connection and print what the machine makes of them
+///
+/// Feeds the bytes of FILE to the sans-IO machine of the role named and prints every event it
+/// reports: heads, content, ends, protocol switches, errors with the rule that was broken. Nothing
+/// touches the network; what the machine would answer is not printed.
+///
+/// As a server it answers each request with 200 (an upgrade with 101), so that pipelined requests
+/// are read to the end. As a client it has sent one request for each response in the input, with the
+/// method of --method and an offer to upgrade to websocket.
+#[derive(Parser)]
+#[command(after_long_help = AFTER_HELP, after_help = "See --help for examples and the JSON format.")]
+pub(crate) struct Args {
+    /// Role to play: the server reads requests, the client responses
+    #[arg(long = "as", value_name = "ROLE")]
+    role: Role,
+
+    /// Method of the requests that the responses answer (h1-client): decides how they are framed
+    #[arg(long, value_name = "METHOD", default_value = "GET")]
+    method: String,
+
+    /// Feed the machine N bytes at a time; what is printed stays the same
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    split: Option<u32>,
+
+    /// Let a deviation from the grammar through; may be given several times [possible values:
+    /// bare-lf, obs-fold, repeated-content-length, transfer-encoding-over-content-length,
+    /// chunk-whitespace, space-before-colon]
+    #[arg(long, value_name = "FLAG", value_parser = lenient, hide_possible_values = true)]
+    lenient: Vec<&'static str>,
+
+    /// Print one JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    /// What to read; `-` is standard input
+    #[arg(value_name = "FILE", default_value = "-", hide_default_value = true)]
+    file: PathBuf,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Role {
+    /// HTTP/1.1 server: the input holds requests
+    H1Server,
+    /// HTTP/1.1 client: the input holds responses
+    H1Client,
+}
+
+/// Bytes read at once, where nothing else is asked for.
+const READ: usize = 64 << 10;
+
+const AFTER_HELP: &str = r#"Examples:
+  printf 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' | avx decode --as h1-server
+  avx decode --as h1-client --method HEAD response.bin
+  avx decode --as h1-server --lenient bare-lf --lenient obs-fold --json request.txt
+  avx decode --as h1-server --split 1 --json requests.bin     # the same as without --split
+
+Lenient flags:
+  bare-lf                                a lone LF ends a line of a head or trailer section
+  obs-fold                               folded field lines are joined (a client always does)
+  repeated-content-length                equal repetitions of Content-Length count as one
+  transfer-encoding-over-content-length  Transfer-Encoding wins over a Content-Length beside it
+  chunk-whitespace                       spaces or tabs between chunk size and extensions
+  space-before-colon                     a client drops whitespace between field name and colon
+
+JSON, one object a line:
+  {"event":"request","stream":1,"method":"POST","target":"/","version":"1.1",
+   "fields":[["Host","x"]],"body":{"exact":5}}           body: "empty", "streaming" or {"exact":N}
+  {"event":"response","stream":1,"status":200,"reason":"OK","version":"1.1","fields":[],"body":"empty"}
+  {"event":"informational","stream":1,"status":103,"reason":"","version":"1.1","fields":[]}
+  {"event":"data","stream":1,"text":"hello"}             "base64" instead of "text" when not UTF-8
+  {"event":"end","stream":1,"trailers":[]}
+  {"event":"reset","stream":1,"code":0}
+  {"event":"switched","to":"websocket","rest":12}        or "tunnel", "http2"; rest: bytes left
+  {"event":"need_more","at_least":2}                     the input ends inside a message
+  {"event":"error","error":"BadChunkSize","rfc":"RFC 9112, section 7.1","status":400}
+  The pieces of one body are joined into one data event; a body beyond 16 MiB makes one for each
+  16 MiB. Fields, targets and reasons are UTF-8; an object in which one of them is not ends in
+  "encoding":"latin-1", and then each character of them stands for one byte.
+
+Exit status:
+  0  the input was read to a clean end (or to a protocol switch)
+  1  the peer broke the protocol, or the input ends inside a message
+  2  wrong arguments, or the input cannot be read"#;
+
+/// Runs the command.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    match decode(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        // Whoever read the output has seen enough.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("avx decode: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn decode(args: &Args) -> io::Result<bool> {
+    let mut config = Config::default();
+    for name in &args.lenient {
+        config.lenient.set(name);
+    }
+    // Small cuts come out of a large buffer.
+    let input = BufReader::with_capacity(READ, open(&args.file)?);
+    let stdout = io::stdout();
+    let paint = Paint::of(&stdout);
+    let out = BufWriter::with_capacity(READ, stdout.lock());
+    let mut report = Report::new(if args.json {
+        Box::new(json::Json::new(out))
+    } else {
+        Box::new(text::Text::new(out, paint))
+    });
+    let cut = args.split.map_or(READ, |n| n as usize);
+    let ended = match args.role {
+        Role::H1Server => feed::run(feed::AsServer::new(Arc::new(config)), input, cut, &mut report)?,
+        Role::H1Client => {
+            let client = feed::AsClient::new(Arc::new(config), args.method.as_bytes())
+                .map_err(|error| io::Error::other(format!("--method {}: {error}", args.method)))?;
+            feed::run(client, input, cut, &mut report)?
+        }
+    };
+    if ended.ignored > 0 {
+        eprintln!("avx decode: {} bytes behind the end of the connection were not looked at", ended.ignored);
+    }
+    Ok(ended.clean)
+}
+
+fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    let named = |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let file = File::open(path).map_err(named)?;
+    // A directory opens, but does not read.
+    if file.metadata().map_err(named)?.is_dir() {
+        return Err(named(io::ErrorKind::IsADirectory.into()));
+    }
+    Ok(Box::new(file))
+}
+
+/// The flag called `name`, as core calls it.
+fn lenient(name: &str) -> Result<&'static str, String> {
+    Lenient::NAMES
+        .into_iter()
+        .find(|known| *known == name)
+        .ok_or_else(|| format!("no such flag\n  [possible values: {}]", Lenient::NAMES.join(", ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lenient_flag_of_core_is_documented() {
+        for name in Lenient::NAMES {
+            assert!(AFTER_HELP.contains(&format!("\n  {name} ")), "{name}");
+        }
+    }
+}
