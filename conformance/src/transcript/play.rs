@@ -1,0 +1,124 @@
+//! Plays a case in every manner: whole, cut everywhere, the end announced early, through a session.
+
+use super::bare::Bare;
+use super::call::Call;
+use super::format::{Action, Case, Role};
+use super::render::Log;
+use super::seated::Seated;
+use super::{diff, text};
+use avx_core::h1::{Client, Server};
+use std::sync::Arc;
+
+/// Something a case can be played to.
+pub(super) trait Subject {
+    /// Bytes arrive.
+    fn feed(&mut self, bytes: &[u8]);
+    /// The last bytes arrive, and their end is known before they are looked at.
+    fn eof(&mut self, with: &[u8]);
+    /// The user calls.
+    fn call(&mut self, call: &Call);
+    /// What happened since the last time: events, bytes written, and breaches of the contract.
+    fn observe(&mut self) -> (Log, Vec<u8>, String);
+}
+
+/// How the input of a case is cut.
+#[derive(Clone, Copy)]
+enum Cut {
+    /// Each `in` block at once, its end announced apart.
+    Whole,
+    /// Each `in` block at once, with its end.
+    WithEnd,
+    /// Byte by byte.
+    Bytes,
+    /// In two, each `in` block at this place if it is as long.
+    At(usize),
+}
+
+/// Inputs longer than this are not cut at every byte, but at the ends and here and there.
+const LONG: usize = 1200;
+
+/// Plays the case in every manner.
+///
+/// # Errors
+/// The first difference.
+pub(super) fn check(case: &Case) -> Result<(), String> {
+    let longest = case.steps.iter().map(|s| if let Action::In(b, _) = &s.action { b.len() } else { 0 }).max();
+    let longest = longest.unwrap_or(0);
+    play(case, &mut *bare(case), Cut::Whole).map_err(|e| format!("  (whole)\n{e}"))?;
+    play(case, &mut *bare(case), Cut::WithEnd).map_err(|e| format!("  (whole, with its end)\n{e}"))?;
+    play(case, &mut *bare(case), Cut::Bytes).map_err(|e| format!("  (byte by byte)\n{e}"))?;
+    play(case, &mut *seated(case), Cut::Whole).map_err(|e| format!("  (session, whole)\n{e}"))?;
+    play(case, &mut *seated(case), Cut::Bytes).map_err(|e| format!("  (session, byte by byte)\n{e}"))?;
+    for at in 1..longest {
+        if longest <= LONG || at < 64 || at + 64 > longest || at % 4001 == 0 {
+            play(case, &mut *bare(case), Cut::At(at)).map_err(|e| format!("  (cut at {at})\n{e}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// Replaces what the case expects with what is observed.
+pub(super) fn bless(case: &mut Case) {
+    let mut subject = bare(case);
+    for step in &mut case.steps {
+        act(&mut *subject, &step.action, Cut::Whole);
+        let (log, out, faults) = subject.observe();
+        assert!(faults.is_empty(), "{}: {faults}", case.title);
+        step.events = log.lines(&step.events);
+        step.out = out;
+    }
+}
+
+fn bare(case: &Case) -> Box<dyn Subject> {
+    match case.role {
+        Role::Server => Box::new(Bare::new(|c, now| Server::new(Arc::new(*c), now), &case.config)),
+        Role::Client => Box::new(Bare::new(|c, now| Client::new(Arc::new(*c), now), &case.config)),
+    }
+}
+
+fn seated(case: &Case) -> Box<dyn Subject> {
+    match case.role {
+        Role::Server => Box::new(Seated::new(|c, now| Server::new(Arc::new(*c), now), &case.config)),
+        Role::Client => Box::new(Seated::new(|c, now| Client::new(Arc::new(*c), now), &case.config)),
+    }
+}
+
+fn play(case: &Case, subject: &mut dyn Subject, cut: Cut) -> Result<(), String> {
+    for (i, step) in case.steps.iter().enumerate() {
+        act(subject, &step.action, cut);
+        let (log, out, faults) = subject.observe();
+        let events = log.lines(&step.events);
+        let mut report = faults;
+        if events != step.events {
+            report.push_str(&format!("  events:\n{}", diff::lines(&step.events, &events)));
+        }
+        if out != step.out {
+            let (expected, observed) = (text::escape_block(&step.out), text::escape_block(&out));
+            report.push_str(&format!("  out:\n{}", diff::lines(&expected, &observed)));
+        }
+        if !report.is_empty() {
+            return Err(format!("  step {}:\n{report}", i + 1));
+        }
+    }
+    Ok(())
+}
+
+fn act(subject: &mut dyn Subject, action: &Action, cut: Cut) {
+    let (bytes, eof) = match action {
+        Action::In(bytes, eof) => (&bytes[..], *eof),
+        Action::Calls(calls) => return calls.iter().for_each(|call| subject.call(call)),
+    };
+    match cut {
+        Cut::WithEnd if eof => return subject.eof(bytes),
+        Cut::Whole | Cut::WithEnd => subject.feed(bytes),
+        Cut::Bytes => bytes.chunks(1).for_each(|b| subject.feed(b)),
+        Cut::At(at) => {
+            let (front, back) = bytes.split_at(at.min(bytes.len()));
+            subject.feed(front);
+            subject.feed(back);
+        }
+    }
+    if eof {
+        subject.eof(&[]);
+    }
+}

@@ -1,0 +1,191 @@
+//! Events as lines.
+
+use super::text::escape;
+use avx_core::{BodyLen, Event, Fields, Initiator, PeerError, Protocol, Status, Version};
+
+/// What was observed, before it becomes lines: pieces of data that follow each other are joined.
+#[derive(Debug, Default)]
+pub(super) struct Log {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    /// `data 1`, or the whole line.
+    head: String,
+    /// Content or extension so far.
+    data: Option<Vec<u8>>,
+    fields: Vec<String>,
+}
+
+impl Log {
+    /// Adds an event.
+    pub(super) fn event(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Request { stream, head, body } => {
+                let authority = if head.authority.is_empty() { "-".into() } else { escape(head.authority) };
+                let mut line = format!(
+                    "request {} {} {} {} to {authority} {}",
+                    stream.0,
+                    head.method,
+                    escape(head.target),
+                    version(head.version),
+                    with(*body)
+                );
+                if head.expect_continue {
+                    line.push_str(", expects 100");
+                }
+                if let Some(upgrade) = head.upgrade {
+                    line.push_str(&format!(", offers {}", escape(upgrade)));
+                }
+                self.push(line, head.fields);
+            }
+            Event::Informational { stream, head } => {
+                let line = format!(
+                    "interim {} {} {}{}",
+                    stream.0,
+                    version(head.version),
+                    head.status,
+                    reason(head.reason)
+                );
+                self.push(line, head.fields);
+            }
+            Event::Response { stream, head, body } => {
+                let line = format!(
+                    "response {} {} {}{} {}",
+                    stream.0,
+                    version(head.version),
+                    head.status,
+                    reason(head.reason),
+                    with(*body)
+                );
+                self.push(line, head.fields);
+            }
+            Event::Data { stream, data, credit } => {
+                assert_eq!(*credit as usize, data.len(), "credit of http/1.1 is the length");
+                self.piece(format!("data {}", stream.0), data);
+            }
+            Event::ChunkExtension { stream, extension } => {
+                assert!(!extension.is_empty(), "an empty piece of an extension");
+                // The first piece of a chunk begins with its semicolon; a quoted one may hold others.
+                self.piece(format!("extension {}", stream.0), extension);
+            }
+            Event::End { stream, trailers, dropped } => {
+                let line = match dropped {
+                    0 => format!("end {}", stream.0),
+                    n => format!("end {}, {n} trailers dropped", stream.0),
+                };
+                self.push(line, *trailers);
+            }
+            Event::Reset { stream, code, by } => {
+                let by = if *by == Initiator::Local { "local" } else { "remote" };
+                self.line(format!("reset {} by {by}, code {}", stream.0, code.0));
+            }
+            other => self.line(format!("{other:?}")),
+        }
+    }
+
+    /// Adds an error and what was said about it: the goodbye at the end of `out` is taken off.
+    pub(super) fn error(&mut self, error: PeerError, out: &mut Vec<u8>) {
+        let status = Status::new(error.h1_status()).expect("a peer error has a status");
+        let text = format!("{error}\n");
+        let text = text.trim_start_matches("peer: ");
+        let head = format!(
+            "HTTP/1.1 {status} {}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n\
+             Content-Length: {}\r\n\r\n",
+            status.reason(),
+            text.len()
+        );
+        if out.ends_with(format!("{head}{text}").as_bytes()) {
+            out.truncate(out.len() - head.len() - text.len());
+            self.line(format!("error {error:?}, answered {status}"));
+        } else if out.ends_with(head.as_bytes()) {
+            out.truncate(out.len() - head.len());
+            self.line(format!("error {error:?}, answered {status} without content"));
+        } else {
+            self.line(format!("error {error:?}"));
+        }
+    }
+
+    /// Adds that the machine is done.
+    pub(super) fn switched(&mut self, to: Protocol) {
+        self.line(format!("switched to {to:?}"));
+    }
+
+    /// Adds bytes that belong to the next protocol.
+    pub(super) fn leftover(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.line(format!("left over {}", escape(bytes)));
+        }
+    }
+
+    /// Adds what became of the connection: the sending side closed, all of it closed. An error that
+    /// was just observed says as much itself, except that a server then waits for the client.
+    pub(super) fn closing(&mut self, (send, both): (bool, bool)) {
+        let error = self.entries.iter().any(|e| e.head.starts_with("error "));
+        match (send, both) {
+            (_, true) => self.line("closed".into()),
+            (true, false) if !error => self.line("half-closed".into()),
+            _ => {}
+        }
+    }
+
+    /// Adds a line as it is.
+    pub(super) fn line(&mut self, head: String) {
+        self.entries.push(Entry { head, data: None, fields: Vec::new() });
+    }
+
+    fn push(&mut self, head: String, fields: Fields<'_>) {
+        let fields = fields.iter().map(|f| format!("  {}: {}", escape(f.name), escape(f.value))).collect();
+        self.entries.push(Entry { head, data: None, fields });
+    }
+
+    fn piece(&mut self, head: String, piece: &[u8]) {
+        match self.entries.last_mut() {
+            Some(Entry { head: last, data: Some(data), .. }) if *last == head => {
+                data.extend_from_slice(piece)
+            }
+            _ => self.entries.push(Entry { head, data: Some(piece.to_vec()), fields: Vec::new() }),
+        }
+    }
+
+    /// The lines. Fields are listed where `expected` lists any for the same entry, and trailers always.
+    pub(super) fn lines(self, expected: &[String]) -> Vec<String> {
+        // For each entry, whether field lines follow it.
+        let mut listed: Vec<bool> = Vec::new();
+        for line in expected {
+            match listed.last_mut() {
+                Some(last) if line.starts_with("  ") => *last = true,
+                _ => listed.push(false),
+            }
+        }
+        let mut lines = Vec::new();
+        for (i, entry) in self.entries.into_iter().enumerate() {
+            let trailers = entry.head.starts_with("end ");
+            lines.push(match entry.data {
+                Some(data) => format!("{} {}", entry.head, escape(&data)),
+                None => entry.head,
+            });
+            if trailers || listed.get(i).copied().unwrap_or(false) {
+                lines.extend(entry.fields);
+            }
+        }
+        lines
+    }
+}
+
+fn version(version: Version) -> String {
+    format!("HTTP/{}", version.as_str())
+}
+
+fn reason(reason: &[u8]) -> String {
+    if reason.is_empty() { String::new() } else { format!(" {}", escape(reason)) }
+}
+
+fn with(body: BodyLen) -> String {
+    match body {
+        BodyLen::Empty => "without content".into(),
+        BodyLen::Exact(n) => format!("with {n} bytes"),
+        BodyLen::Streaming => "with content".into(),
+    }
+}
