@@ -144,7 +144,7 @@ impl Chunked {
                 Ok(Piece::Data { skip: at, len })
             }
             Place::Last => Ok(Piece::Last { skip: at }),
-            _ => Ok(Piece::More { at_least: self.at_least() }),
+            _ => Ok(Piece::More { at_least: self.at_least(report) }),
         }
     }
 
@@ -218,14 +218,15 @@ impl Chunked {
         Ok(())
     }
 
-    fn at_least(&self) -> usize {
+    fn at_least(&self, report: bool) -> usize {
+        // After a size: CR LF and one byte of data, or with `report` the ";" of an extension.
+        let after_size = if report { 1 } else { 3 };
         match self.place {
-            // CR LF and one byte of data, or CR LF CR LF
-            Place::Size | Place::SizeSpace if self.digits > 0 => 3,
+            Place::Size | Place::SizeSpace if self.digits > 0 => after_size,
             Place::LineFeed => 2,
-            Place::DataCr => 7,
-            Place::DataLf => 6,
-            Place::Size => 4,
+            Place::DataCr => 3 + after_size,
+            Place::DataLf => 2 + after_size,
+            Place::Size => 1 + after_size,
             _ => 1,
         }
     }
