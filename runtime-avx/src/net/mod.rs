@@ -1,0 +1,17 @@
+//! Sockets: TCP and Unix streams with their listeners, and name look-up.
+//!
+//! All of them may be made anywhere and are used within a runtime, in a task or in `block_on`; used
+//! elsewhere they give an error. They belong to nobody: a stream that is moved to a task of another worker,
+//! or of another runtime, goes on there.
+//!
+//! The poll methods take `&mut self`, as the traits of avx-http do: one task reads and writes. A direction
+//! remembers the last waker that found it not ready.
+
+mod resolve;
+mod stream;
+mod tcp;
+mod unix;
+
+pub use resolve::resolve;
+pub use tcp::{TcpListener, TcpStream, bind_tcp};
+pub use unix::{UnixListener, UnixStream};
