@@ -40,7 +40,7 @@ impl core::ops::Add<Duration> for Instant {
 
     /// Saturates at the end of time (some 584 years after the epoch).
     fn add(self, d: Duration) -> Instant {
-        let nanos = u64::try_from(d.as_nanos()).unwrap_or(u64::MAX);
+        let nanos = d.as_secs().saturating_mul(1_000_000_000).saturating_add(u64::from(d.subsec_nanos()));
         Instant(self.0.saturating_add(nanos))
     }
 }

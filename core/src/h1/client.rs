@@ -411,6 +411,8 @@ impl Http for Client {
     ) -> Result<StreamId, UsageError> {
         self.ready()?;
         let body = if body == BodyLen::Exact(0) { BodyLen::Empty } else { body };
+        // A registered method spelled as an extension is what it says: its response is framed by it.
+        let request = &Request { method: Method::from_token(request.method.as_bytes()), ..*request };
         let length = encode::request_length(&request.method, body)?;
         let announced = encode::request(request, length, out)?;
         let kind = match request.method {
@@ -513,7 +515,8 @@ impl Http for Client {
     }
 
     fn reset(&mut self, _: Instant, stream: StreamId, _: ErrorCode) {
-        if stream.0 > self.answered && stream.0 <= self.sent {
+        let open = matches!(self.reader, Reader::Head | Reader::Content);
+        if open && stream.0 > self.answered && stream.0 <= self.sent {
             self.close();
         }
     }
@@ -531,13 +534,13 @@ impl Http for Client {
     }
 
     fn shutdown(&mut self, now: Instant) {
-        if self.shutting_down {
+        if self.shutting_down || !matches!(self.reader, Reader::Head | Reader::Content) {
             return;
         }
         self.shutting_down = true;
         if self.in_flight() == 0 && self.writer == Writer::Idle {
             self.close();
-        } else if self.reader != Reader::Switched {
+        } else {
             self.drain_at = (now + self.config.timeouts.drain).as_nanos();
         }
     }

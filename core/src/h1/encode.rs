@@ -5,7 +5,8 @@
 
 use crate::http::{Request, Response};
 use crate::syntax::content_length::{self, Decimal};
-use crate::syntax::{connection, list, target, token};
+use crate::syntax::token::{self, is};
+use crate::syntax::{connection, list, target};
 use crate::{BodyLen, Date, Field, Full, Method, Output, Status, UsageError};
 
 /// Content being sent.
@@ -322,29 +323,29 @@ impl Lines {
 
     fn note(&mut self, i: usize, field: &Field<'_>) -> Result<(), UsageError> {
         match field.name.len() {
-            4 if field.is("host") => {
+            4 if is(field.name, b"host") => {
                 let second = self.host.replace(i).is_some();
                 if second {
                     return Err(UsageError::BadAuthority);
                 }
             }
-            4 if field.is("date") => self.date = true,
-            6 if field.is("expect") => {
+            4 if is(field.name, b"date") => self.date = true,
+            6 if is(field.name, b"expect") => {
                 self.expect_continue |= field.value.eq_ignore_ascii_case(b"100-continue");
             }
-            7 if field.is("upgrade") => self.upgrade |= !field.value.is_empty(),
-            10 if field.is("connection") => {
+            7 if is(field.name, b"upgrade") => self.upgrade |= !field.value.is_empty(),
+            10 if is(field.name, b"connection") => {
                 self.close |= list::contains(field.value, "close");
                 self.keep_alive |= list::contains(field.value, "keep-alive");
                 self.connection_upgrade |= list::contains(field.value, "upgrade");
             }
-            14 if field.is("content-length") => {
+            14 if is(field.name, b"content-length") => {
                 let n = content_length::parse(field.value, false).map_err(|_| UsageError::FramingField)?;
                 if self.content_length.replace(n).is_some() {
                     return Err(UsageError::FramingField);
                 }
             }
-            17 if field.is("transfer-encoding") => return Err(UsageError::FramingField),
+            17 if is(field.name, b"transfer-encoding") => return Err(UsageError::FramingField),
             _ => {}
         }
         Ok(())

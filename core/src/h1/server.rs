@@ -180,6 +180,11 @@ impl Server {
                 self.head = Parser::new();
                 self.accept(&input[..len], spans, &line)
             }
+            // Empty lines in front of a request that never comes are no request.
+            Parsed::Partial { .. } if self.eof && input.iter().all(|b| matches!(b, b'\r' | b'\n')) => {
+                self.close();
+                Ok(Recv::NeedMore { consumed: input.len(), at_least: 1 })
+            }
             Parsed::Partial { .. } if self.eof => Err(PeerError::UnexpectedEof),
             Parsed::Partial { at_least } => {
                 self.wait_for_head(now);
@@ -279,14 +284,23 @@ impl Server {
     ) -> Result<Recv<Event<'b>>, PeerError> {
         let stream = StreamId(self.stream);
         match self.content.recv(&self.config, input, self.eof, scratch)? {
-            Step::Data { skip, len } => {
+            Step::Data { skip, mut len } => {
                 self.did_wait(now);
-                self.received += len as u64;
                 // Content has come without the 100 it might have waited for.
                 self.request.expects = false;
-                if self.writer == Writer::Idle && self.received > u64::from(self.config.limits.unread_body) {
-                    return Ok(self.abandon(now));
+                if self.writer == Writer::Idle {
+                    // Answered already: the content is passed on up to the limit and no further.
+                    let limit = u64::from(self.config.limits.unread_body);
+                    match limit.saturating_sub(self.received) {
+                        0 => return Ok(self.abandon(now)),
+                        left if left < len as u64 => {
+                            len = left as usize;
+                            self.reader = Reader::Abandoned;
+                        }
+                        _ => {}
+                    }
                 }
+                self.received += len as u64;
                 let data = &mut input[skip..skip + len];
                 let event = Event::Data { stream, data, credit: len as u32 };
                 Ok(Recv::Event { consumed: skip + len, event })
@@ -348,6 +362,7 @@ impl Server {
         if self.switch_to.is_some() {
             self.reader = Reader::Switched;
             self.stop_timer();
+            self.drain_at = NEVER;
         } else if self.persist && !self.shutting_down {
             self.reader = Reader::Head;
             self.set_timer(Timer::Idle, now + self.config.timeouts.idle);
@@ -366,6 +381,7 @@ impl Server {
             self.close();
         } else {
             self.reader = Reader::Lingering;
+            self.drain_at = NEVER;
             self.set_timer(Timer::Linger, now + self.config.timeouts.linger);
         }
     }
@@ -381,8 +397,16 @@ impl Server {
         self.error = Some(error);
         // Once a response has begun, nothing else can be said.
         self.goodbye_due = !matches!(self.writer, Writer::Content(_)) && !self.is_unanswerable();
+        if self.reader == Reader::Head {
+            // What the last request was says nothing about the one that failed.
+            self.request = RequestFacts::default();
+        }
         self.writer = Writer::Idle;
+        if self.eof && !self.goodbye_due {
+            return self.close();
+        }
         self.reader = Reader::Failed;
+        self.drain_at = NEVER;
         self.set_timer(Timer::Linger, now + self.config.timeouts.linger);
     }
 
@@ -419,7 +443,7 @@ impl Server {
     /// The peer owes content: from now on its time is counted.
     fn wait_for_content(&mut self, now: Instant) {
         let rate = u64::from(self.config.timeouts.body_rate);
-        if self.timer != Timer::Off || rate == 0 {
+        if self.timer != Timer::Off || rate == 0 || self.request.expects {
             return;
         }
         let grace = Instant::ZERO + self.config.timeouts.body_grace;
@@ -674,7 +698,7 @@ impl Server {
         let Some(error) = self.error else { return };
         let status = Status::new(error.h1_status()).unwrap_or(Status::BAD_REQUEST);
         let text = [error.text().as_bytes(), b" (", error.rfc().as_bytes(), b")\n"];
-        if encode::goodbye(status, &text, !self.request.head || self.stream == 0, out).is_ok() {
+        if encode::goodbye(status, &text, !self.request.head, out).is_ok() {
             self.goodbye_due = false;
             if self.eof {
                 self.close();
@@ -701,7 +725,7 @@ impl Http for Server {
     /// client" (RFC 9110, section 15.2).
     fn send_informational(
         &mut self,
-        _: Instant,
+        now: Instant,
         stream: StreamId,
         response: &Response<'_>,
         out: &mut dyn Output,
@@ -715,8 +739,9 @@ impl Http for Server {
         }
         let response = Response { date: None, ..*response };
         encode::response(&response, Length::Forbidden, Connection::Nothing, &[], out)?;
-        if response.status == Status::CONTINUE {
+        if response.status == Status::CONTINUE && self.request.expects {
             self.request.expects = false;
+            self.wait_for_content(now);
         }
         Ok(())
     }
@@ -807,7 +832,7 @@ impl Http for Server {
         if self.is_idle() {
             return self.close();
         }
-        if !matches!(self.reader, Reader::Closed | Reader::Switched) {
+        if !matches!(self.reader, Reader::Switched | Reader::Failed | Reader::Lingering | Reader::Closed) {
             self.drain_at = (now + self.config.timeouts.drain).as_nanos();
         }
     }

@@ -49,10 +49,46 @@ pub(crate) static CLASS: [u8; 256] = {
     table
 };
 
-/// Whether every byte of `bytes` is in `class`.
+/// Whether every byte of `bytes` is in `class`. Eight at a time, because a branch a byte costs more than
+/// the look-up.
 #[inline]
 pub(crate) fn all(bytes: &[u8], class: u8) -> bool {
-    bytes.iter().all(|&b| CLASS[b as usize] & class != 0)
+    let mut eights = bytes.chunks_exact(8);
+    for eight in &mut eights {
+        if eight.iter().fold(class, |all, &b| all & CLASS[b as usize]) == 0 {
+            return false;
+        }
+    }
+    eights.remainder().iter().fold(class, |all, &b| all & CLASS[b as usize]) != 0
+}
+
+/// Whether a token is `lower`, ignoring case.
+///
+/// Setting bit 5 maps letters to lower case and leaves digits and "-" alone; what else it would map
+/// onto them (controls, "@", brackets) is no token character.
+#[inline(always)]
+pub(crate) fn is<const N: usize>(token: &[u8], lower: &[u8; N]) -> bool {
+    let Ok(token) = <&[u8; N]>::try_from(token) else { return false };
+    let eight = |b: &[u8]| u64::from_ne_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
+    let four = |b: &[u8]| u32::from_ne_bytes([b[0], b[1], b[2], b[3]]);
+    // `N` is known where this is compiled: one comparison of two or three words is left of it.
+    if N > 16 {
+        eight(token) | 0x2020_2020_2020_2020 == eight(lower) && is_rest::<N>(token, lower, 8)
+    } else if N >= 8 {
+        let (a, b) = (eight(token), eight(&token[N - 8..]));
+        ((a | 0x2020_2020_2020_2020) ^ eight(lower)) | ((b | 0x2020_2020_2020_2020) ^ eight(&lower[N - 8..]))
+            == 0
+    } else if N >= 4 {
+        let (a, b) = (four(token), four(&token[N - 4..]));
+        ((a | 0x2020_2020) ^ four(lower)) | ((b | 0x2020_2020) ^ four(&lower[N - 4..])) == 0
+    } else {
+        is_rest::<N>(token, lower, 0)
+    }
+}
+
+#[inline(always)]
+fn is_rest<const N: usize>(token: &[u8; N], lower: &[u8; N], from: usize) -> bool {
+    token[from..].iter().zip(&lower[from..]).all(|(a, b)| a | 0x20 == *b)
 }
 
 /// Whether `b` may stand in a token.
@@ -107,6 +143,18 @@ mod tests {
         for v in [&b" a"[..], b"a ", b"a\r", b"a\nb", b"\0", b"\x7f", b"\x01"] {
             assert!(!is_field_value(v), "{v:?}");
         }
+    }
+
+    #[test]
+    fn names_are_compared_without_case_and_exactly() {
+        assert!(is(b"Content-Length", b"content-length") && is(b"HOST", b"host") && is(b"tE", b"te"));
+        assert!(is(b"Transfer-ENCODING", b"transfer-encoding") && is(b"Expect", b"expect"));
+        assert!(!is(b"Content_Length", b"content-length") && !is(b"Content-Lengti", b"content-length"));
+        assert!(
+            !is(b"Transfer-Encodinh", b"transfer-encoding")
+                && !is(b"hos", b"host")
+                && !is(b"Xpect!", b"expect")
+        );
     }
 
     #[test]

@@ -1,0 +1,181 @@
+//! Faults that were found once, each as small as it can be shown.
+
+use avx_core::h1::{Client, Server};
+use avx_core::{
+    BodyLen, Config, ErrorCode, Event, Http, Initiator, Instant, Machine, Method, PeerError, Recv, Request,
+    Response, Scratch, Status, StreamId,
+};
+use core::time::Duration;
+use std::sync::Arc;
+
+const NOW: Instant = Instant::ZERO;
+const ONE: StreamId = StreamId(1);
+
+fn server() -> Server {
+    Server::new(Arc::new(Config::default()), NOW)
+}
+
+fn client() -> Client {
+    Client::new(Arc::new(Config::default()), NOW)
+}
+
+/// Names of the events up to the next rest, and the error if there is one. Consumed bytes are dropped.
+fn drain(m: &mut impl Http, input: &mut Vec<u8>) -> (Vec<String>, Option<PeerError>) {
+    let mut scratch = Scratch::new();
+    let mut events = Vec::new();
+    loop {
+        let consumed = match m.recv(NOW, input, &mut scratch) {
+            Ok(Recv::Event { consumed, event }) => {
+                events.push(match event {
+                    Event::Request { .. } => "request".into(),
+                    Event::Response { .. } => "response".into(),
+                    Event::Data { data, .. } => format!("data {}", data.len()),
+                    Event::End { .. } => "end".into(),
+                    Event::Reset { by: Initiator::Local, .. } => "reset".into(),
+                    other => format!("{other:?}"),
+                });
+                consumed
+            }
+            Ok(Recv::NeedMore { consumed, .. }) => {
+                input.drain(..consumed);
+                return (events, None);
+            }
+            Ok(_) => return (events, None),
+            Err(error) => return (events, Some(error)),
+        };
+        input.drain(..consumed);
+    }
+}
+
+fn get(m: &mut Client) -> Vec<u8> {
+    let mut out = Vec::new();
+    let request = Request { method: Method::Get, target: b"/", authority: b"a", fields: &[] };
+    m.send_request(NOW, &request, BodyLen::Empty, &mut out).unwrap();
+    out
+}
+
+#[test]
+fn a_goodbye_after_a_head_request_has_its_content() {
+    let (mut m, mut out) = (server(), Vec::new());
+    drain(&mut m, &mut b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec());
+    m.send_full(NOW, ONE, &Response::new(Status::OK, &[]), b"", &mut out).unwrap();
+    out.clear();
+    assert_eq!(drain(&mut m, &mut b"(".to_vec()).1, Some(PeerError::BadMethod));
+    m.transmit(NOW, &mut out);
+    assert!(out.ends_with(b"(RFC 9112, section 3.1)\n"), "{}", out.escape_ascii());
+}
+
+#[test]
+fn a_request_cut_off_during_its_response_closes_at_once() {
+    let (mut m, mut out) = (server(), Vec::new());
+    drain(&mut m, &mut b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab".to_vec());
+    m.send_response(NOW, ONE, &Response::new(Status::OK, &[]), BodyLen::Streaming, &mut out).unwrap();
+    m.recv_eof(NOW);
+    assert_eq!(drain(&mut m, &mut Vec::new()).1, Some(PeerError::UnexpectedEof));
+    assert!(m.is_closed());
+    assert_eq!(drain(&mut m, &mut Vec::new()).1, Some(PeerError::UnexpectedEof));
+}
+
+#[test]
+fn an_error_is_not_replaced_by_the_end_of_a_drain() {
+    let mut m = server();
+    assert_eq!(drain(&mut m, &mut b"(".to_vec()).1, Some(PeerError::BadMethod));
+    m.shutdown(NOW);
+    m.handle_timeout(NOW + Duration::from_secs(3600));
+    assert_eq!(drain(&mut m, &mut Vec::new()).1, Some(PeerError::BadMethod));
+}
+
+#[test]
+fn a_drain_that_ends_while_lingering_is_no_error() {
+    let (mut m, mut out) = (server(), Vec::new());
+    drain(&mut m, &mut b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec());
+    m.shutdown(NOW);
+    m.send_full(NOW, ONE, &Response::new(Status::OK, &[]), b"", &mut out).unwrap();
+    m.handle_timeout(NOW + Duration::from_secs(3600));
+    assert_eq!(drain(&mut m, &mut Vec::new()).1, None);
+    assert!(m.is_closed());
+}
+
+#[test]
+fn a_client_that_waits_for_100_is_not_too_slow() {
+    let mut m = server();
+    let head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    drain(&mut m, &mut head.to_vec());
+    assert_eq!(m.poll_timeout(), None, "the server has not invited the content yet");
+    m.send_informational(NOW, ONE, &Response::new(Status::CONTINUE, &[]), &mut Vec::new()).unwrap();
+    drain(&mut m, &mut Vec::new());
+    assert!(m.poll_timeout().is_some());
+}
+
+#[test]
+fn content_nobody_reads_is_passed_on_up_to_the_limit_whatever_the_cutting() {
+    let run = |cut: usize| {
+        let (mut m, mut out) = (server(), Vec::new());
+        drain(&mut m, &mut b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec());
+        m.send_full(NOW, ONE, &Response::new(Status::OK, &[]), b"", &mut out).unwrap();
+        let body = [&b"80000\r\n"[..], &vec![b'x'; 0x80000]].concat();
+        let (mut data, mut resets) = (0, 0);
+        for piece in body.chunks(cut) {
+            for event in drain(&mut m, &mut piece.to_vec()).0 {
+                match event.strip_prefix("data ") {
+                    Some(n) => data += n.parse::<usize>().unwrap(),
+                    None => resets += 1,
+                }
+            }
+        }
+        (data, resets)
+    };
+    assert_eq!(run(usize::MAX), (256 << 10, 1));
+    assert_eq!(run(1000), (256 << 10, 1));
+    assert_eq!(run(65536), (256 << 10, 1));
+}
+
+#[test]
+fn empty_lines_before_the_close_are_no_request() {
+    let mut m = server();
+    let mut input = b"\r\n\r\n".to_vec();
+    drain(&mut m, &mut input);
+    m.recv_eof(NOW);
+    assert_eq!(drain(&mut m, &mut input).1, None);
+    assert!(m.is_closed());
+}
+
+#[test]
+fn an_error_of_the_server_stays_whatever_the_user_of_the_client_does() {
+    let mut m = client();
+    get(&mut m);
+    assert_eq!(drain(&mut m, &mut b"(".to_vec()).1, Some(PeerError::BadVersion));
+    m.reset(NOW, ONE, ErrorCode::CANCEL);
+    assert_eq!(drain(&mut m, &mut Vec::new()).1, Some(PeerError::BadVersion));
+
+    let mut m = client();
+    assert_eq!(drain(&mut m, &mut b"x".to_vec()).1, Some(PeerError::UnexpectedBytes));
+    m.shutdown(NOW);
+    assert_eq!(drain(&mut m, &mut Vec::new()).1, Some(PeerError::UnexpectedBytes));
+}
+
+#[test]
+fn a_tunnel_outlives_the_shutdown_of_its_machines() {
+    let (mut m, mut out) = (client(), Vec::new());
+    let request = Request { method: Method::Connect, target: b"a:1", authority: b"a:1", fields: &[] };
+    m.send_request(NOW, &request, BodyLen::Empty, &mut out).unwrap();
+    drain(&mut m, &mut b"HTTP/1.1 200 OK\r\n\r\n".to_vec());
+    m.shutdown(NOW);
+    assert!(matches!(m.recv(NOW, &mut [], &mut Scratch::new()), Ok(Recv::Switched { .. })));
+
+    let mut m = server();
+    drain(&mut m, &mut b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n".to_vec());
+    m.shutdown(NOW);
+    m.send_full(NOW, ONE, &Response::new(Status::OK, &[]), b"", &mut out).unwrap();
+    m.handle_timeout(NOW + Duration::from_secs(3600));
+    assert!(matches!(m.recv(NOW, &mut [], &mut Scratch::new()), Ok(Recv::Switched { .. })));
+}
+
+#[test]
+fn a_method_is_known_by_its_name_however_it_was_made() {
+    let (mut m, mut out) = (client(), Vec::new());
+    let request = Request { method: Method::Extension(b"HEAD"), target: b"/", authority: b"a", fields: &[] };
+    m.send_request(NOW, &request, BodyLen::Empty, &mut out).unwrap();
+    let mut input = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".to_vec();
+    assert_eq!(drain(&mut m, &mut input), (vec!["response".into(), "end".into()], None));
+}
