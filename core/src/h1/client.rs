@@ -10,10 +10,10 @@
 //! Requests may be pipelined, up to a limit; each response is framed by the method of the request it
 //! answers.
 
-use super::content::{self, Content, Step};
+use super::content::{self, Content, Role, Step};
 use super::encode::{self, Length, Sending};
 use super::framing::{Framing, Semantics};
-use super::head::{Options, Parsed, Parser, StatusLine};
+use super::head::{Parsed, Parser, StatusLine};
 use crate::http::{Request, Response, ResponseHead};
 use crate::syntax::list;
 use crate::{
@@ -152,10 +152,7 @@ impl Client {
             }
             return Ok(Recv::NeedMore { consumed: 0, at_least: 1 });
         }
-        let mut options = Options::new(&self.config.limits, &self.config.lenient);
-        // "A user agent that receives an obs-fold in a response message [...] MUST replace each received
-        // obs-fold with one or more SP octets" (RFC 9112, section 5.2)
-        options.obs_fold = true;
+        let options = Role::Client.options(&self.config);
         let spans = scratch.spans(usize::from(self.config.limits.fields));
         match self.head.response(input, spans, &options)? {
             Parsed::Complete { line, fields, len, folded } => {
@@ -261,7 +258,7 @@ impl Client {
         scratch: &'b mut Scratch,
     ) -> Result<Recv<Event<'b>>, PeerError> {
         let stream = self.stream();
-        Ok(match self.content.recv(&self.config, input, self.eof, scratch)? {
+        Ok(match self.content.recv(&self.config, Role::Client, input, self.eof, scratch)? {
             Step::Data { skip, len } => {
                 let data = &mut input[skip..skip + len];
                 Recv::Event { consumed: skip + len, event: Event::Data { stream, data, credit: len as u32 } }

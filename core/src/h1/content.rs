@@ -9,6 +9,30 @@ use super::head::{Options, Parsed, Parser};
 use crate::syntax::connection;
 use crate::{Config, PeerError, Scratch, Span};
 
+/// Which end of the connection reads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    Server,
+    Client,
+}
+
+impl Role {
+    /// What the head parser is told in this role.
+    #[inline]
+    pub(super) fn options(self, config: &Config) -> Options {
+        let mut options = Options::new(&config.limits, &config.lenient);
+        match self {
+            // "A server MUST reject, with a response status code of 400 (Bad Request), any received request
+            // message that contains whitespace between a header field name and colon." (RFC 9112, section 5.1)
+            Role::Server => options.space_before_colon = false,
+            // "A user agent that receives an obs-fold in a response message [...] MUST replace each received
+            // obs-fold with one or more SP octets" (RFC 9112, section 5.2)
+            Role::Client => options.obs_fold = true,
+        }
+        options
+    }
+}
+
 /// How far the content of one message has been read.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Content {
@@ -56,8 +80,8 @@ impl Content {
 
     /// Bytes still to come, when that is known.
     pub(super) fn left(&self) -> Option<u64> {
-        match *self {
-            Content::Length(n) => Some(n),
+        match self {
+            Content::Length(n) => Some(*n),
             Content::Done => Some(0),
             Content::Chunked(_) | Content::Trailers(_) | Content::Close => None,
         }
@@ -68,6 +92,7 @@ impl Content {
     pub(super) fn recv(
         &mut self,
         config: &Config,
+        role: Role,
         input: &mut [u8],
         eof: bool,
         scratch: &mut Scratch,
@@ -100,7 +125,7 @@ impl Content {
                     Piece::Extension { skip, len, consumed } => Ok(Step::Extension { skip, len, consumed }),
                     Piece::Last { skip } => {
                         *self = Content::Trailers(Parser::new());
-                        self.trailers(config, input, skip, eof, scratch)
+                        self.trailers(config, role, input, skip, eof, scratch)
                     }
                     // "A message body that uses the chunked transfer coding is incomplete if the
                     // zero-sized chunk that terminates the encoding has not been received." (section 8)
@@ -108,7 +133,7 @@ impl Content {
                     Piece::More { at_least } => Ok(more(input.len(), at_least)),
                 }
             }
-            Content::Trailers(_) => self.trailers(config, input, 0, eof, scratch),
+            Content::Trailers(_) => self.trailers(config, role, input, 0, eof, scratch),
         }
     }
 
@@ -116,13 +141,14 @@ impl Content {
     fn trailers(
         &mut self,
         config: &Config,
+        role: Role,
         input: &mut [u8],
         skip: usize,
         eof: bool,
         scratch: &mut Scratch,
     ) -> Result<Step, PeerError> {
         let Content::Trailers(parser) = self else { return Ok(more(0, 1)) };
-        let mut options = Options::new(&config.limits, &config.lenient);
+        let mut options = role.options(config);
         options.head = config.limits.trailers;
         let spans = scratch.spans(usize::from(config.limits.fields));
         let section = &mut input[skip..];

@@ -11,10 +11,10 @@
 //! response is complete, and pipelined bytes stay with the caller.
 
 use super::PREFACE;
-use super::content::{self, Content, Step};
+use super::content::{self, Content, Role, Step};
 use super::encode::{self, Connection, Length, Sending};
 use super::framing::{Expectation, Framing, Semantics};
-use super::head::{Options, Parsed, Parser, RequestLine};
+use super::head::{Parsed, Parser, RequestLine};
 use crate::http::{Request, RequestHead, Response};
 use crate::syntax::{list, target};
 use crate::{
@@ -169,7 +169,7 @@ impl Server {
                 };
             }
         }
-        let options = Options::new(&self.config.limits, &self.config.lenient);
+        let options = Role::Server.options(&self.config);
         let spans = scratch.spans(usize::from(self.config.limits.fields));
         match self.head.request(input, spans, &options)? {
             Parsed::Complete { line, fields, len, folded } => {
@@ -283,7 +283,7 @@ impl Server {
         scratch: &'b mut Scratch,
     ) -> Result<Recv<Event<'b>>, PeerError> {
         let stream = StreamId(self.stream);
-        match self.content.recv(&self.config, input, self.eof, scratch)? {
+        match self.content.recv(&self.config, Role::Server, input, self.eof, scratch)? {
             Step::Data { skip, mut len } => {
                 self.did_wait(now);
                 // Content has come without the 100 it might have waited for.
