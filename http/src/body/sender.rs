@@ -1,0 +1,90 @@
+//! The writing end of a body.
+
+use super::{BodyError, Chunk, PIECE, Pipe};
+use crate::{FieldLines, OwnedFields};
+use std::fmt;
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Sends the content of a [`Body::channel`](crate::Body::channel), as fast as the peer takes it.
+///
+/// Dropping it before [`finish`](Sender::finish) aborts the message: the connection is closed, so
+/// that the peer sees the truncation.
+pub struct Sender {
+    pipe: Option<Arc<Pipe>>,
+}
+
+impl Sender {
+    pub(super) fn new(pipe: Arc<Pipe>) -> Self {
+        Sender { pipe: Some(pipe) }
+    }
+
+    /// Waits until the previous pieces have moved on, then hands `chunk` over. Cancel-safe: a
+    /// cancelled call has sent nothing.
+    ///
+    /// # Errors
+    /// [`BodyError::Disconnected`] when nobody will read it.
+    pub async fn send(&mut self, chunk: impl Into<Chunk>) -> Result<(), BodyError> {
+        let mut chunk = Some(chunk.into());
+        poll_fn(|cx| {
+            let ready = self.poll_ready(cx);
+            if let (Poll::Ready(Ok(())), Some(chunk)) = (ready, chunk.take()) {
+                self.push(chunk);
+                return Poll::Ready(Ok(()));
+            }
+            ready
+        })
+        .await
+    }
+
+    /// Whether there is room for another piece.
+    ///
+    /// # Errors
+    /// [`BodyError::Disconnected`] when nobody will read it.
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BodyError>> {
+        let Some(pipe) = &self.pipe else { return Poll::Ready(Err(BodyError::Disconnected)) };
+        let demand = pipe.poll_demand(cx);
+        match demand.room {
+            _ if demand.gone => Poll::Ready(Err(BodyError::Disconnected)),
+            room if room >= PIECE / 2 => Poll::Ready(Ok(())),
+            _ => Poll::Pending,
+        }
+    }
+
+    /// Hands `chunk` over now; meant to follow [`poll_ready`](Self::poll_ready), which bounds memory.
+    pub fn push(&mut self, chunk: impl Into<Chunk>) {
+        let chunk = chunk.into();
+        if let (Some(pipe), false) = (&self.pipe, chunk.is_empty()) {
+            pipe.push_chunk(chunk);
+        }
+    }
+
+    /// The content is complete.
+    pub fn finish(mut self) {
+        if let Some(pipe) = self.pipe.take() {
+            pipe.end(None, None);
+        }
+    }
+
+    /// The content is complete; these trailers follow where the framing has a place for them.
+    pub fn finish_with(mut self, trailers: &FieldLines) {
+        if let Some(pipe) = self.pipe.take() {
+            pipe.end(Some(OwnedFields::from(trailers)), None);
+        }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        if let Some(pipe) = self.pipe.take() {
+            pipe.fail(BodyError::Aborted);
+        }
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Sender")
+    }
+}

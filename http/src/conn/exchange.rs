@@ -1,0 +1,348 @@
+//! One request and its response, when the response takes longer than one call of a handler.
+
+use super::sending::{Sending, Step, respond};
+use crate::body::{Content, Pipe};
+use crate::error::ConnectionError;
+use crate::message::TakeOver;
+use crate::rt::Peer;
+use crate::server::Access;
+use crate::{BodyError, IntoResponse, Request, Response, pool};
+use avx_core::{
+    BodyLen, Date, ErrorCode, Fields, Http, Instant, Method, Output, Status, StreamId, UsageError, Version,
+};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+pub(crate) struct Exchange {
+    pub(super) stream: StreamId,
+    phase: Phase,
+    /// The request's content, and what the handler says before its response.
+    pipe: Option<Arc<Pipe>>,
+    /// The request's content has not ended yet.
+    receiving: bool,
+    /// The client waits for 100 (Continue).
+    expects: bool,
+    /// Credit of content that the handler took, to give back.
+    credit: u32,
+    /// The handler's future is to be polled.
+    awake: bool,
+    status: Status,
+    sent: u64,
+    entry: Option<Box<Entry>>,
+}
+
+enum Phase {
+    Called(Pin<Box<dyn Future<Output = Response> + Send>>),
+    Ready(Response),
+    Sending(Sending),
+    Done,
+}
+
+/// What the access log wants to know at the end.
+pub(super) struct Entry {
+    method: Box<[u8]>,
+    target: Box<[u8]>,
+    user_agent: Option<Box<[u8]>>,
+    referer: Option<Box<[u8]>>,
+    version: Version,
+    since: Instant,
+}
+
+/// What an exchange needs of its connection.
+pub(super) struct Desk<'a> {
+    pub(super) now: Instant,
+    pub(super) date: Option<&'a Date>,
+    pub(super) server: Option<&'a [u8]>,
+    pub(super) report: &'a dyn Fn(ConnectionError<'_>),
+}
+
+impl Exchange {
+    pub(super) fn new(stream: StreamId, body: BodyLen, expects: bool, pipe: Option<Arc<Pipe>>) -> Self {
+        Exchange {
+            stream,
+            phase: Phase::Done,
+            pipe,
+            receiving: body != BodyLen::Empty,
+            expects,
+            credit: 0,
+            awake: true,
+            status: Status::OK,
+            sent: 0,
+            entry: None,
+        }
+    }
+
+    pub(super) fn later(mut self, future: Pin<Box<dyn Future<Output = Response> + Send>>) -> Self {
+        self.phase = Phase::Called(future);
+        self
+    }
+
+    /// With a response whose head has not been written.
+    pub(super) fn ready(mut self, response: Response) -> Self {
+        self.phase = Phase::Ready(response);
+        self
+    }
+
+    /// With a response whose head has been written.
+    pub(super) fn sending(mut self, status: Status, body: crate::Body) -> Self {
+        self.status = status;
+        self.phase = Phase::Sending(Sending::new(body));
+        self
+    }
+
+    pub(super) fn logged(mut self, entry: Option<Box<Entry>>) -> Self {
+        self.entry = entry;
+        self
+    }
+
+    /// The task was woken, by whomever.
+    pub(super) fn wake(&mut self) {
+        self.awake = true;
+    }
+
+    /// How many bytes of content this exchange takes now; `None` when it is not the one that the
+    /// connection reads for. Registers for a wake-up when that changes.
+    pub(super) fn room(&mut self, cx: &Context<'_>) -> Option<usize> {
+        let pipe = self.pipe.as_ref().filter(|_| self.receiving)?;
+        let demand = pipe.poll_demand(cx);
+        self.credit += demand.credit;
+        Some(demand.room)
+    }
+
+    /// Whether its client will send nothing before 100 (Continue).
+    pub(super) fn is_expecting(&self) -> bool {
+        self.expects && self.receiving && matches!(self.phase, Phase::Called(_) | Phase::Ready(_))
+    }
+
+    pub(super) fn receive(&mut self, data: &[u8], credit: u32, cx: &Context<'_>) {
+        self.expects = false;
+        self.awake = true;
+        if let Some(pipe) = &self.pipe {
+            pipe.push(data, credit, Some(cx.waker()));
+        }
+    }
+
+    pub(super) fn end(&mut self, trailers: Fields<'_>, cx: &Context<'_>) {
+        self.receiving = false;
+        self.awake = true;
+        if let Some(pipe) = &self.pipe {
+            pipe.end((!trailers.is_empty()).then(|| trailers.into()), Some(cx.waker()));
+        }
+    }
+
+    /// The content ends before its end; a handler still hears of it.
+    pub(super) fn fail(&mut self, error: BodyError) {
+        if std::mem::take(&mut self.receiving) {
+            if let Some(pipe) = &self.pipe {
+                pipe.fail(error);
+            }
+        }
+    }
+
+    /// Whether response and request are complete.
+    pub(super) fn is_done(&self) -> bool {
+        !self.receiving && matches!(self.phase, Phase::Done)
+    }
+
+    /// What is to be written right behind the output.
+    pub(super) fn framed(&mut self) -> Option<&mut Sending> {
+        match &mut self.phase {
+            Phase::Sending(sending) if sending.is_framed() => Some(sending),
+            _ => None,
+        }
+    }
+
+    /// Moves on as far as it can without reading or writing. Returns whether anything changed, and
+    /// who takes the transport over.
+    pub(super) fn advance<M: Http>(
+        &mut self,
+        cx: &mut Context<'_>,
+        desk: &Desk<'_>,
+        machine: &mut M,
+        out: &mut dyn Output,
+        take_over: &mut Option<TakeOver>,
+    ) -> bool {
+        let mut moved = false;
+        if self.credit > 0 {
+            machine.release(self.stream, std::mem::take(&mut self.credit));
+        }
+        loop {
+            match &mut self.phase {
+                Phase::Done => break,
+                Phase::Called(future) => {
+                    if !std::mem::take(&mut self.awake) {
+                        break;
+                    }
+                    let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+                    let response = match polled {
+                        Ok(Poll::Ready(response)) => response,
+                        Ok(Poll::Pending) => {
+                            self.inform(desk, machine, out);
+                            break;
+                        }
+                        Err(_) => panicked(desk.report),
+                    };
+                    self.inform(desk, machine, out);
+                    self.phase = Phase::Ready(response);
+                }
+                Phase::Ready(response) => {
+                    // The response is made of the content that the client holds back.
+                    if self.expects && is_echo(response, self.pipe.as_ref()) {
+                        self.invite(desk, machine, out);
+                    }
+                    let Phase::Ready(response) = &mut self.phase else { break };
+                    let sent = respond(machine, out, desk.now, self.stream, response, desk.date, desk.server);
+                    match sent {
+                        Ok(follows) => {
+                            self.status = response.status;
+                            self.phase = match settle(response, follows, take_over, desk.report) {
+                                Some(body) => Phase::Sending(Sending::new(body)),
+                                None => Phase::Done,
+                            };
+                        }
+                        Err(UsageError::OutputFull(_)) => break,
+                        Err(error) => {
+                            (desk.report)(ConnectionError::Response(error));
+                            if response.status == Status::INTERNAL_SERVER_ERROR && response.fields.is_empty()
+                            {
+                                machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
+                                self.phase = Phase::Done;
+                            } else {
+                                self.phase = Phase::Ready(Response::new(Status::INTERNAL_SERVER_ERROR));
+                            }
+                        }
+                    }
+                }
+                Phase::Sending(sending) => {
+                    let step = sending.advance(cx, desk.now, self.stream, machine, out);
+                    self.sent = sending.sent;
+                    match step {
+                        Step::Waits | Step::Full | Step::Framed => break,
+                        Step::Done => {}
+                        Step::Failed(error) => {
+                            (desk.report)(ConnectionError::Body(error));
+                            machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
+                        }
+                        Step::Misused(error) => {
+                            (desk.report)(ConnectionError::Response(error));
+                            machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
+                        }
+                    }
+                    self.phase = Phase::Done;
+                }
+            }
+            moved = true;
+        }
+        moved
+    }
+
+    /// Interim responses: those the handler sends, and the 100 that its first look at the content is.
+    fn inform<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M, out: &mut dyn Output) {
+        let Some(pipe) = &self.pipe else { return };
+        for response in pipe.take_informational() {
+            let lines = crate::message::Wire::new(&response.fields, None);
+            let head = avx_core::Response {
+                status: response.status,
+                reason: response.reason(),
+                fields: lines.as_slice(),
+                date: None,
+            };
+            match machine.send_informational(desk.now, self.stream, &head, out) {
+                // What a client may miss is not worth waiting for.
+                Ok(()) | Err(UsageError::OutputFull(_)) => {}
+                Err(error) => (desk.report)(ConnectionError::Response(error)),
+            }
+        }
+        if self.expects {
+            let demand = pipe.demand();
+            self.credit += demand.credit;
+            if demand.wanted {
+                self.invite(desk, machine, out);
+            }
+        }
+    }
+
+    /// "A server that responds with a final status code instead of reading the entire request content
+    /// SHOULD indicate whether it intends to close the connection" is the machine's; sending 100
+    /// (Continue) when the content is wanted is ours (RFC 9110, section 10.1.1).
+    fn invite<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M, out: &mut dyn Output) {
+        let head = avx_core::Response::new(Status::CONTINUE, &[]);
+        let sent = machine.send_informational(desk.now, self.stream, &head, out);
+        self.expects = matches!(sent, Err(UsageError::OutputFull(_)));
+    }
+
+    /// The line of the access log.
+    pub(super) fn log(&mut self, peer: Peer, now: Instant, hook: &dyn Fn(&Access<'_>)) {
+        if let Some(entry) = self.entry.take() {
+            hook(&Access {
+                peer,
+                method: Method::from_token(&entry.method),
+                target: &entry.target,
+                version: entry.version,
+                user_agent: entry.user_agent.as_deref(),
+                referer: entry.referer.as_deref(),
+                status: self.status,
+                sent: self.sent,
+                complete: matches!(self.phase, Phase::Done),
+                duration: now.saturating_since(entry.since),
+            });
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.fail(BodyError::Disconnected);
+        self.phase = Phase::Done;
+        if let Some(pipe) = self.pipe.take() {
+            pool::give_pipe(pipe);
+        }
+    }
+}
+
+impl Entry {
+    pub(super) fn new(request: &Request<'_>, since: Instant) -> Box<Self> {
+        Box::new(Entry {
+            method: request.method().as_bytes().into(),
+            target: request.target().into(),
+            user_agent: request.field("user-agent").map(Into::into),
+            referer: request.field("referer").map(Into::into),
+            version: request.version(),
+            since,
+        })
+    }
+}
+
+/// What is left of a response whose head has been written.
+pub(super) fn settle(
+    response: &mut Response,
+    follows: BodyLen,
+    take_over: &mut Option<TakeOver>,
+    report: &dyn Fn(ConnectionError<'_>),
+) -> Option<crate::Body> {
+    if let Some(extra) = &mut response.extra {
+        *take_over = extra.take_over.take();
+        if let Some(error) = extra.error.take() {
+            report(ConnectionError::Handler(&error));
+        }
+    }
+    (follows != BodyLen::Empty).then(|| std::mem::take(&mut response.body))
+}
+
+/// The answer of a handler that panicked: the connection ends with it, for nobody knows what state
+/// was left behind.
+#[cold]
+pub(super) fn panicked(report: &dyn Fn(ConnectionError<'_>)) -> Response {
+    report(ConnectionError::Panicked);
+    Status::INTERNAL_SERVER_ERROR.into_response().field("connection", "close")
+}
+
+fn is_echo(response: &Response, pipe: Option<&Arc<Pipe>>) -> bool {
+    match (response.body.content(), pipe) {
+        (Content::Pipe(body, _), Some(pipe)) => Arc::ptr_eq(body, pipe),
+        _ => false,
+    }
+}

@@ -1,0 +1,160 @@
+//! A transport with its session and its timer.
+
+use crate::clock::Epoch;
+use crate::rt::{Runtime, Sleep, Stream};
+use avx_core::{Instant, Machine, Scratch, Session};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// How much before its deadline a timer may fire and still count.
+const EARLY: Duration = Duration::from_millis(2);
+const NEVER: Instant = Instant::from_nanos(u64::MAX);
+
+pub(crate) struct Link<IO, M, S> {
+    pub(crate) io: IO,
+    pub(crate) session: Session<M>,
+    timer: Option<S>,
+    /// When the timer fires.
+    fires: Instant,
+    /// The peer has ended its side.
+    pub(crate) input_ended: bool,
+    /// Our side was shut down.
+    output_ended: bool,
+}
+
+impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
+    pub(crate) fn new(io: IO, session: Session<M>) -> Self {
+        Link { io, session, timer: None, fires: NEVER, input_ended: false, output_ended: false }
+    }
+
+    /// Writes the output, and `content` behind it. `Ready(true)`: all has left and some of it now.
+    ///
+    /// # Errors
+    /// As the transport reports them.
+    #[inline]
+    pub(crate) fn poll_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        content: &[u8],
+        written: &mut usize,
+    ) -> Poll<io::Result<bool>> {
+        let mut any = false;
+        loop {
+            let head = self.session.write_buf();
+            let rest = &content[*written..];
+            let result = match (head.is_empty(), rest.is_empty()) {
+                (true, true) => return Poll::Ready(Ok(any)),
+                (false, true) => self.io.poll_write(cx, head),
+                (true, false) => self.io.poll_write(cx, rest),
+                (false, false) => self.io.poll_write_vectored(cx, &[IoSlice::new(head), IoSlice::new(rest)]),
+            };
+            let (of_head, n) = match result {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(n)) => (n.min(head.len()), n),
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    match rest.len() {
+                        0 => self.session.did_write(now, 0),
+                        len => self.session.did_write_content(now, false, len),
+                    }
+                    return Poll::Pending;
+                }
+            };
+            any = true;
+            if of_head > 0 {
+                self.session.did_write(now, of_head);
+            }
+            if !rest.is_empty() {
+                *written += n - of_head;
+                let left = content.len() - *written;
+                self.session.did_write_content(now, n > of_head, left);
+            }
+        }
+    }
+
+    /// Reads once, at most `limit` bytes. `Ready(0)` is the end of the input.
+    ///
+    /// # Errors
+    /// As the transport reports them.
+    #[inline]
+    pub(crate) fn poll_fill(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        scratch: &mut Scratch,
+        limit: usize,
+    ) -> Poll<io::Result<usize>> {
+        let buf = self.session.read_buf(scratch);
+        let len = buf.len().min(limit);
+        let n = loop {
+            match self.io.poll_read(cx, &mut buf[..len]) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(n)) => break n,
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+            }
+        };
+        self.input_ended |= n == 0;
+        self.session.did_read(now, n);
+        Poll::Ready(Ok(n))
+    }
+
+    /// Shuts our side down when the session wants that. Errors are the peer's concern no more.
+    #[inline]
+    pub(crate) fn shut_down(&mut self, cx: &mut Context<'_>) {
+        if !self.output_ended && self.session.wants_shutdown() {
+            self.output_ended = self.io.poll_shutdown(cx).is_ready();
+        }
+    }
+
+    /// Tells the session about the time, when the timer has fired.
+    #[inline]
+    pub(crate) fn check_time(&mut self, now: Instant) {
+        if now + EARLY >= self.fires {
+            self.fires = NEVER;
+            self.session.timed_out(now);
+        }
+    }
+
+    /// Sees to it that the task is woken at the session's deadline, or `sooner`. A timer that fires
+    /// early is left alone: moving it for each request would cost more than to be woken once.
+    #[inline]
+    pub(crate) fn arm<R: Runtime<Sleep = S>>(
+        &mut self,
+        cx: &mut Context<'_>,
+        rt: &R,
+        epoch: &Epoch,
+        sooner: Option<Instant>,
+    ) {
+        let deadline = self.session.deadline().into_iter().chain(sooner).min().unwrap_or(NEVER);
+        if deadline < self.fires {
+            self.rearm(cx, rt, epoch, deadline);
+        }
+    }
+
+    #[cold]
+    fn rearm<R: Runtime<Sleep = S>>(
+        &mut self,
+        cx: &mut Context<'_>,
+        rt: &R,
+        epoch: &Epoch,
+        deadline: Instant,
+    ) {
+        let at = epoch.std(deadline);
+        self.fires = deadline;
+        let timer = match &mut self.timer {
+            Some(timer) => {
+                timer.reset(at);
+                timer
+            }
+            None => self.timer.insert(rt.sleep_until(at)),
+        };
+        if Pin::new(timer).poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+}

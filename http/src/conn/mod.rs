@@ -1,0 +1,28 @@
+//! The pump: one hand-written future per connection, one session inside.
+//!
+//! ```text
+//! poll:  take the thread's memory
+//!        ┌▶ events (turn) ──▶ handlers ──▶ responses into the output ─┐ until nothing moves
+//!        │  write what there is ──▶ more room? again                 ◀┘
+//!        │  shut down, close, hand over?
+//!        └─ read
+//!        give the memory back, arm the timer, wait
+//! ```
+//!
+//! - `link`: the transport, its session and its timer. Shared with the client.
+//! - `sending`: content on its way out. Shared with the client.
+//! - `exchange`: one request and its response, from the head to the last byte of both.
+//! - `serve`: the server's connection.
+//!
+//! A request that a plain handler answers at once never becomes an exchange: its response goes from
+//! the handler into the output while the head still lies in the read buffer. All that was answered
+//! between two reads leaves in one write. A connection at rest holds its machine and nothing else.
+
+mod exchange;
+pub(crate) mod link;
+pub(crate) mod sending;
+mod serve;
+
+pub use serve::{Connection, Engine};
+
+pub(crate) use exchange::Exchange;

@@ -1,0 +1,148 @@
+//! Heads and content on their way into the output.
+
+use crate::body::Content;
+use crate::message::Wire;
+use crate::{Body, BodyError, Chunk, Response};
+use avx_core::{BodyLen, Date, Field, Http, Instant, Output, Status, StreamId, UsageError};
+use std::task::{Context, Poll};
+
+/// Content up to this size is copied into the output, beside its head and its neighbours; larger
+/// pieces are written from where they are.
+pub(crate) const COPY: usize = 16 << 10;
+
+/// Writes a response head, with its content when that is at hand and small. Returns what content is
+/// still to follow.
+///
+/// # Errors
+/// [`UsageError`]; nothing was written.
+#[inline]
+pub(crate) fn respond<M: Http>(
+    machine: &mut M,
+    out: &mut dyn Output,
+    now: Instant,
+    stream: StreamId,
+    response: &Response,
+    date: Option<&Date>,
+    server: Option<&[u8]>,
+) -> Result<BodyLen, UsageError> {
+    let server = server.map(|value| Field { name: b"Server", value, sensitive: false });
+    let lines = Wire::new(&response.fields, server);
+    let status = response.status;
+    let head = avx_core::Response { status, reason: response.reason(), fields: lines.as_slice(), date };
+    let full = |machine: &mut M, content: &[u8], out: &mut dyn Output| {
+        machine.send_full(now, stream, &head, content, out).map(|()| BodyLen::Empty)
+    };
+    match response.body.content() {
+        Content::Empty => full(machine, &[], out),
+        Content::Static(content) if content.len() <= COPY && !is_bare(status) => full(machine, content, out),
+        Content::Bytes(content) if content.len() <= COPY && !is_bare(status) => full(machine, content, out),
+        _ if is_bare(status) => full(machine, &[], out),
+        _ => machine.send_response(now, stream, &head, response.body.len(), out),
+    }
+}
+
+/// Whether a response with this status cannot even announce content: 1xx, 204, 205 (RFC 9110,
+/// section 15.3.6).
+#[inline]
+fn is_bare(status: Status) -> bool {
+    status.is_informational() || status == Status::NO_CONTENT || status == Status::RESET_CONTENT
+}
+
+/// Content that follows a head.
+pub(crate) struct Sending {
+    body: Body,
+    piece: Chunk,
+    /// Bytes of the piece that are framed: they are to be written right behind the output.
+    framed: usize,
+    /// How many of those have left.
+    written: usize,
+    /// Bytes of content accepted so far.
+    pub(crate) sent: u64,
+}
+
+/// How far the content got.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// More when its producer has some.
+    Waits,
+    /// More when the output has room.
+    Full,
+    /// More when what was framed has left.
+    Framed,
+    /// All of it is in the output.
+    Done,
+    /// Its producer failed.
+    Failed(BodyError),
+    /// It does not fit what was announced.
+    Misused(UsageError),
+}
+
+impl Sending {
+    pub(crate) fn new(body: Body) -> Self {
+        Sending { body, piece: Chunk::EMPTY, framed: 0, written: 0, sent: 0 }
+    }
+
+    /// Moves content into the output, as much as there is and as has room.
+    pub(crate) fn advance<M: Http>(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        stream: StreamId,
+        machine: &mut M,
+        out: &mut dyn Output,
+    ) -> Step {
+        loop {
+            if self.framed > 0 {
+                return Step::Framed;
+            }
+            if self.piece.is_empty() {
+                match self.body.poll_data(cx) {
+                    Poll::Pending => return Step::Waits,
+                    Poll::Ready(Some(Ok(piece))) => {
+                        self.piece = piece;
+                        continue;
+                    }
+                    Poll::Ready(Some(Err(error))) => return Step::Failed(error),
+                    Poll::Ready(None) => {
+                        let trailers: Vec<Field<'_>> = self.body.trailers().into_iter().flatten().collect();
+                        return match machine.send_end(now, stream, &trailers, out) {
+                            Ok(()) => Step::Done,
+                            Err(UsageError::OutputFull(_)) => Step::Full,
+                            Err(error) => Step::Misused(error),
+                        };
+                    }
+                }
+            }
+            let taken = if self.piece.len() > COPY {
+                let taken = machine.frame_data(now, stream, self.piece.len(), out);
+                self.framed = *taken.as_ref().unwrap_or(&0);
+                taken
+            } else {
+                machine.send_data(now, stream, &self.piece, out).inspect(|&n| self.piece.advance(n))
+            };
+            match taken {
+                Ok(0) | Err(UsageError::OutputFull(_)) => return Step::Full,
+                Ok(n) => self.sent += n as u64,
+                Err(error) => return Step::Misused(error),
+            }
+        }
+    }
+
+    /// What to write right behind the output, and how much of it has left already.
+    pub(crate) fn framed(&mut self) -> (&[u8], &mut usize) {
+        (&self.piece[..self.framed], &mut self.written)
+    }
+
+    /// Whether something is to be written right behind the output.
+    pub(crate) fn is_framed(&self) -> bool {
+        self.framed > 0
+    }
+
+    /// Lets go of what was framed, once it has left.
+    pub(crate) fn settle(&mut self) {
+        if self.written == self.framed {
+            self.piece.advance(self.framed);
+            (self.framed, self.written) = (0, 0);
+        }
+    }
+}

@@ -1,0 +1,524 @@
+//! The server's connection.
+
+use super::exchange::{Desk, Entry, Exchange, panicked, settle};
+use super::link::Link;
+use super::sending::respond;
+use crate::error::ConnectionError;
+use crate::message::TakeOver;
+use crate::pool::Local;
+use crate::rt::{Peer, Runtime, Stream};
+use crate::server::{Access, Shared, Stage};
+use crate::{BodyError, Handler, Reply, Request, Upgraded};
+use avx_core::{BodyLen, Config, Event, Http, Instant, Protocol, Session, StreamId, Turn, UsageError, h1};
+use std::fmt;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Rounds of reading and writing before other tasks get their turn.
+const BUDGET: u32 = 32;
+/// Bytes read ahead while the machine asks for none, to notice a peer that is gone.
+const AHEAD: usize = 4 << 10;
+/// No slot yet.
+const NONE: u32 = u32::MAX;
+
+/// A machine that this connection can drive.
+pub trait Machine: Http + Send + Unpin + 'static {
+    /// Whether exchanges overlap, each with credit of its own. Where they do not, content that nobody
+    /// takes holds up everything behind it.
+    const MULTIPLEXED: bool;
+
+    /// A fresh one.
+    fn accept(config: Arc<Config>, now: Instant) -> Self;
+}
+
+impl Machine for h1::Server {
+    const MULTIPLEXED: bool = false;
+
+    fn accept(config: Arc<Config>, now: Instant) -> Self {
+        h1::Server::new(config, now)
+    }
+}
+
+/// A server without addresses: makes connections out of streams that were accepted elsewhere. Clones
+/// name the same one.
+pub struct Engine<H, R>(Arc<Shared<H, R>>);
+
+impl<H: Handler, R: Runtime> Engine<H, R> {
+    pub(crate) fn new(shared: Shared<H, R>) -> Self {
+        Engine(Arc::new(shared))
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared<H, R>> {
+        &self.0
+    }
+
+    /// Serves a stream. The future ends with the connection and must stay in the task that polls it
+    /// first.
+    pub fn connection<IO: Stream>(&self, io: IO, peer: Peer) -> Connection<IO, H, R> {
+        self.0.life.enter_always();
+        self.entered(io, peer)
+    }
+
+    /// As [`connection`](Self::connection), counted in already.
+    pub(crate) fn entered<IO: Stream>(&self, io: IO, peer: Peer) -> Connection<IO, H, R> {
+        let now = self.0.epoch.instant(self.0.rt.now());
+        let machine = h1::Server::accept(self.0.config.clone(), now);
+        let session = Session::new(machine, &self.0.config);
+        let serving = Serving {
+            link: Link::new(io, session),
+            exchanges: Vec::new(),
+            take_over: None,
+            peer,
+            draining: false,
+            failed: false,
+        };
+        Connection { shared: self.0.clone(), slot: NONE, state: State::Http(serving) }
+    }
+
+    /// Begins the graceful end of all its connections.
+    pub fn shutdown(&self) {
+        self.0.life.advance(Stage::Draining);
+    }
+}
+
+impl<H, R> Engine<H, R> {
+    pub(crate) fn shared_life(&self) -> &crate::server::Life {
+        &self.0.life
+    }
+}
+
+impl<H, R> Clone for Engine<H, R> {
+    fn clone(&self) -> Self {
+        Engine(self.0.clone())
+    }
+}
+
+impl<H, R> fmt::Debug for Engine<H, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+/// One connection of a server, as a future.
+pub struct Connection<IO: Stream, H: Handler, R: Runtime, M: Machine = h1::Server> {
+    shared: Arc<Shared<H, R>>,
+    slot: u32,
+    state: State<IO, R, M>,
+}
+
+enum State<IO, R: Runtime, M> {
+    Http(Serving<IO, R, M>),
+    Upgraded(Pin<Box<dyn Future<Output = ()> + Send>>),
+    Over,
+}
+
+struct Serving<IO, R: Runtime, M> {
+    link: Link<IO, M, R::Sleep>,
+    /// Exchanges that were not answered at once. The memory is the thread's while there are none.
+    exchanges: Vec<Exchange>,
+    take_over: Option<TakeOver>,
+    peer: Peer,
+    draining: bool,
+    failed: bool,
+}
+
+/// What a poll came to.
+enum Flow {
+    Waits,
+    Over,
+    HandOver,
+}
+
+impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Future for Connection<IO, H, R, M> {
+    type Output = ();
+
+    #[inline]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        if this.slot == NONE {
+            this.slot = this.shared.life.tasks.insert(cx);
+        }
+        if let State::Http(serving) = &mut this.state {
+            let mut local = Local::take();
+            let flow = serving.poll(cx, &this.shared, &mut local);
+            local.put();
+            match flow {
+                Flow::Waits => return Poll::Pending,
+                Flow::Over => this.state = State::Over,
+                Flow::HandOver => this.hand_over(),
+            }
+        }
+        this.poll_upgraded(cx)
+    }
+}
+
+impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Connection<IO, H, R, M> {
+    #[cold]
+    fn hand_over(&mut self) {
+        if let State::Http(serving) = std::mem::replace(&mut self.state, State::Over) {
+            if let Some(take_over) = serving.take_over {
+                let unread = serving.link.session.unread().to_vec();
+                let io = Upgraded::new(Box::new(serving.link.io), unread, serving.peer);
+                self.state = State::Upgraded(take_over(io));
+            }
+        }
+    }
+
+    #[cold]
+    fn poll_upgraded(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if let State::Upgraded(future) = &mut self.state {
+            if self.shared.life.stage() < Stage::Aborted {
+                match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+                    Ok(Poll::Pending) => return Poll::Pending,
+                    Ok(Poll::Ready(())) => {}
+                    Err(_) => self.shared.report(None, ConnectionError::Panicked),
+                }
+            }
+            self.state = State::Over;
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Drop for Connection<IO, H, R, M> {
+    fn drop(&mut self) {
+        self.state = State::Over;
+        if self.slot != NONE {
+            self.shared.life.tasks.remove(self.slot);
+        }
+        self.shared.life.leave();
+    }
+}
+
+impl<IO: Stream, H: Handler, R: Runtime, M: Machine> fmt::Debug for Connection<IO, H, R, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Connection")
+    }
+}
+
+impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
+    fn poll<H: Handler>(&mut self, cx: &mut Context<'_>, shared: &Shared<H, R>, local: &mut Local) -> Flow {
+        let std_now = shared.rt.now();
+        let now = shared.epoch.instant(std_now);
+        if shared.life.stage() != Stage::Running && self.drain(shared, local, now) {
+            return Flow::Over;
+        }
+        self.link.check_time(now);
+        for exchange in &mut self.exchanges {
+            exchange.wake();
+        }
+        let mut budget = BUDGET;
+        loop {
+            loop {
+                let received = self.receive(cx, shared, local, now, std_now);
+                let advanced = !self.exchanges.is_empty() && self.advance(cx, shared, local, now, std_now);
+                if !received && !advanced {
+                    break;
+                }
+            }
+            let flushed = match self.flush(cx, now) {
+                Poll::Ready(Ok(wrote)) => {
+                    if wrote && !self.exchanges.is_empty() && budget > 0 {
+                        budget -= 1;
+                        continue;
+                    }
+                    true
+                }
+                Poll::Ready(Err(error)) => {
+                    shared.report(Some(self.peer), ConnectionError::Io(&error));
+                    return Flow::Over;
+                }
+                Poll::Pending => false,
+            };
+            if flushed && self.link.session.switched().is_some() {
+                return self.switch();
+            }
+            self.link.shut_down(cx);
+            if self.link.session.is_closed() {
+                self.close(shared);
+                return Flow::Over;
+            }
+            if budget == 0 {
+                cx.waker().wake_by_ref();
+                break;
+            }
+            let limit = if flushed { self.may_read(cx) } else { 0 };
+            if limit == 0 {
+                break;
+            }
+            match self.link.poll_fill(cx, now, &mut local.scratch, limit) {
+                Poll::Ready(Ok(_)) => budget -= 1,
+                Poll::Ready(Err(error)) => {
+                    shared.report(Some(self.peer), ConnectionError::Io(&error));
+                    return Flow::Over;
+                }
+                Poll::Pending => break,
+            }
+        }
+        self.rest(local);
+        self.link.arm(cx, &shared.rt, &shared.epoch, None);
+        Flow::Waits
+    }
+
+    /// Events into handlers and exchanges, until there is none or somebody has to move first.
+    #[inline]
+    fn receive<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+        now: Instant,
+        std_now: std::time::Instant,
+    ) -> bool {
+        let peer = self.peer;
+        let mut any = false;
+        loop {
+            if !self.exchanges.is_empty() && self.is_held_up(cx) {
+                return any;
+            }
+            let turn = match self.link.session.turn(now, &mut local.scratch) {
+                Ok(Some(turn)) => turn,
+                Ok(None) => return any,
+                Err(error) => {
+                    self.fail(shared, error);
+                    return any;
+                }
+            };
+            any = true;
+            let Turn { event, machine, out } = turn;
+            match event {
+                Event::Request { stream, head, body } => {
+                    let date = shared.date.then(|| local.date.at(std_now));
+                    let server = shared.server.as_ref().map(crate::Value::as_bytes);
+                    let mut request = Request::from_head(&head, body, peer);
+                    let reply = catch_unwind(AssertUnwindSafe(|| shared.handler.call(&mut request)));
+                    let response = match reply {
+                        Ok(Reply::Now(response)) if request.pipe.is_none() => response,
+                        reply => {
+                            let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
+                            let entry = shared.access.is_some().then(|| Entry::new(&request, now));
+                            let pipe = request.pipe.take();
+                            let exchange = Exchange::new(stream, body, head.expect_continue, pipe);
+                            let exchange = match reply {
+                                Ok(Reply::Now(response)) => exchange.ready(response),
+                                Ok(Reply::Later(future)) => exchange.later(future),
+                                Err(_) => exchange.ready(panicked(&report)),
+                            };
+                            push(&mut self.exchanges, &mut local.exchanges, exchange.logged(entry));
+                            continue;
+                        }
+                    };
+                    let mut response = response;
+                    match respond(machine, out, now, stream, &response, date, server) {
+                        Ok(BodyLen::Empty) => {
+                            if response.extra.is_some() {
+                                let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
+                                settle(&mut response, BodyLen::Empty, &mut self.take_over, &report);
+                            }
+                            if let Some(hook) = &shared.access {
+                                log(hook, &request, &response, peer);
+                            }
+                        }
+                        sent => {
+                            let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
+                            let entry = shared.access.is_some().then(|| Entry::new(&request, now));
+                            let exchange = Exchange::new(stream, BodyLen::Empty, false, None);
+                            let exchange = match sent {
+                                Ok(follows) => {
+                                    let status = response.status;
+                                    match settle(&mut response, follows, &mut self.take_over, &report) {
+                                        Some(body) => exchange.sending(status, body),
+                                        None => continue,
+                                    }
+                                }
+                                Err(UsageError::OutputFull(_)) => exchange.ready(response),
+                                Err(error) => {
+                                    report(ConnectionError::Response(error));
+                                    let status = avx_core::Status::INTERNAL_SERVER_ERROR;
+                                    exchange.ready(crate::Response::new(status))
+                                }
+                            };
+                            push(&mut self.exchanges, &mut local.exchanges, exchange.logged(entry));
+                        }
+                    }
+                }
+                Event::Data { stream, data, credit } => match find(&mut self.exchanges, stream) {
+                    Some(exchange) => exchange.receive(data, credit, cx),
+                    None => machine.release(stream, credit),
+                },
+                Event::End { stream, trailers, .. } => {
+                    if let Some(exchange) = find(&mut self.exchanges, stream) {
+                        exchange.end(trailers, cx);
+                    }
+                }
+                Event::Reset { stream, .. } => {
+                    self.exchanges.retain(|exchange| exchange.stream != stream);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether the next event has to wait: its content would find no room.
+    fn is_held_up(&mut self, cx: &Context<'_>) -> bool {
+        if M::MULTIPLEXED {
+            return false;
+        }
+        let unread = self.link.session.unread().len();
+        self.exchanges.iter_mut().any(|exchange| {
+            let room = exchange.room(cx);
+            room.is_some_and(|room| room == 0 || unread > room) || unread == 0 && exchange.is_expecting()
+        })
+    }
+
+    /// How much may be read now.
+    #[inline]
+    fn may_read(&mut self, cx: &Context<'_>) -> usize {
+        if self.link.input_ended {
+            return 0;
+        }
+        if self.exchanges.is_empty() {
+            return if self.link.session.wants_read() { usize::MAX } else { 0 };
+        }
+        if !self.link.session.wants_read() {
+            // The machine waits for an answer; what comes now is kept, or tells that the peer is gone.
+            return if self.link.session.unread().is_empty() { AHEAD } else { 0 };
+        }
+        if M::MULTIPLEXED {
+            return usize::MAX;
+        }
+        self.exchanges.iter_mut().filter_map(|exchange| exchange.room(cx)).min().unwrap_or(usize::MAX)
+    }
+
+    fn advance<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+        now: Instant,
+        std_now: std::time::Instant,
+    ) -> bool {
+        let peer = self.peer;
+        let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
+        let desk = Desk {
+            now,
+            date: shared.date.then(|| local.date.at(std_now)),
+            server: shared.server.as_ref().map(crate::Value::as_bytes),
+            report: &report,
+        };
+        let (machine, out) = self.link.session.parts(&mut local.scratch);
+        let mut moved = false;
+        let mut framed = false;
+        for exchange in &mut self.exchanges {
+            // Nothing may come between framing and what it frames.
+            framed |= exchange.framed().is_some();
+            if framed {
+                break;
+            }
+            moved |= exchange.advance(cx, &desk, machine, out, &mut self.take_over);
+        }
+        self.exchanges.retain_mut(|exchange| {
+            let done = exchange.is_done();
+            if let (true, Some(hook)) = (done, &shared.access) {
+                exchange.log(peer, now, hook);
+            }
+            !done
+        });
+        moved
+    }
+
+    #[inline]
+    fn flush(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<std::io::Result<bool>> {
+        let framed = self.exchanges.iter_mut().find_map(Exchange::framed);
+        match framed {
+            None => self.link.poll_flush(cx, now, &[], &mut 0),
+            Some(sending) => {
+                let (content, written) = sending.framed();
+                let result = self.link.poll_flush(cx, now, content, written);
+                sending.settle();
+                result
+            }
+        }
+    }
+
+    /// The server's end has begun. Whether this connection is dropped.
+    #[cold]
+    fn drain<H: Handler>(&mut self, shared: &Shared<H, R>, local: &mut Local, now: Instant) -> bool {
+        if !std::mem::replace(&mut self.draining, true) {
+            self.link.session.parts(&mut local.scratch).0.shutdown(now);
+        }
+        shared.life.stage() == Stage::Aborted
+    }
+
+    /// The peer broke the protocol: nothing that is under way can be completed.
+    #[cold]
+    fn fail<H: Handler>(&mut self, shared: &Shared<H, R>, error: avx_core::PeerError) {
+        if std::mem::replace(&mut self.failed, true) {
+            return;
+        }
+        shared.report(Some(self.peer), ConnectionError::Peer(error));
+        for exchange in &mut self.exchanges {
+            exchange.fail(BodyError::Peer(error));
+        }
+        self.exchanges.clear();
+    }
+
+    #[cold]
+    fn close<H: Handler>(&mut self, shared: &Shared<H, R>) {
+        if let Some(error) = self.link.session.error() {
+            self.fail(shared, error);
+        }
+    }
+
+    #[cold]
+    fn switch(&mut self) -> Flow {
+        match self.link.session.switched() {
+            Some(Protocol::Tunnel | Protocol::WebSocket) if self.take_over.is_some() => Flow::HandOver,
+            _ => Flow::Over,
+        }
+    }
+
+    /// Gives back what is not needed while waiting.
+    #[inline]
+    fn rest(&mut self, local: &mut Local) {
+        self.link.session.rest(&mut local.scratch);
+        if self.exchanges.is_empty() && self.exchanges.capacity() > 0 {
+            local.exchanges = std::mem::take(&mut self.exchanges);
+        }
+    }
+}
+
+#[inline]
+fn find(exchanges: &mut [Exchange], stream: StreamId) -> Option<&mut Exchange> {
+    exchanges.iter_mut().find(|exchange| exchange.stream == stream)
+}
+
+fn push(exchanges: &mut Vec<Exchange>, spare: &mut Vec<Exchange>, exchange: Exchange) {
+    if exchanges.capacity() == 0 {
+        *exchanges = std::mem::take(spare);
+    }
+    exchanges.push(exchange);
+}
+
+#[cold]
+fn log(hook: &dyn Fn(&Access<'_>), request: &Request<'_>, response: &crate::Response, peer: Peer) {
+    let sent = match response.body.len() {
+        BodyLen::Exact(n) => n,
+        _ => 0,
+    };
+    hook(&Access {
+        peer,
+        method: request.method(),
+        target: request.target(),
+        version: request.version(),
+        user_agent: request.field("user-agent"),
+        referer: request.field("referer"),
+        status: response.status,
+        sent,
+        complete: true,
+        duration: std::time::Duration::ZERO,
+    });
+}

@@ -1,0 +1,4 @@
+//! Files, to come.
+/// Files.
+#[derive(Debug)]
+pub struct Files;

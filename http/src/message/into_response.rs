@@ -1,0 +1,149 @@
+//! What a handler may return.
+
+use super::{FieldLines, Response};
+use crate::{Body, BodyError, Error};
+use avx_core::Status;
+use std::borrow::Cow;
+use std::convert::Infallible;
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const BYTES: &str = "application/octet-stream";
+
+/// Becomes a [`Response`].
+///
+/// Text is `text/plain`, bytes are `application/octet-stream`, `()` is 204, `None` is 404, a
+/// `Result` is whichever side it has. Errors of other kinds become responses through
+/// [`Error`](crate::Error), which tells the peer nothing but the status.
+pub trait IntoResponse {
+    /// The response.
+    fn into_response(self) -> Response;
+}
+
+impl IntoResponse for Response {
+    #[inline]
+    fn into_response(self) -> Response {
+        self
+    }
+}
+
+impl IntoResponse for Status {
+    /// The status with its reason phrase as content where it may have some.
+    fn into_response(self) -> Response {
+        if self.forbids_content() || self.is_success() {
+            return Response::new(self);
+        }
+        Response::new(self).field("content-type", TEXT).with_body(self.reason().as_bytes())
+    }
+}
+
+impl IntoResponse for () {
+    fn into_response(self) -> Response {
+        Response::new(Status::NO_CONTENT)
+    }
+}
+
+impl IntoResponse for Infallible {
+    fn into_response(self) -> Response {
+        match self {}
+    }
+}
+
+macro_rules! content {
+    ($($type:ty, $media:expr;)*) => { $(
+        impl IntoResponse for $type {
+            #[inline]
+            fn into_response(self) -> Response {
+                Response::new(Status::OK).field("content-type", $media).with_body(self)
+            }
+        }
+
+        impl From<$type> for Response {
+            #[inline]
+            fn from(content: $type) -> Response {
+                content.into_response()
+            }
+        }
+    )* };
+}
+
+content! {
+    &'static str, TEXT;
+    String, TEXT;
+    Cow<'static, str>, TEXT;
+    &'static [u8], BYTES;
+    Vec<u8>, BYTES;
+}
+
+impl<const N: usize> IntoResponse for &'static [u8; N] {
+    #[inline]
+    fn into_response(self) -> Response {
+        self.as_slice().into_response()
+    }
+}
+
+impl IntoResponse for Body {
+    fn into_response(self) -> Response {
+        Response::new(Status::OK).with_body(self)
+    }
+}
+
+impl From<Body> for Response {
+    fn from(body: Body) -> Response {
+        body.into_response()
+    }
+}
+
+impl From<Status> for Response {
+    fn from(status: Status) -> Response {
+        status.into_response()
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for Option<T> {
+    fn into_response(self) -> Response {
+        self.map_or_else(|| Status::NOT_FOUND.into_response(), IntoResponse::into_response)
+    }
+}
+
+impl<T: IntoResponse, E: IntoResponse> IntoResponse for Result<T, E> {
+    fn into_response(self) -> Response {
+        self.map_or_else(IntoResponse::into_response, IntoResponse::into_response)
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for (Status, T) {
+    fn into_response(self) -> Response {
+        self.1.into_response().with_status(self.0)
+    }
+}
+
+impl<T: IntoResponse> IntoResponse for (Status, FieldLines, T) {
+    /// The lines replace those of the same name that the content brings along.
+    fn into_response(self) -> Response {
+        let mut response = self.2.into_response().with_status(self.0);
+        for line in self.1.iter() {
+            response.fields.remove(line.name.as_bytes());
+        }
+        for line in self.1 {
+            response.fields.push(line.name, line.value);
+        }
+        response
+    }
+}
+
+impl IntoResponse for Error {
+    /// The status alone; the source goes to the server's error hook.
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        if self.has_source() {
+            response.extra().error = Some(self);
+        }
+        response
+    }
+}
+
+impl IntoResponse for BodyError {
+    fn into_response(self) -> Response {
+        Error::from(self).into_response()
+    }
+}

@@ -1,0 +1,31 @@
+//! Messages: requests as they come in, responses as they go out.
+//!
+//! ```text
+//! Request<'_>    borrows the head from the read buffer: what plain handlers see
+//! OwnedRequest   the head copied once into recycled memory, with its Body: for async handlers
+//! Response       status, FieldLines, Body; perhaps an upgrade
+//! IntoResponse   what else a handler may return
+//! ```
+
+mod extensions;
+mod fields;
+mod into_response;
+mod owned;
+mod params;
+mod request;
+mod response;
+mod upgrade;
+
+pub use extensions::Extensions;
+pub use fields::{FieldLine, FieldLines, Name, OwnedFields, Value};
+pub use into_response::IntoResponse;
+pub use owned::OwnedRequest;
+pub use params::{BadParam, decode};
+pub use request::Request;
+pub use response::Response;
+pub use upgrade::Upgraded;
+
+pub(crate) use fields::Wire;
+pub(crate) use owned::Arena;
+pub(crate) use params::{MAX_PARAMS, Names, Params, decodes_to};
+pub(crate) use response::TakeOver;

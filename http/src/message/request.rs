@@ -1,0 +1,200 @@
+//! The request a plain handler sees: everything borrowed, nothing copied.
+
+use super::params::{self, Names};
+use super::{BadParam, Extensions, OwnedRequest, Params};
+use crate::body::Pipe;
+use crate::rt::Peer;
+use avx_core::{BodyLen, Fields, Method, RequestHead, Version};
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+/// A request whose head still lies in the read buffer. Its content comes later: a handler that wants
+/// it takes an [`OwnedRequest`] (see [`detach`](Request::detach)); what nobody reads is discarded
+/// within the limits.
+pub struct Request<'a> {
+    pub(super) method: Method<'a>,
+    pub(super) target: &'a [u8],
+    pub(super) path: &'a [u8],
+    pub(super) query: Option<&'a [u8]>,
+    pub(super) authority: &'a [u8],
+    pub(super) version: Version,
+    pub(super) fields: Fields<'a>,
+    pub(super) upgrade: Option<&'a [u8]>,
+    pub(super) body_len: BodyLen,
+    pub(super) peer: Peer,
+    pub(crate) params: Params,
+    pub(crate) names: Option<&'a Names>,
+    pub(super) extensions: Extensions,
+    pub(crate) pipe: Option<Arc<Pipe>>,
+}
+
+impl<'a> Request<'a> {
+    #[inline]
+    pub(crate) fn from_head(head: &RequestHead<'a>, body_len: BodyLen, peer: Peer) -> Self {
+        let (path, query) = avx_core::syntax::target::path_and_query(head.target);
+        Request {
+            method: head.method,
+            target: head.target,
+            path,
+            query,
+            authority: head.authority,
+            version: head.version,
+            fields: head.fields,
+            upgrade: head.upgrade,
+            body_len,
+            peer,
+            params: Params::default(),
+            names: None,
+            extensions: Extensions::default(),
+            pipe: None,
+        }
+    }
+
+    /// A request that came over no connection, to call handlers with: HTTP/1.1, no fields, no
+    /// content.
+    pub fn new(method: Method<'a>, target: &'a str) -> Self {
+        let target = target.as_bytes();
+        let (path, query) = avx_core::syntax::target::path_and_query(target);
+        Request {
+            method,
+            target,
+            path,
+            query,
+            authority: b"",
+            version: Version::Http11,
+            fields: Fields::default(),
+            upgrade: None,
+            body_len: BodyLen::Empty,
+            peer: Peer::Unix,
+            params: Params::default(),
+            names: None,
+            extensions: Extensions::default(),
+            pipe: None,
+        }
+    }
+
+    /// The same request with these fields.
+    pub fn with_fields(mut self, fields: Fields<'a>) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    /// Method.
+    #[inline]
+    pub fn method(&self) -> Method<'a> {
+        self.method
+    }
+
+    /// Request target as received.
+    pub fn target(&self) -> &'a [u8] {
+        self.target
+    }
+
+    /// Path of the target, without query, escapes as received. `*` for the asterisk-form, empty for
+    /// the authority-form.
+    #[inline]
+    pub fn path(&self) -> &'a [u8] {
+        self.path
+    }
+
+    /// Query of the target, without `?`, escapes as received.
+    pub fn query(&self) -> Option<&'a [u8]> {
+        self.query
+    }
+
+    /// The authority addressed; empty when the request names none.
+    pub fn authority(&self) -> &'a [u8] {
+        self.authority
+    }
+
+    /// Version of the message.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Field lines, order and case kept.
+    pub fn fields(&self) -> Fields<'a> {
+        self.fields
+    }
+
+    /// Value of the first field line of that name.
+    pub fn field(&self, name: &str) -> Option<&'a [u8]> {
+        self.fields.get(name)
+    }
+
+    /// Protocols the client offers to switch to; `None` unless a switch is possible.
+    pub fn upgrade(&self) -> Option<&'a [u8]> {
+        self.upgrade
+    }
+
+    /// How much content follows.
+    pub fn body_len(&self) -> BodyLen {
+        self.body_len
+    }
+
+    /// Who sent it.
+    pub fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// What the route's `:name` captured, escapes decoded; allocates only when there are some.
+    pub fn param(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.param_bytes(name).map(params::decode)
+    }
+
+    /// What the route's `:name` captured, as received.
+    pub fn param_bytes(&self, name: &str) -> Option<&'a [u8]> {
+        self.params.named(self.names?, name, self.path)
+    }
+
+    /// What the route's `:name` captured, read as a `T`.
+    ///
+    /// # Errors
+    /// [`BadParam`] when there is no such capture or it does not parse; 400 when returned.
+    pub fn parse_param<T: FromStr>(&self, name: &str) -> Result<T, BadParam> {
+        self.param(name).and_then(|text| text.parse().ok()).ok_or_else(|| BadParam(name.into()))
+    }
+
+    /// What the wildcards `*` and `**` and the `:name`s captured, by position, as received.
+    pub fn capture(&self, i: usize) -> Option<&'a [u8]> {
+        self.params.at(i, self.path)
+    }
+
+    /// What the route's final `**` captured, as received: no slash in front. `None` on other routes.
+    pub fn rest(&self) -> Option<&'a [u8]> {
+        let names = self.names?;
+        (names.last().is_some_and(|name| **name == *"**"))
+            .then(|| self.params.at(names.len() - 1, self.path))
+            .flatten()
+    }
+
+    /// Values attached by layers.
+    pub fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// Values to attach for those further in.
+    pub fn extensions_mut(&mut self) -> &mut Extensions {
+        &mut self.extensions
+    }
+
+    /// Makes it independent of the read buffer: the head is copied once into recycled memory, the
+    /// content is read through its [`Body`](crate::Body). Extensions move along. A second call gets
+    /// an empty body.
+    pub fn detach(&mut self) -> OwnedRequest {
+        OwnedRequest::copy(self)
+    }
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &self.method)
+            .field("target", &format_args!("{}", self.target.escape_ascii()))
+            .field("version", &self.version.as_str())
+            .field("fields", &self.fields)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+//! The response a handler returns.
+
+use super::{FieldLines, Name, Upgraded, Value};
+use crate::{Body, Error};
+use avx_core::Status;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+/// Status, field lines, content. The engine writes the framing fields, Date and Server itself.
+///
+/// Up to four field lines with literal names and literal, numeric or short values, and literal
+/// content, cost no allocation.
+pub struct Response {
+    pub(crate) status: Status,
+    pub(crate) fields: FieldLines,
+    pub(crate) body: Body,
+    pub(crate) extra: Option<Box<Extra>>,
+}
+
+/// What few responses have.
+#[derive(Default)]
+pub(crate) struct Extra {
+    pub(crate) reason: Option<Value>,
+    pub(crate) take_over: Option<TakeOver>,
+    pub(crate) error: Option<Error>,
+}
+
+/// What goes on with the transport after the head of this response.
+pub(crate) type TakeOver = Box<dyn FnOnce(Upgraded) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+impl Response {
+    /// A response without fields and content.
+    #[inline]
+    pub const fn new(status: Status) -> Self {
+        Response { status, fields: FieldLines::new(), body: Body::empty(), extra: None }
+    }
+
+    /// 200 with this content and this media type.
+    pub fn content(media_type: impl Into<Value>, body: impl Into<Body>) -> Self {
+        Response::new(Status::OK).field("content-type", media_type).with_body(body)
+    }
+
+    /// A redirection (308, 303, ...) to `location`.
+    pub fn redirect(status: Status, location: impl Into<Value>) -> Self {
+        Response::new(status).field("location", location)
+    }
+
+    /// 101: switches to `protocol`, which the client must have offered, and hands the transport over
+    /// once the head is out. The connection ends when the future does.
+    pub fn upgrade<F, Fut>(protocol: impl Into<Value>, then: F) -> Self
+    where
+        F: FnOnce(Upgraded) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Response::new(Status::SWITCHING_PROTOCOLS).field("upgrade", protocol).with_take_over(then)
+    }
+
+    /// 200 to CONNECT: the transport becomes a tunnel and is handed over once the head is out.
+    pub fn tunnel<F, Fut>(then: F) -> Self
+    where
+        F: FnOnce(Upgraded) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        Response::new(Status::OK).with_take_over(then)
+    }
+
+    fn with_take_over<F, Fut>(mut self, then: F) -> Self
+    where
+        F: FnOnce(Upgraded) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.extra().take_over = Some(Box::new(move |io| Box::pin(then(io))));
+        self
+    }
+
+    pub(crate) fn extra(&mut self) -> &mut Extra {
+        self.extra.get_or_insert_default()
+    }
+
+    /// Appends a field line.
+    #[inline]
+    pub fn field(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
+        self.fields.push(name, value);
+        self
+    }
+
+    /// With these field lines instead.
+    pub fn with_fields(mut self, fields: FieldLines) -> Self {
+        self.fields = fields;
+        self
+    }
+
+    /// With this content instead.
+    #[inline]
+    pub fn with_body(mut self, body: impl Into<Body>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// With this status instead.
+    #[inline]
+    pub fn with_status(mut self, status: Status) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// With this reason phrase instead of the registered one. HTTP/1.1 only.
+    pub fn with_reason(mut self, reason: impl Into<Value>) -> Self {
+        self.extra().reason = Some(reason.into());
+        self
+    }
+
+    /// Status code.
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Field lines.
+    pub fn fields(&self) -> &FieldLines {
+        &self.fields
+    }
+
+    /// Field lines, to change.
+    pub fn fields_mut(&mut self) -> &mut FieldLines {
+        &mut self.fields
+    }
+
+    /// Content.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
+    /// Content, to change or to take out.
+    pub fn body_mut(&mut self) -> &mut Body {
+        &mut self.body
+    }
+
+    pub(crate) fn reason(&self) -> Option<&[u8]> {
+        self.extra.as_ref()?.reason.as_ref().map(Value::as_bytes)
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("fields", &self.fields)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}

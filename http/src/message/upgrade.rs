@@ -1,0 +1,101 @@
+//! The transport after an upgrade or CONNECT.
+
+use crate::rt::{Peer, Stream};
+use std::fmt;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll};
+
+/// A byte stream that was an HTTP connection: what had been read beyond the head comes first.
+///
+/// It is a [`Stream`] itself, so other protocols may be driven over it.
+pub struct Upgraded {
+    io: Box<dyn Stream>,
+    unread: Vec<u8>,
+    at: usize,
+    peer: Peer,
+}
+
+impl Upgraded {
+    /// `io`, with `unread` in front of what it will read.
+    pub fn new(io: Box<dyn Stream>, unread: Vec<u8>, peer: Peer) -> Self {
+        Upgraded { io, unread, at: 0, peer }
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// Bytes that came behind the head and were not read from here yet.
+    pub fn unread(&self) -> &[u8] {
+        &self.unread[self.at..]
+    }
+
+    /// Reads into `buf`; 0 is the end of the input.
+    ///
+    /// # Errors
+    /// As the transport reports them.
+    pub async fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        poll_fn(|cx| self.poll_read(cx, buf)).await
+    }
+
+    /// Writes all of `bytes`. Not cancel-safe: a part may have left.
+    ///
+    /// # Errors
+    /// As the transport reports them.
+    pub async fn write_all(&mut self, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            match poll_fn(|cx| self.poll_write(cx, bytes)).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                n => bytes = &bytes[n..],
+            }
+        }
+        Ok(())
+    }
+
+    /// Shuts the sending side down.
+    ///
+    /// # Errors
+    /// As the transport reports them.
+    pub async fn shutdown(&mut self) -> io::Result<()> {
+        poll_fn(|cx| self.poll_shutdown(cx)).await
+    }
+}
+
+impl Stream for Upgraded {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        if self.at == self.unread.len() {
+            return self.io.poll_read(cx, buf);
+        }
+        let rest = &self.unread[self.at..];
+        let n = rest.len().min(buf.len());
+        buf[..n].copy_from_slice(&rest[..n]);
+        self.at += n;
+        if self.at == self.unread.len() {
+            (self.unread, self.at) = (Vec::new(), 0);
+        }
+        Poll::Ready(Ok(n))
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.io.poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_shutdown(cx)
+    }
+}
+
+impl fmt::Debug for Upgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgraded")
+            .field("peer", &self.peer)
+            .field("unread", &self.unread().len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+//! Memory that each thread recycles: buffers of pieces, heads, pipes, and the scratch of core.
+
+use crate::body::Pipe;
+use crate::clock::DateCache;
+use crate::conn::Exchange;
+use crate::message::Arena;
+use avx_core::{BodyLen, Scratch};
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
+
+/// Bytes of one piece of content at most, and so the memory one stream's content takes.
+pub(crate) const PIECE: usize = 64 << 10;
+/// Pieces up to this size do not take a large buffer.
+const SMALL: usize = 4 << 10;
+/// Heads larger than this are not kept.
+const LARGE_HEAD: usize = 16 << 10;
+/// Items kept of each kind.
+const SPARE: usize = 32;
+
+/// What one poll of a connection works with: taken for its duration.
+pub(crate) struct Local {
+    pub(crate) scratch: Scratch,
+    pub(crate) date: DateCache,
+    /// Memory for the exchanges of one connection.
+    pub(crate) exchanges: Vec<Exchange>,
+}
+
+thread_local! {
+    static LOCAL: Cell<Option<Box<Local>>> = const { Cell::new(None) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool::new()) };
+}
+
+impl Local {
+    /// The thread's, or a fresh one when a connection is polled inside another's poll.
+    #[inline]
+    pub(crate) fn take() -> Box<Local> {
+        LOCAL.try_with(Cell::take).ok().flatten().unwrap_or_else(Local::fresh)
+    }
+
+    #[cold]
+    fn fresh() -> Box<Local> {
+        Box::new(Local { scratch: Scratch::new(), date: DateCache::new(), exchanges: Vec::new() })
+    }
+
+    #[inline]
+    pub(crate) fn put(self: Box<Self>) {
+        let _ = LOCAL.try_with(|local| local.set(Some(self)));
+    }
+}
+
+struct Pool {
+    large: Vec<Vec<u8>>,
+    small: Vec<Vec<u8>>,
+    arenas: Vec<Arena>,
+    pipes: Vec<Arc<Pipe>>,
+}
+
+impl Pool {
+    const fn new() -> Self {
+        Pool { large: Vec::new(), small: Vec::new(), arenas: Vec::new(), pipes: Vec::new() }
+    }
+}
+
+fn with<R>(f: impl FnOnce(&mut Pool) -> R) -> Option<R> {
+    POOL.try_with(|pool| pool.try_borrow_mut().ok().map(|mut pool| f(&mut pool))).ok().flatten()
+}
+
+/// An empty buffer for at least `n` bytes (at most [`PIECE`] is recycled).
+pub(crate) fn buffer(n: usize) -> Vec<u8> {
+    let spare = match n {
+        0..=SMALL => with(|pool| pool.small.pop()),
+        _ if n <= PIECE => with(|pool| pool.large.pop()),
+        _ => None,
+    };
+    spare.flatten().unwrap_or_else(|| Vec::with_capacity(if n <= SMALL { SMALL } else { n.max(PIECE) }))
+}
+
+/// Takes a buffer back; one of another size is freed.
+pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
+    buffer.clear();
+    with(|pool| {
+        let spare = match buffer.capacity() {
+            SMALL => &mut pool.small,
+            PIECE => &mut pool.large,
+            _ => return,
+        };
+        if spare.len() < SPARE {
+            spare.push(buffer);
+        }
+    });
+}
+
+pub(crate) fn arena() -> Arena {
+    with(|pool| pool.arenas.pop()).flatten().unwrap_or_default()
+}
+
+pub(crate) fn give_arena(mut arena: Arena) {
+    if arena.bytes.capacity() > LARGE_HEAD {
+        return;
+    }
+    arena.bytes.clear();
+    arena.spans.clear();
+    with(|pool| {
+        if pool.arenas.len() < SPARE {
+            pool.arenas.push(arena);
+        }
+    });
+}
+
+pub(crate) fn pipe(len: BodyLen) -> Arc<Pipe> {
+    let pipe = with(|pool| pool.pipes.pop()).flatten().unwrap_or_default();
+    if len == BodyLen::Empty {
+        pipe.end(None, None);
+    }
+    pipe
+}
+
+/// Takes a pipe back when nobody else holds it.
+pub(crate) fn give_pipe(mut pipe: Arc<Pipe>) {
+    if let Some(inner) = Arc::get_mut(&mut pipe) {
+        inner.reset();
+        with(|pool| {
+            if pool.pipes.len() < SPARE {
+                pool.pipes.push(pipe);
+            }
+        });
+    }
+}

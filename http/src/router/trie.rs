@@ -1,0 +1,256 @@
+//! The routes as a tree of segments.
+
+use super::pattern::Segment;
+use crate::message::{Params, decodes_to};
+use avx_core::Method;
+
+/// Index of a node.
+type Id = u32;
+
+/// A tree whose nodes are segments; `T` is what stands at the end of a pattern.
+pub(super) struct Trie<T> {
+    nodes: Vec<Node<T>>,
+}
+
+struct Node<T> {
+    /// Sorted by length, then by bytes.
+    literals: Vec<(Box<[u8]>, Id)>,
+    param: Option<Id>,
+    any: Option<Id>,
+    rest: Option<T>,
+    end: Option<T>,
+}
+
+impl<T> Trie<T> {
+    pub(super) fn new() -> Self {
+        Trie { nodes: vec![Node::new()] }
+    }
+
+    /// What stands at the end of this pattern, put there by `new` if nothing did.
+    pub(super) fn entry(&mut self, pattern: &[Segment], new: impl FnOnce() -> T) -> &mut T {
+        let mut at = 0;
+        for segment in pattern {
+            let next = self.nodes.len() as Id;
+            let node = &mut self.nodes[at as usize];
+            at = match segment {
+                Segment::Rest => return self.nodes[at as usize].rest.get_or_insert_with(new),
+                Segment::Param(_) => *node.param.get_or_insert(next),
+                Segment::Any => *node.any.get_or_insert(next),
+                Segment::Literal(text) => match node.find(text) {
+                    Ok(i) => node.literals[i].1,
+                    Err(i) => {
+                        node.literals.insert(i, (text.clone(), next));
+                        next
+                    }
+                },
+            };
+            if at == next {
+                self.nodes.push(Node::new());
+            }
+        }
+        self.nodes[at as usize].end.get_or_insert_with(new)
+    }
+
+    /// The first end, in order of precedence, that `accept` takes, with its captures in `params`.
+    /// `path` begins with a slash.
+    #[inline]
+    pub(super) fn find<'t, R>(
+        &'t self,
+        path: &[u8],
+        params: &mut Params,
+        accept: &mut impl FnMut(&'t T) -> Option<R>,
+    ) -> Option<R> {
+        self.walk(&self.nodes[0], path, 1, params, accept)
+    }
+
+    /// `start`: where the next segment begins; beyond the path's end when there is none.
+    fn walk<'t, R>(
+        &'t self,
+        node: &'t Node<T>,
+        path: &[u8],
+        start: usize,
+        params: &mut Params,
+        accept: &mut impl FnMut(&'t T) -> Option<R>,
+    ) -> Option<R> {
+        if start > path.len() {
+            let found = node.end.as_ref().and_then(&mut *accept);
+            return found.or_else(|| self.rest(node, path, path.len(), params, accept));
+        }
+        let len = path[start..].iter().position(|&b| b == b'/').unwrap_or(path.len() - start);
+        let end = start + len;
+        let segment = &path[start..end];
+        if let Some(next) = node.literal(segment) {
+            let found = self.walk(&self.nodes[next as usize], path, end + 1, params, accept);
+            if found.is_some() {
+                return found;
+            }
+        }
+        if !segment.is_empty() {
+            for next in [node.param, node.any].into_iter().flatten() {
+                let mark = params.len();
+                params.push(start, end);
+                let found = self.walk(&self.nodes[next as usize], path, end + 1, params, accept);
+                if found.is_some() {
+                    return found;
+                }
+                params.truncate(mark);
+            }
+        }
+        self.rest(node, path, start, params, accept)
+    }
+
+    #[inline]
+    fn rest<'t, R>(
+        &'t self,
+        node: &'t Node<T>,
+        path: &[u8],
+        start: usize,
+        params: &mut Params,
+        accept: &mut impl FnMut(&'t T) -> Option<R>,
+    ) -> Option<R> {
+        let mark = params.len();
+        let rest = node.rest.as_ref()?;
+        params.push(start, path.len());
+        let found = accept(rest);
+        if found.is_none() {
+            params.truncate(mark);
+        }
+        found
+    }
+}
+
+impl<T> Node<T> {
+    fn new() -> Self {
+        Node { literals: Vec::new(), param: None, any: None, rest: None, end: None }
+    }
+
+    fn find(&self, text: &[u8]) -> Result<usize, usize> {
+        self.literals.binary_search_by(|(literal, _)| {
+            literal.len().cmp(&text.len()).then_with(|| (**literal).cmp(text))
+        })
+    }
+
+    #[inline]
+    fn literal(&self, segment: &[u8]) -> Option<Id> {
+        if self.literals.len() <= 4 {
+            let found = self.literals.iter().find(|(literal, _)| **literal == *segment);
+            if let Some((_, next)) = found {
+                return Some(*next);
+            }
+        } else if let Ok(i) = self.find(segment) {
+            return Some(self.literals[i].1);
+        }
+        if segment.contains(&b'%') { self.decoded(segment) } else { None }
+    }
+
+    #[cold]
+    fn decoded(&self, segment: &[u8]) -> Option<Id> {
+        self.literals.iter().find(|(literal, _)| decodes_to(segment, literal)).map(|(_, next)| *next)
+    }
+}
+
+/// Something for each method.
+pub(super) struct Methods<T> {
+    known: [Option<T>; KNOWN.len()],
+    extensions: Vec<(Box<[u8]>, T)>,
+    /// For every method without one of its own.
+    any: Option<T>,
+}
+
+const KNOWN: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH"];
+
+/// Place of a method in [`KNOWN`].
+#[inline]
+fn place(method: &Method<'_>) -> Option<usize> {
+    Some(match method {
+        Method::Get => 0,
+        Method::Head => 1,
+        Method::Post => 2,
+        Method::Put => 3,
+        Method::Delete => 4,
+        Method::Connect => 5,
+        Method::Options => 6,
+        Method::Trace => 7,
+        Method::Patch => 8,
+        _ => return None,
+    })
+}
+
+impl<T> Methods<T> {
+    pub(super) fn new() -> Self {
+        Methods { known: [const { None }; KNOWN.len()], extensions: Vec::new(), any: None }
+    }
+
+    /// Puts `value` in, unless there is one for this method; `None` stands for every method.
+    pub(super) fn insert(&mut self, method: Option<&Method<'_>>, value: T) -> Result<(), T> {
+        let slot = match method {
+            None => &mut self.any,
+            Some(method) => match place(method) {
+                Some(at) => &mut self.known[at],
+                None if self.extensions.iter().any(|(name, _)| **name == *method.as_bytes()) => {
+                    return Err(value);
+                }
+                None => {
+                    self.extensions.push((method.as_bytes().into(), value));
+                    return Ok(());
+                }
+            },
+        };
+        if slot.is_some() {
+            return Err(value);
+        }
+        *slot = Some(value);
+        Ok(())
+    }
+
+    /// What answers this method: its own, for HEAD the one of GET, else the one for every method.
+    #[inline]
+    pub(super) fn get(&self, method: &Method<'_>) -> Option<&T> {
+        let own = match place(method) {
+            Some(at) => match &self.known[at] {
+                None if at == 1 => self.known[0].as_ref(),
+                own => own.as_ref(),
+            },
+            None => {
+                self.extensions.iter().find(|(name, _)| **name == *method.as_bytes()).map(|(_, value)| value)
+            }
+        };
+        own.or(self.any.as_ref())
+    }
+
+    /// Adds the methods there are to a list for Allow; whether that are all.
+    pub(super) fn allow(&self, list: &mut Allow) {
+        list.all |= self.any.is_some();
+        for (at, slot) in self.known.iter().enumerate() {
+            list.known[at] |= slot.is_some();
+        }
+        list.known[1] |= list.known[0];
+        for (name, _) in &self.extensions {
+            if !list.extensions.contains(name) {
+                list.extensions.push(name.clone());
+            }
+        }
+    }
+}
+
+/// Methods that a path has routes for.
+#[derive(Default)]
+pub(super) struct Allow {
+    known: [bool; KNOWN.len()],
+    extensions: Vec<Box<[u8]>>,
+    all: bool,
+}
+
+impl Allow {
+    pub(super) fn is_empty(&self) -> bool {
+        !self.all && self.extensions.is_empty() && !self.known.contains(&true)
+    }
+
+    /// As a field value.
+    pub(super) fn value(&self) -> Vec<u8> {
+        let all = |at: usize| self.all && !matches!(KNOWN[at], "CONNECT" | "TRACE");
+        let known = (0..KNOWN.len()).filter(|&at| self.known[at] || all(at) || KNOWN[at] == "OPTIONS");
+        let known = known.map(|at| KNOWN[at].as_bytes());
+        known.chain(self.extensions.iter().map(|name| &**name)).collect::<Vec<_>>().join(&b", "[..])
+    }
+}
