@@ -1,0 +1,136 @@
+//! Runs the avx engine under smol: one thin binding of [`avx_http::rt`] to smol's sockets, timers and
+//! tasks. The machines, the pump and the handlers are the same as under runtime-avx.
+//!
+//! ```no_run
+//! use avx_http::{Router, Server};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let router = Router::new().get("/", || "Hello, World!");
+//! smol::block_on(Server::new(router).bind("127.0.0.1:8080").serve(&adapter_smol::Smol::global()))
+//! # }
+//! ```
+//!
+//! [`Smol`] spawns on the global executor (`SMOL_THREADS` sets its threads) or on one of your own.
+
+mod net;
+
+use avx_http::rt::{self, Runtime};
+use smol::Executor;
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+/// A handle to a smol executor; clones name the same one.
+#[derive(Clone, Debug)]
+pub struct Smol {
+    executor: Option<Arc<Executor<'static>>>,
+    workers: usize,
+}
+
+impl Smol {
+    /// The global executor.
+    pub fn global() -> Self {
+        let threads = std::env::var("SMOL_THREADS").ok().and_then(|n| n.parse().ok());
+        Smol { executor: None, workers: threads.unwrap_or(1) }
+    }
+
+    /// An executor of yours, run by so many threads.
+    pub fn on(executor: Arc<Executor<'static>>, threads: usize) -> Self {
+        Smol { executor: Some(executor), workers: threads.max(1) }
+    }
+}
+
+/// A timer that can be moved.
+#[derive(Debug)]
+pub struct Sleep(smol::Timer);
+
+impl Future for Sleep {
+    type Output = ();
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(Pin::new(&mut self.0).poll(cx));
+        Poll::Ready(())
+    }
+}
+
+impl rt::Sleep for Sleep {
+    fn reset(&mut self, deadline: Instant) {
+        self.0.set_at(deadline);
+    }
+}
+
+impl Runtime for Smol {
+    type Tcp = net::Tcp;
+    type TcpListener = net::TcpListener;
+    #[cfg(unix)]
+    type Unix = net::Unix;
+    #[cfg(unix)]
+    type UnixListener = net::UnixListener;
+    type Sleep = Sleep;
+
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
+
+    fn sleep_until(&self, deadline: Instant) -> Sleep {
+        Sleep(smol::Timer::at(deadline))
+    }
+
+    fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        match &self.executor {
+            Some(executor) => executor.spawn(future).detach(),
+            None => smol::spawn(future).detach(),
+        }
+    }
+
+    /// Spawns one task per thread; where they run is the executor's to decide.
+    fn spawn_on_each<F>(&self, make: impl FnMut(usize) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        (0..self.workers).map(make).for_each(|future| self.spawn(future));
+    }
+
+    fn workers(&self) -> usize {
+        self.workers
+    }
+
+    fn unblock<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> impl Future<Output = T> + Send + Unpin + 'static {
+        smol::unblock(work)
+    }
+
+    fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<net::TcpListener> {
+        net::TcpListener::new(listener)
+    }
+
+    #[cfg(unix)]
+    fn unix_listener(&self, listener: std::os::unix::net::UnixListener) -> io::Result<net::UnixListener> {
+        net::UnixListener::new(listener)
+    }
+
+    fn bind_tcp(&self, addr: SocketAddr, backlog: u32, shared: bool) -> io::Result<std::net::TcpListener> {
+        net::bind(addr, backlog, shared)
+    }
+
+    async fn connect_tcp(&self, addr: SocketAddr) -> io::Result<net::Tcp> {
+        net::Tcp::new(smol::Async::<std::net::TcpStream>::connect(addr).await?)
+    }
+
+    #[cfg(unix)]
+    fn connect_unix(&self, path: &Path) -> impl Future<Output = io::Result<net::Unix>> + Send {
+        let path = path.to_owned();
+        async { Ok(net::Unix(smol::Async::<std::os::unix::net::UnixStream>::connect(path).await?)) }
+    }
+
+    fn resolve(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
+        let host = (host.to_owned(), port);
+        smol::unblock(move || host.to_socket_addrs().map(Iterator::collect))
+    }
+}
