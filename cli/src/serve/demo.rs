@@ -1,0 +1,160 @@
+//! What is served without `--dir`: one route for each thing worth trying.
+
+use super::content::{Pattern, Pieces};
+use avx_http::message::Value;
+use avx_http::{
+    Body, BodyLen, FieldLines, Handler, IntoResponse, OwnedRequest, Reply, Request, Response, Router, Status,
+};
+use std::time::Duration;
+
+const PAGE: &str = include_str!("page.html");
+/// What the page may do: run its own script and style, and ask this server.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
+
+/// The longest that `/delay` waits.
+const MAX_DELAY: Duration = Duration::from_secs(60);
+
+/// The routes.
+pub(super) fn router() -> Router {
+    Router::new()
+        .get("/", page)
+        .post("/", Echo)
+        .get("/plaintext", || Response::content("text/plain", "Hello, World!"))
+        .get("/json", || Response::content("application/json", r#"{"message":"Hello, World!"}"#))
+        .any("/echo", Echo)
+        .get("/bytes/:n", bytes)
+        .get("/stream/:n", stream)
+        .any("/headers", headers)
+        .any("/status/:code", status)
+        .get("/delay/:ms", delay)
+        .get("/early", early)
+        .get("/trailers", trailers)
+}
+
+fn page() -> Response {
+    Response::content("text/html; charset=utf-8", PAGE)
+        .field("cache-control", "no-cache")
+        .field("content-security-policy", POLICY)
+}
+
+/// Content and trailers back as they come, without waiting for their end.
+struct Echo;
+
+impl Handler for Echo {
+    fn call<'a>(&'a self, request: &mut Request<'a>) -> Reply {
+        let media_type = request.field("content-type").map_or("application/octet-stream".into(), Value::copy);
+        let mut response = Response::new(Status::OK);
+        if request.body_len() != BodyLen::Empty {
+            response = Response::content(media_type, request.detach().into_body());
+        }
+        response.into()
+    }
+}
+
+fn bytes(request: &Request<'_>) -> Response {
+    match request.parse_param::<u64>("n") {
+        Ok(n) if i64::try_from(n).is_ok() => {
+            Response::content("application/octet-stream", Body::source(Pattern::new(n)))
+        }
+        _ => wrong("expected a number of bytes below 2^63, as in /bytes/1000\n"),
+    }
+}
+
+fn stream(request: &Request<'_>) -> Response {
+    match request.parse_param::<u64>("n") {
+        Ok(n) => Response::content("text/plain", Body::source(Pieces::new(n))),
+        Err(_) => wrong("expected a number of chunks, as in /stream/10\n"),
+    }
+}
+
+/// The head, every byte as received.
+fn headers(request: &Request<'_>) -> Response {
+    let (raw, _) = request.fields().as_raw();
+    // Empty lines before the request line are no part of it (RFC 9112, section 2.2).
+    let start = raw.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(raw.len());
+    Response::content("text/plain", raw[start..].to_vec())
+}
+
+fn status(request: &Request<'_>) -> Response {
+    let status = request.parse_param("code").ok().and_then(Status::new).filter(|s| !s.is_informational());
+    match status {
+        Some(status) if status.forbids_content() => Response::new(status),
+        Some(status) => {
+            Response::content("text/plain", format!("{status} {}\n", status.reason())).with_status(status)
+        }
+        None => wrong("expected a final status, as in /status/404\n"),
+    }
+}
+
+async fn delay(request: OwnedRequest) -> Response {
+    match request.parse_param("ms").map(Duration::from_millis) {
+        Ok(delay) if delay <= MAX_DELAY => {
+            drop(request);
+            runtime_avx::sleep(delay).await;
+            format!("{} ms later\n", delay.as_millis()).into_response()
+        }
+        _ => wrong("expected milliseconds, at most 60000, as in /delay/250\n"),
+    }
+}
+
+async fn early(request: OwnedRequest) -> Response {
+    const LINK: &str = "</style.css>; rel=preload; as=style";
+    request.send_informational(Status::EARLY_HINTS, FieldLines::from_iter([("link", LINK)]));
+    Response::content("text/plain", "The hints came first.\n").field("link", LINK)
+}
+
+fn trailers() -> Response {
+    let (mut sender, body) = Body::channel();
+    sender.push("The trailers follow.\n");
+    sender.finish_with(&FieldLines::from_iter([("x-bytes", "21"), ("x-end", "yes")]));
+    Response::content("text/plain", body).field("trailer", "x-bytes, x-end")
+}
+
+fn wrong(text: &'static str) -> Response {
+    Response::content("text/plain", text).with_status(Status::BAD_REQUEST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use avx_http::Method;
+
+    #[test]
+    fn the_routes_do_not_conflict() {
+        assert!(router().check().is_ok());
+    }
+
+    #[test]
+    fn the_page_offers_every_route() {
+        for path in [
+            "/plaintext",
+            "/json",
+            "/echo",
+            "/bytes/",
+            "/stream/",
+            "/headers",
+            "/status/",
+            "/delay/",
+            "/early",
+        ] {
+            assert!(PAGE.contains(&format!("\"{path}\"")), "{path}");
+        }
+    }
+
+    #[test]
+    fn only_final_statuses_are_answered() {
+        for (target, expected) in [
+            ("/status/204", 204),
+            ("/status/799", 799),
+            ("/status/100", 400),
+            ("/status/99", 400),
+            ("/status/x", 400),
+        ] {
+            let router = router();
+            let Reply::Now(response) = router.call(&mut Request::new(Method::Get, target)) else {
+                panic!("{target} waits");
+            };
+            assert_eq!(response.status().code(), expected, "{target}");
+        }
+    }
+}

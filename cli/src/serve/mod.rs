@@ -1,0 +1,235 @@
+//! `avx serve`: a demo of the engine, or a directory, on the native runtime.
+//!
+//! ```text
+//! demo      the routes without --dir, and their page
+//! content   content made as it is sent
+//! log       access log and errors, on standard error
+//! ```
+
+mod content;
+mod demo;
+mod log;
+
+use crate::first;
+use avx_http::{Address, ConnectionError, Handler, Server, ServerHandle};
+use clap::Parser;
+use log::{Lines, Log};
+use runtime_avx::signal;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Where it listens unless told otherwise.
+const ADDR: &str = "127.0.0.1:8080";
+
+/// Serve a demo of the engine, or a directory, over HTTP/1.1
+///
+/// Without --dir it serves a page that shows, and tries, what the engine can do: plain answers, echo,
+/// streams, early hints, trailers. With --dir it serves the files below DIR.
+///
+/// When it is ready, it prints one line for each address to standard output: `listening on
+/// http://127.0.0.1:8080`. It ends at SIGINT or SIGTERM: idle connections are closed, requests in
+/// flight complete. A second signal ends it at once.
+#[derive(Parser)]
+#[command(after_long_help = AFTER_HELP, after_help = "See --help for examples and the demo's endpoints.")]
+pub(crate) struct Args {
+    /// Address to listen on; may be given several times. Port 0 lets the system choose [default:
+    /// 127.0.0.1:8080]
+    #[arg(long, value_name = "HOST:PORT")]
+    addr: Vec<String>,
+
+    /// Unix socket to listen on, instead of (or with --addr beside) an address; may be given several
+    /// times
+    #[arg(long, value_name = "PATH")]
+    unix: Vec<PathBuf>,
+
+    /// Directory to serve
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+
+    /// Worker threads [default: one for each processor]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: Option<u16>,
+
+    /// Connections at the same time; further ones wait
+    #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
+
+    /// Write one line for each request to standard error, in the combined log format
+    #[arg(long)]
+    access_log: bool,
+
+    /// How long requests in flight may take after the first signal
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = crate::seconds)]
+    shutdown_timeout: Duration,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  avx serve
+  avx serve --addr 0.0.0.0:80 --addr '[::]:80' --access-log
+  avx serve --dir public --addr 127.0.0.1:0
+  avx serve --unix /run/avx.sock          # avx get --unix-socket /run/avx.sock http://localhost/
+
+Endpoints of the demo:
+  /             a page that tries all of these; POST / does what /echo does
+  /plaintext    Hello, World!
+  /json         {\"message\":\"Hello, World!\"}
+  /echo         any method: content and trailers, streamed back
+  /headers      the request head exactly as it was received
+  /bytes/N      N bytes with a content-length
+  /stream/N     N chunks of unknown total length
+  /status/NNN   an answer with this status
+  /delay/MS     an answer after so many milliseconds
+  /early        103 (Early Hints), then 200
+  /trailers     content followed by trailers
+
+Exit status:
+  0  ended by a signal, with everything in flight completed (or its time over)
+  1  it could not start: address in use, no such directory, ...; or a second signal ended it
+  2  wrong arguments";
+
+/// Runs the command.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let started = match &args.dir {
+        None => serve(args, demo::router()),
+        Some(dir) => match check_dir(dir) {
+            Ok(()) => Err("--dir: to come".to_owned()),
+            Err(error) => Err(error),
+        },
+    };
+    match started {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("avx serve: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until a signal. Whether the end was a graceful one.
+fn serve<H: Handler>(args: &Args, handler: H) -> Result<bool, String> {
+    let mut builder = runtime_avx::Builder::new();
+    if let Some(workers) = args.workers {
+        builder = builder.workers(workers.into());
+    }
+    let runtime = builder.build().map_err(|error| format!("the runtime could not start: {error}"))?;
+    let log = Log::new().map_err(|error| format!("the log could not start: {error}"))?;
+    let mut server =
+        Server::new(handler).max_connections(args.max_connections as usize).drain(args.shutdown_timeout);
+    let addresses = addresses(args)?;
+    for address in &addresses {
+        server = server.bind(address.clone());
+    }
+    if args.access_log {
+        let lines = log.lines();
+        server = server.on_access(move |access| lines.access(access));
+    }
+    let lines = log.lines();
+    server = server.on_error(move |_, error| report(&lines, &error));
+
+    let ended = runtime.block_on(async {
+        // From here on a signal is an orderly end, even one that comes at once.
+        let unable = |error: io::Error| format!("signals cannot be listened for: {error}");
+        let mut interrupt = signal::ctrl_c().map_err(unable)?;
+        let mut terminate = signal::terminate().map_err(unable)?;
+        let server =
+            server.start(runtime.handle()).await.map_err(|error| cannot_listen(&addresses, &error))?;
+        announce(&server);
+        let _ = first(interrupt.recv(), terminate.recv()).await;
+        server.shutdown();
+        let again = async {
+            let _ = first(interrupt.recv(), terminate.recv()).await;
+            server.abort();
+            false
+        };
+        let joined = async {
+            server.join().await;
+            true
+        };
+        Ok(first(joined, again).await)
+    });
+    // Nothing is in flight any more; work that still blocks would have nobody to tell.
+    runtime.shutdown_timeout(Duration::from_millis(500));
+    ended
+}
+
+fn addresses(args: &Args) -> Result<Vec<Address>, String> {
+    let mut addresses = Vec::new();
+    for addr in &args.addr {
+        addresses.push(address(addr)?);
+    }
+    addresses.extend(args.unix.iter().cloned().map(Address::Unix));
+    if addresses.is_empty() {
+        addresses.push(ADDR.into());
+    }
+    Ok(addresses)
+}
+
+/// `host:port`, or a port alone on the loopback.
+fn address(text: &str) -> Result<Address, String> {
+    if let Ok(port) = text.parse::<u16>() {
+        return Ok(([127, 0, 0, 1], port).into());
+    }
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).map(|(_, port)| port);
+    match port.map(str::parse::<u16>) {
+        Some(Ok(_)) => Ok(text.into()),
+        _ => Err(format!("--addr {text}: expected HOST:PORT, such as {ADDR} or [::1]:0")),
+    }
+}
+
+fn cannot_listen(addresses: &[Address], error: &io::Error) -> String {
+    let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let advice = match error.kind() {
+        io::ErrorKind::AddrInUse => "; is another server running there? (port 0 picks a free port)",
+        io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges",
+        _ => "",
+    };
+    format!("cannot listen on {list}: {error}{advice}")
+}
+
+/// One line for each address, so that whoever started it knows where, and that it is ready.
+fn announce(server: &ServerHandle) {
+    let mut text = String::new();
+    for address in server.local_addrs() {
+        text += &match address {
+            Address::Unix(_) => format!("listening on {address}\n"),
+            _ => format!("listening on http://{address}\n"),
+        };
+    }
+    let mut stdout = io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+}
+
+/// Tells of what the one who runs the server can do something about; peers that break the protocol or
+/// go away are everyday life.
+fn report(lines: &Lines, error: &ConnectionError<'_>) {
+    match error {
+        ConnectionError::Peer(_) | ConnectionError::Io(_) | ConnectionError::Body(_) => {}
+        _ => lines.text(&format!("avx serve: {error}")),
+    }
+}
+
+fn check_dir(dir: &std::path::Path) -> Result<(), String> {
+    match std::fs::read_dir(dir) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(format!("--dir {}: {error}", dir.display())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_a_host_and_a_port_or_a_port() {
+        assert_eq!(address("8080"), Ok(([127, 0, 0, 1], 8080).into()));
+        assert_eq!(address("[::1]:0"), Ok("[::1]:0".into()));
+        assert_eq!(address("localhost:80"), Ok(Address::Host("localhost:80".into())));
+        for wrong in ["", "localhost", ":80", "localhost:", "localhost:http", "1.2.3.4:99999"] {
+            assert!(address(wrong).is_err(), "{wrong}");
+        }
+    }
+}
