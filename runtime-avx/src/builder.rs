@@ -121,11 +121,10 @@ impl Builder {
                 if pin {
                     bind(index);
                 }
-                let (worker, ()) = current::enter(worker, |worker| {
+                current::enter(&worker, || {
                     worker.run();
                     worker.shut_down();
                 });
-                drop(worker);
             })?;
             runtime.add_thread(thread);
         }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ops::Deref;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -82,23 +82,20 @@ impl Runtime {
     pub fn block_on<F: Future>(&self, future: F) -> F::Output {
         current::with(|worker| assert!(worker.is_none(), "block_on was called within a runtime"));
         let driver = self.driver();
-        let (driver, result) =
-            current::enter(driver, |worker| catch_unwind(AssertUnwindSafe(|| worker.block_on(future))));
-        self.drivers().push(driver);
-        self.free.notify_one();
-        result.unwrap_or_else(|panic| resume_unwind(panic))
+        current::enter(&driver, || driver.block_on(future))
     }
 
-    fn driver(&self) -> Box<Worker> {
+    fn driver(&self) -> Driver<'_> {
         let mut drivers = self.drivers();
         loop {
-            match drivers.pop() {
-                Some(driver) => return driver,
-                None if self.current_thread => {
-                    drivers = self.free.wait(drivers).unwrap_or_else(|e| e.into_inner());
-                }
-                None => return Worker::new(&self.handle.shared, None).expect("an event loop for block_on"),
+            let driver = drivers.pop().or_else(|| {
+                let spare = || Worker::new(&self.handle.shared, None).expect("an event loop for block_on");
+                (!self.current_thread).then(spare)
+            });
+            if driver.is_some() {
+                return Driver { runtime: self, driver };
             }
+            drivers = self.free.wait(drivers).unwrap_or_else(|e| e.into_inner());
         }
     }
 
@@ -135,7 +132,7 @@ impl Runtime {
                 driver.shut_down();
             } else {
                 // So that what the futures drop finds its event loop.
-                drop(current::enter(driver, Worker::shut_down));
+                current::enter(&driver, || driver.shut_down());
             }
         }
         let mut all = self.running.wait(deadline);
@@ -253,6 +250,27 @@ impl Handle {
 
     fn here(&self) -> u32 {
         self.index().unwrap_or_else(|| self.shared.next_worker())
+    }
+}
+
+/// An event loop on loan to a `block_on`.
+struct Driver<'a> {
+    runtime: &'a Runtime,
+    driver: Option<Box<Worker>>,
+}
+
+impl Deref for Driver<'_> {
+    type Target = Worker;
+
+    fn deref(&self) -> &Worker {
+        self.driver.as_deref().expect("given back last")
+    }
+}
+
+impl Drop for Driver<'_> {
+    fn drop(&mut self) {
+        self.runtime.drivers().extend(self.driver.take());
+        self.runtime.free.notify_one();
     }
 }
 

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::task::Waker;
 
+use crate::scheduler::is_task;
 use crate::slab::{Key, Slab};
 use crate::sys::{Direction, Ready};
 
@@ -42,7 +43,8 @@ impl Source {
     }
 }
 
-// No waker is cloned, woken or dropped while the slab is borrowed: a foreign one may run anything.
+// No waker is cloned or dropped while the slab is borrowed, and none but a task's is woken: a foreign one
+// may run anything.
 impl Reactor {
     pub(crate) const fn new() -> Reactor {
         Reactor { sources: RefCell::new(Slab::new()) }
@@ -101,23 +103,36 @@ impl Reactor {
     /// An event of the kernel.
     #[inline]
     pub(crate) fn dispatch(&self, key: Key, ready: Ready) {
-        let fired = {
-            let mut sources = self.sources.borrow_mut();
-            let Some(source) = sources.find(key) else { return };
-            source.ready |= ready.0;
-            let fired = source.waiting & ready.0;
-            source.waiting &= !fired;
-            fired
-        };
-        if fired & Ready::READ != 0 {
-            self.wake(key, Direction::Read);
+        let mut sources = self.sources.borrow_mut();
+        let Some(source) = sources.find(key) else { return };
+        source.ready |= ready.0;
+        let fired = source.waiting & ready.0;
+        source.waiting &= !fired;
+        let mut foreign = 0;
+        for direction in [Direction::Read, Direction::Write] {
+            if fired & direction.bit() != 0 {
+                match source.waker(direction) {
+                    // A task of ours is put into a queue and nothing else.
+                    Some(waker) if is_task(waker) => waker.wake_by_ref(),
+                    _ => foreign |= direction.bit(),
+                }
+            }
         }
-        if fired & Ready::WRITE != 0 {
-            self.wake(key, Direction::Write);
+        drop(sources);
+        if foreign != 0 {
+            self.wake_foreign(key, foreign);
         }
     }
 
-    #[inline]
+    #[cold]
+    fn wake_foreign(&self, key: Key, bits: u8) {
+        for direction in [Direction::Read, Direction::Write] {
+            if bits & direction.bit() != 0 {
+                self.wake(key, direction);
+            }
+        }
+    }
+
     fn wake(&self, key: Key, direction: Direction) {
         let waker = self.sources.borrow_mut().find(key).and_then(|s| s.waker(direction).take());
         let Some(waker) = waker else { return };

@@ -12,14 +12,13 @@
 //!
 //! [`worker`] is the loop, [`park`] what other threads see of a worker and how they wake it, [`queue`]
 //! the ring that is stolen from, [`inject`] the common queue, [`place`] how a woken task finds its way,
-//! [`shared`] what workers have in common, [`current`] how code finds the worker that it runs on.
+//! [`shared`] what workers have in common. [`current`] is how code finds the worker that it runs on.
 //!
 //! Pinned tasks never move: not only would their sockets have to be registered anew, their home is what
 //! makes the path from event to poll free of shared memory. They are what accepting connections on each
 //! worker makes, so balance comes from the kernel's spreading of connections. All other tasks are stolen
 //! freely, one half of a queue at a time.
 
-pub(crate) mod current;
 mod inject;
 mod park;
 mod place;
@@ -27,7 +26,8 @@ mod queue;
 mod shared;
 mod worker;
 
+pub(crate) use crate::sys::local as current;
 pub(crate) use park::{Freed, Remote};
-pub(crate) use place::{ANY, spawn, spawn_joined};
+pub(crate) use place::{ANY, is_task, spawn, spawn_joined};
 pub(crate) use shared::Shared;
 pub(crate) use worker::Worker;

@@ -4,9 +4,11 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
+use std::task::Waker;
+
 use super::{Shared, Worker, current};
 use crate::task::waker::Unpark;
-use crate::task::{JoinHandle, Runnable, Scheduler, TaskRef, detached, joined};
+use crate::task::{JoinHandle, Runnable, Scheduler, TaskRef, WakerTable, detached, joined};
 
 /// The home of a task that may run anywhere.
 pub(crate) const ANY: u32 = u32::MAX;
@@ -41,6 +43,12 @@ where
     let (task, listed, join) = joined(future, Place::new(shared, home));
     start(task, listed);
     JoinHandle::new(join)
+}
+
+/// Whether a waker is that of a task of a runtime: waking it queues the task and runs nothing.
+#[inline]
+pub(crate) fn is_task(waker: &Waker) -> bool {
+    crate::task::is_task::<Place>(waker)
 }
 
 fn start(task: Runnable<Place>, listed: TaskRef<Place>) {
@@ -79,6 +87,12 @@ impl Scheduler for Place {
                 _ => send(task),
             }
         });
+    }
+
+    #[inline]
+    fn wakers() -> &'static WakerTable<Place> {
+        static WAKERS: WakerTable<Place> = WakerTable::new();
+        &WAKERS
     }
 
     fn completed(&self) {

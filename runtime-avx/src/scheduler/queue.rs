@@ -96,3 +96,101 @@ impl<S: Scheduler> Ring<S> {
         task
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicUsize};
+    use std::thread;
+
+    use super::*;
+    use crate::task::{WakerTable, detached};
+
+    /// Counts completions.
+    struct Count(Arc<AtomicUsize>);
+
+    impl Scheduler for Count {
+        fn schedule(task: Runnable<Count>) {
+            drop(task);
+        }
+
+        fn wakers() -> &'static WakerTable<Count> {
+            static WAKERS: WakerTable<Count> = WakerTable::new();
+            &WAKERS
+        }
+
+        fn completed(&self) {
+            self.0.fetch_add(1, SeqCst);
+        }
+    }
+
+    fn task(completed: &Arc<AtomicUsize>) -> Runnable<Count> {
+        detached(async {}, Count(completed.clone())).0
+    }
+
+    #[test]
+    fn a_full_ring_gives_the_task_back() {
+        let completed = Arc::new(AtomicUsize::new(0));
+        let ring = Ring::new();
+        for _ in 0..SLOTS {
+            assert!(ring.push(task(&completed)).is_ok());
+        }
+        assert_eq!(ring.len(), SLOTS);
+        assert!(ring.push(task(&completed)).is_err());
+        ring.pop().unwrap().run();
+        assert!(ring.push(task(&completed)).is_ok());
+        drop(ring);
+        assert_eq!(completed.load(SeqCst), SLOTS + 2, "what was left is cancelled");
+    }
+
+    #[test]
+    fn a_thief_takes_one_half() {
+        let completed = Arc::new(AtomicUsize::new(0));
+        let (ring, own) = (Ring::new(), Ring::new());
+        assert!(ring.steal(&own, drop).is_none());
+        for _ in 0..9 {
+            assert!(ring.push(task(&completed)).is_ok());
+        }
+        ring.steal(&own, drop).unwrap().run();
+        assert_eq!((own.len(), ring.len()), (4, 4));
+    }
+
+    #[test]
+    fn each_task_is_run_once_whoever_gets_it() {
+        const TASKS: usize = if cfg!(miri) { 200 } else { 100_000 };
+        let completed = Arc::new(AtomicUsize::new(0));
+        let ring = Ring::new();
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let own = Ring::new();
+                    while !done.load(SeqCst) {
+                        if let Some(task) = ring.steal(&own, |task| task.run()) {
+                            task.run();
+                        }
+                        while let Some(task) = own.pop() {
+                            task.run();
+                        }
+                        thread::yield_now();
+                    }
+                });
+            }
+            for i in 0..TASKS {
+                if let Err(task) = ring.push(task(&completed)) {
+                    task.run();
+                }
+                if i % 3 == 0 {
+                    if let Some(task) = ring.pop() {
+                        task.run();
+                    }
+                }
+            }
+            while let Some(task) = ring.pop() {
+                task.run();
+            }
+            done.store(true, SeqCst);
+        });
+        assert_eq!(completed.load(SeqCst), TASKS);
+    }
+}

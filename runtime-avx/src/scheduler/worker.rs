@@ -39,6 +39,10 @@ pub(crate) struct Worker {
     pub(super) index: Option<u32>,
     local: List<Place>,
     now: Cell<Instant>,
+    /// `now` in ticks of the timer wheel.
+    now_tick: Cell<u64>,
+    /// The deadline that was converted last, with its tick: timeouts of one turn are mostly the same.
+    converted: Cell<(Instant, u64)>,
     budget: Cell<u32>,
     tick: Cell<u32>,
     /// A task is being polled.
@@ -61,7 +65,9 @@ impl Worker {
             timers: RefCell::new(Wheel::new()),
             index,
             local: List::new(),
-            now: Cell::new(Instant::now()),
+            now: Cell::new(shared.origin),
+            now_tick: Cell::new(0),
+            converted: Cell::new((shared.origin, 0)),
             budget: Cell::new(BUDGET),
             tick: Cell::new(0),
             polling: Cell::new(false),
@@ -119,6 +125,18 @@ impl Worker {
     #[inline]
     pub(crate) fn now(&self) -> Instant {
         self.now.get()
+    }
+
+    /// A deadline in ticks, rounded up.
+    #[inline]
+    pub(crate) fn tick_after(&self, deadline: Instant) -> u64 {
+        let (last, tick) = self.converted.get();
+        if last == deadline {
+            return tick;
+        }
+        let tick = self.shared.tick_after(deadline);
+        self.converted.set((deadline, tick));
+        tick
     }
 
     /// One of the calls that a poll may make. `false`: it has had its share.
@@ -241,13 +259,13 @@ impl Worker {
     /// How long to sleep for the timers' sake.
     fn timeout(&self) -> Option<Duration> {
         let next = self.timers.borrow().next_expiry()?;
-        let left = next.saturating_sub(self.shared.tick(self.now()));
+        let left = next.saturating_sub(self.now_tick.get());
         if left > NEAR {
             // The time is that of the last turn, which is good enough to sleep half of the way by.
             return Some(Duration::from_millis(left / 2));
         }
         self.refresh();
-        Some(Duration::from_millis(next.saturating_sub(self.shared.tick(self.now()))))
+        Some(Duration::from_millis(next.saturating_sub(self.now_tick.get())))
     }
 
     /// Asks the kernel for events and wakes those who wait for them.
@@ -266,7 +284,7 @@ impl Worker {
     }
 
     fn fire_timers(&self) {
-        let now = self.shared.tick(self.now());
+        let now = self.now_tick.get();
         loop {
             let waker = self.timers.borrow_mut().expire(now);
             let Some(waker) = waker else { break };
@@ -289,6 +307,8 @@ impl Worker {
     }
 
     fn refresh(&self) {
-        self.now.set(Instant::now());
+        let now = Instant::now();
+        self.now.set(now);
+        self.now_tick.set(self.shared.tick(now));
     }
 }

@@ -19,6 +19,7 @@
 mod affinity;
 #[cfg(target_os = "linux")]
 mod epoll;
+pub(crate) mod local;
 mod poll;
 pub(crate) mod signal;
 pub(crate) mod socket;

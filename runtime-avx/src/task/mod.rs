@@ -12,4 +12,6 @@ mod tests;
 pub(crate) mod waker;
 
 pub use join::{JoinError, JoinHandle};
-pub(crate) use raw::{Inbox, List, Runnable, Scheduler, Slot, TaskRef, detached, joined};
+pub(crate) use raw::{
+    Inbox, List, Runnable, Scheduler, Slot, TaskRef, WakerTable, detached, is_task, joined,
+};

@@ -40,6 +40,9 @@ pub(crate) trait Scheduler: Sized + Send + Sync + 'static {
     /// Takes a task that was woken. Its scheduler value is [`Runnable::scheduler`].
     fn schedule(task: Runnable<Self>);
 
+    /// A static: one table for all, so that wakers can be told apart by its address.
+    fn wakers() -> &'static WakerTable<Self>;
+
     /// The task has completed; whoever lists it may forget it. Called once.
     fn completed(&self);
 }
@@ -60,6 +63,9 @@ struct Header {
     table: &'static Table,
     waiter: UnsafeCell<Option<Waker>>,
 }
+
+#[cfg(test)]
+pub(super) const HEADER_SIZE: usize = size_of::<Header>();
 
 /// The operations that know the type of the future.
 struct Table {
@@ -413,10 +419,14 @@ fn quietly(f: impl FnOnce()) -> Result<(), Box<dyn Any + Send>> {
     catch_unwind(AssertUnwindSafe(f))
 }
 
-struct WakerTable<S>(PhantomData<S>);
+/// The functions behind the wakers of tasks with this scheduler.
+pub(crate) struct WakerTable<S>(RawWakerVTable, PhantomData<fn(S)>);
 
 impl<S: Scheduler> WakerTable<S> {
-    const TABLE: RawWakerVTable = RawWakerVTable::new(Self::clone, Self::wake, Self::wake_by_ref, Self::drop);
+    pub(crate) const fn new() -> Self {
+        let table = RawWakerVTable::new(Self::clone, Self::wake, Self::wake_by_ref, Self::drop);
+        WakerTable(table, PhantomData)
+    }
 
     unsafe fn clone(data: *const ()) -> RawWaker {
         let task = header(data);
@@ -453,8 +463,14 @@ impl<S: Scheduler> WakerTable<S> {
     }
 }
 
+/// Whether a waker is that of a task with this scheduler.
+#[inline]
+pub(crate) fn is_task<S: Scheduler>(waker: &Waker) -> bool {
+    ptr::eq(waker.vtable(), &S::wakers().0)
+}
+
 fn raw_waker<S: Scheduler>(task: NonNull<Header>) -> RawWaker {
-    RawWaker::new(task.as_ptr().cast_const().cast(), &WakerTable::<S>::TABLE)
+    RawWaker::new(task.as_ptr().cast_const().cast(), &S::wakers().0)
 }
 
 fn header(data: *const ()) -> NonNull<Header> {

@@ -88,7 +88,7 @@ impl Sleep {
         let Some(timer) = &self.timer else { return };
         let here = current::with(|worker| {
             let Some(worker) = worker.filter(|w| w.is(&timer.remote)) else { return false };
-            let tick = worker.shared.tick_after(deadline);
+            let tick = worker.tick_after(deadline);
             worker.timers.borrow_mut().reset(timer.key, tick);
             true
         });
@@ -135,7 +135,7 @@ impl Sleep {
     /// Leaves another waker, or a timer with the wheel of another worker.
     fn wait(&mut self, worker: &Worker, cx: &Context<'_>) {
         let waker = cx.waker().clone();
-        let tick = worker.shared.tick_after(self.deadline);
+        let tick = worker.tick_after(self.deadline);
         match &self.timer {
             Some(timer) if worker.is(&timer.remote) => {
                 let old = {

@@ -100,6 +100,10 @@ impl Wheel {
             }
             self.elapsed = at;
             let index = self.levels[level].head(slot);
+            if level > 0 {
+                self.move_down(level, slot);
+                continue;
+            }
             self.unlink(index);
             let timer = self.timers.at(index);
             if timer.deadline > at {
@@ -120,6 +124,18 @@ impl Wheel {
         let slot = self.levels[level].first_from(current).expect("the past is empty");
         let above = self.elapsed >> (shift + BITS) << (shift + BITS);
         Some((level, slot, above | u64::from(slot) << shift))
+    }
+
+    /// A slot above level 0 has come up: all of its timers belong on a lower level now, or farther away.
+    fn move_down(&mut self, level: usize, slot: u32) {
+        loop {
+            let index = self.levels[level].head(slot);
+            if index == Entry::NONE {
+                return;
+            }
+            self.unlink(index);
+            self.link(index);
+        }
     }
 
     fn link(&mut self, index: u32) {
