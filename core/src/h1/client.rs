@@ -183,7 +183,15 @@ impl Client {
     ) -> Result<Recv<Event<'b>>, PeerError> {
         let stream = self.stream();
         let status = line.status;
-        let seen = Semantics::of(input, spans, false, &self.config.lenient)?;
+        let kind = self.kinds & 3;
+        // "A client MUST ignore any Content-Length or Transfer-Encoding header fields received in such a
+        // message." (RFC 9112, section 6.3), malformed ones as well
+        let tunnel = kind == CONNECT && status.is_success();
+        let seen = if tunnel {
+            Semantics::default()
+        } else {
+            Semantics::of(input, spans, false, &self.config.lenient)?
+        };
         let head = ResponseHead {
             status,
             reason: &input[line.reason as usize..line.reason_end as usize],
@@ -203,14 +211,11 @@ impl Client {
             }
             return Ok(Recv::Event { consumed: input.len(), event: Event::Informational { stream, head } });
         }
-        let kind = self.kinds & 3;
         let http10 = line.version == Version::Http10;
         let framing = if status == Status::SWITCHING_PROTOCOLS {
             self.switch_to = Some(self.upgraded(&seen, &head, kind)?);
             Framing::Empty
-        } else if kind == CONNECT && status.is_success() {
-            // "A client MUST ignore any Content-Length or Transfer-Encoding header fields received in such a
-            // message." (RFC 9112, section 6.3)
+        } else if tunnel {
             self.switch_to = Some(Protocol::Tunnel);
             Framing::Empty
         } else if kind == HEAD || status.forbids_content() {
