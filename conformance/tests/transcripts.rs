@@ -21,6 +21,20 @@ macro_rules! transcripts {
 
 transcripts! {
     rfc9112_2_2_message_parsing: "2.2-message-parsing.md";
+    rfc9112_2_3_http_version: "2.3-http-version.md";
+    rfc9112_3_request_line: "3-request-line.md";
+    rfc9112_3_2_request_target: "3.2-request-target.md";
+    rfc9112_4_status_line: "4-status-line.md";
+    rfc9112_5_field_syntax: "5-field-syntax.md";
+    rfc9112_5_2_obsolete_line_folding: "5.2-obsolete-line-folding.md";
+    rfc9112_6_1_transfer_encoding: "6.1-transfer-encoding.md";
+    rfc9112_6_2_content_length: "6.2-content-length.md";
+    rfc9112_6_3_message_body_length: "6.3-message-body-length.md";
+    rfc9112_7_1_chunked: "7.1-chunked.md";
+    rfc9112_7_1_1_chunk_extensions: "7.1.1-chunk-extensions.md";
+    rfc9112_7_1_2_trailer_section: "7.1.2-trailer-section.md";
+    rfc9112_8_incomplete_messages: "8-incomplete-messages.md";
+    rfc9112_9_2_associating_responses: "9.2-associating-responses.md";
 }
 
 fn dir() -> std::path::PathBuf {

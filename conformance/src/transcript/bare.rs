@@ -1,10 +1,12 @@
 //! A bare machine with the simplest driver there can be, which checks the contract on its way.
 
 use super::call::Call;
+use super::format::Case;
 use super::play::Subject;
 use super::render::Log;
 use avx_core::{Config, Http, Instant, PeerError, Recv, Scratch};
 use std::fmt::Debug;
+use std::sync::Arc;
 
 /// A machine, the bytes it has not consumed, and what was observed.
 pub(super) struct Bare<M> {
@@ -24,15 +26,15 @@ pub(super) struct Bare<M> {
 }
 
 impl<M: Http + Debug> Bare<M> {
-    pub(super) fn new(machine: impl FnOnce(&Config, Instant) -> M, config: &Config) -> Self {
+    pub(super) fn new(machine: impl FnOnce(Arc<Config>, Instant) -> M, case: &Case) -> Self {
         let now = Instant::from_millis(1000);
         Bare {
-            machine: machine(config, now),
+            machine: machine(Arc::new(case.config), now),
             scratch: Scratch::new(),
             now,
             input: Vec::new(),
             out: Vec::new(),
-            log: Log::default(),
+            log: Log::new(case.goodbyes),
             error: None,
             switched: false,
             event_from: 0,
@@ -152,7 +154,6 @@ impl<M: Http + Debug> Subject for Bare<M> {
         if self.switched {
             self.log.leftover(&std::mem::take(&mut self.input));
         }
-        let parts = (&mut self.log, &mut self.out, &mut self.faults);
-        (std::mem::take(parts.0), std::mem::take(parts.1), std::mem::take(parts.2))
+        (self.log.take(), std::mem::take(&mut self.out), std::mem::take(&mut self.faults))
     }
 }

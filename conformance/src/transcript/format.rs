@@ -27,6 +27,8 @@ pub struct Case {
     pub role: Role,
     /// How it is configured.
     pub config: Config,
+    /// Answers to errors stand in the `out` blocks in full.
+    pub(super) goodbyes: bool,
     /// What happens, in order.
     pub steps: Vec<Step>,
 }
@@ -100,11 +102,13 @@ impl Document {
                     prose: Vec::new(),
                     role,
                     config,
+                    goodbyes: false,
                     steps: Vec::new(),
                 });
             } else {
                 if let Some(option) = line.strip_prefix("- ") {
                     match document.cases.last_mut() {
+                        Some(case) if option == "report: goodbyes" => case.goodbyes = true,
                         Some(case) if case.steps.is_empty() => {
                             set(option, &mut case.config, |role| case.role = role).map_err(at)?;
                         }

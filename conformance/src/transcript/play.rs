@@ -7,7 +7,6 @@ use super::render::Log;
 use super::seated::Seated;
 use super::{diff, text};
 use avx_core::h1::{Client, Server};
-use std::sync::Arc;
 
 /// Something a case can be played to.
 pub(super) trait Subject {
@@ -71,15 +70,15 @@ pub(super) fn bless(case: &mut Case) {
 
 fn bare(case: &Case) -> Box<dyn Subject> {
     match case.role {
-        Role::Server => Box::new(Bare::new(|c, now| Server::new(Arc::new(*c), now), &case.config)),
-        Role::Client => Box::new(Bare::new(|c, now| Client::new(Arc::new(*c), now), &case.config)),
+        Role::Server => Box::new(Bare::new(Server::new, case)),
+        Role::Client => Box::new(Bare::new(Client::new, case)),
     }
 }
 
 fn seated(case: &Case) -> Box<dyn Subject> {
     match case.role {
-        Role::Server => Box::new(Seated::new(|c, now| Server::new(Arc::new(*c), now), &case.config)),
-        Role::Client => Box::new(Seated::new(|c, now| Client::new(Arc::new(*c), now), &case.config)),
+        Role::Server => Box::new(Seated::new(Server::new, case)),
+        Role::Client => Box::new(Seated::new(Client::new, case)),
     }
 }
 

@@ -4,9 +4,11 @@ use super::text::escape;
 use avx_core::{BodyLen, Event, Fields, Initiator, PeerError, Protocol, Status, Version};
 
 /// What was observed, before it becomes lines: pieces of data that follow each other are joined.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Log {
     entries: Vec<Entry>,
+    /// Answers to errors stay in the output.
+    goodbyes: bool,
 }
 
 #[derive(Debug)]
@@ -19,6 +21,15 @@ struct Entry {
 }
 
 impl Log {
+    pub(super) fn new(goodbyes: bool) -> Log {
+        Log { entries: Vec::new(), goodbyes }
+    }
+
+    /// What was logged, leaving nothing.
+    pub(super) fn take(&mut self) -> Log {
+        std::mem::replace(self, Log::new(self.goodbyes))
+    }
+
     /// Adds an event.
     pub(super) fn event(&mut self, event: &Event<'_>) {
         match event {
@@ -27,7 +38,7 @@ impl Log {
                 let mut line = format!(
                     "request {} {} {} {} to {authority} {}",
                     stream.0,
-                    head.method,
+                    escape(head.method.as_bytes()),
                     escape(head.target),
                     version(head.version),
                     with(*body)
@@ -96,7 +107,9 @@ impl Log {
             status.reason(),
             text.len()
         );
-        if out.ends_with(format!("{head}{text}").as_bytes()) {
+        if self.goodbyes {
+            self.line(format!("error {error:?}"));
+        } else if out.ends_with(format!("{head}{text}").as_bytes()) {
             out.truncate(out.len() - head.len() - text.len());
             self.line(format!("error {error:?}, answered {status}"));
         } else if out.ends_with(head.as_bytes()) {

@@ -1,9 +1,11 @@
 //! A machine in a [`Session`], driven as an embedder would.
 
 use super::call::Call;
+use super::format::Case;
 use super::play::Subject;
 use super::render::Log;
 use avx_core::{Config, Event, Http, Instant, Machine, PeerError, Scratch, Session};
+use std::sync::Arc;
 
 /// A session and what was observed.
 pub(super) struct Seated<M> {
@@ -19,14 +21,14 @@ pub(super) struct Seated<M> {
 }
 
 impl<M: Http> Seated<M> {
-    pub(super) fn new(machine: impl FnOnce(&Config, Instant) -> M, config: &Config) -> Self {
+    pub(super) fn new(machine: impl FnOnce(Arc<Config>, Instant) -> M, case: &Case) -> Self {
         let now = Instant::from_millis(1000);
         Seated {
-            session: Session::new(machine(config, now), config),
+            session: Session::new(machine(Arc::new(case.config), now), &case.config),
             scratch: Scratch::new(),
             now,
             out: Vec::new(),
-            log: Log::default(),
+            log: Log::new(case.goodbyes),
             error: None,
             switched: false,
             faults: String::new(),
@@ -104,7 +106,6 @@ impl<M: Http + Machine> Subject for Seated<M> {
             self.log.leftover(self.session.unread());
             self.session.discard(usize::MAX);
         }
-        let parts = (&mut self.log, &mut self.out, &mut self.faults);
-        (std::mem::take(parts.0), std::mem::take(parts.1), std::mem::take(parts.2))
+        (self.log.take(), std::mem::take(&mut self.out), std::mem::take(&mut self.faults))
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<u8>, String> {
                 (4, u8::from_str_radix(digits, 16).map_err(|_| format!("bad escape \\x{digits}"))?)
             }
             Some('{') => {
-                let end = at + rest[at..].find('}').ok_or("\\{ is not closed")?;
+                let end = closing(rest, at).ok_or("\\{ is not closed")?;
                 let (count, what) =
                     rest[at + 2..end].split_once(' ').ok_or("\\{ needs a count and a text")?;
                 let count: usize = count.parse().map_err(|_| format!("bad count {count}"))?;
@@ -44,6 +44,19 @@ pub(super) fn parse(text: &str) -> Result<Vec<u8>, String> {
     }
     out.extend_from_slice(rest.as_bytes());
     Ok(out)
+}
+
+/// Where the brace behind the backslash at `open` is closed; others may stand inside.
+fn closing(text: &str, open: usize) -> Option<usize> {
+    let mut depth = 0;
+    text.bytes().enumerate().skip(open).find_map(|(at, b)| {
+        match b {
+            b'{' if text[..at].ends_with('\\') => depth += 1,
+            b'}' => depth -= 1,
+            _ => return None,
+        }
+        (depth == 0).then_some(at)
+    })
 }
 
 /// `bytes` on one line, so that [`parse`] gives them back.
