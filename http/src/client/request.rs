@@ -1,0 +1,148 @@
+//! A request to send.
+
+use super::Response;
+use crate::message::Wire;
+use crate::{Body, FieldLines, Name, Value};
+use avx_core::{BodyLen, Http, Instant, Method, Output, Status, StreamId, UsageError};
+use std::fmt;
+use std::time::Duration;
+
+/// A request to send: method, target, field lines, content.
+///
+/// With a field line `expect: 100-continue` the content waits for 100 (Continue), or for a second
+/// ([`Timeouts::expect_continue`](avx_core::Timeouts)).
+pub struct Request {
+    method: Box<[u8]>,
+    target: Vec<u8>,
+    authority: Option<Vec<u8>>,
+    fields: FieldLines,
+    body: Body,
+    pub(super) timeout: Option<Duration>,
+    pub(super) informational: Option<Box<dyn FnMut(Response) + Send>>,
+}
+
+impl Request {
+    /// A request without content. The target is path and query, except for CONNECT (`host:port`) and
+    /// OPTIONS (also `*`).
+    pub fn new(method: Method<'_>, target: impl Into<Vec<u8>>) -> Self {
+        Request {
+            method: method.as_bytes().into(),
+            target: target.into(),
+            authority: None,
+            fields: FieldLines::new(),
+            body: Body::empty(),
+            timeout: None,
+            informational: None,
+        }
+    }
+
+    /// GET.
+    pub fn get(target: impl Into<Vec<u8>>) -> Self {
+        Request::new(Method::Get, target)
+    }
+
+    /// HEAD.
+    pub fn head(target: impl Into<Vec<u8>>) -> Self {
+        Request::new(Method::Head, target)
+    }
+
+    /// POST with this content.
+    pub fn post(target: impl Into<Vec<u8>>, body: impl Into<Body>) -> Self {
+        Request::new(Method::Post, target).with_body(body)
+    }
+
+    /// PUT with this content.
+    pub fn put(target: impl Into<Vec<u8>>, body: impl Into<Body>) -> Self {
+        Request::new(Method::Put, target).with_body(body)
+    }
+
+    /// DELETE.
+    pub fn delete(target: impl Into<Vec<u8>>) -> Self {
+        Request::new(Method::Delete, target)
+    }
+
+    /// Addresses this authority (Host) instead of the one that was connected to.
+    pub fn authority(mut self, authority: impl Into<Vec<u8>>) -> Self {
+        self.authority = Some(authority.into());
+        self
+    }
+
+    /// Appends a field line.
+    pub fn field(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
+        self.fields.push(name, value);
+        self
+    }
+
+    /// With this content instead. Its length is announced when it is known.
+    pub fn with_body(mut self, body: impl Into<Body>) -> Self {
+        self.body = body.into();
+        self
+    }
+
+    /// Offers to switch to `protocol`; see [`Response::into_upgraded`].
+    pub fn upgrade(self, protocol: impl Into<Value>) -> Self {
+        self.field("upgrade", protocol)
+    }
+
+    /// From sending it to the end of the response; then the connection is closed.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// Calls `hook` for each interim response (1xx but 101).
+    pub fn on_informational(mut self, hook: impl FnMut(Response) + Send + 'static) -> Self {
+        self.informational = Some(Box::new(hook));
+        self
+    }
+
+    /// Field lines.
+    pub fn fields(&self) -> &FieldLines {
+        &self.fields
+    }
+
+    /// Field lines, to change.
+    pub fn fields_mut(&mut self) -> &mut FieldLines {
+        &mut self.fields
+    }
+
+    pub(super) fn write<M: Http>(
+        &self,
+        machine: &mut M,
+        now: Instant,
+        authority: &[u8],
+        out: &mut dyn Output,
+    ) -> Result<StreamId, UsageError> {
+        let method = Method::from_token(&self.method);
+        let given = self.fields.get("host").is_some();
+        let authority = match &self.authority {
+            Some(own) => own,
+            None if given => &[][..],
+            None => authority,
+        };
+        let lines = Wire::new(&self.fields, None);
+        let head = avx_core::Request { method, target: &self.target, authority, fields: lines.as_slice() };
+        machine.send_request(now, &head, self.body.len(), out)
+    }
+
+    /// Whether a response with this status hands the transport over.
+    pub(super) fn switches(&self, status: Status) -> bool {
+        status == Status::SWITCHING_PROTOCOLS || *self.method == *b"CONNECT" && status.is_success()
+    }
+
+    pub(super) fn take_body(&mut self) -> Option<Body> {
+        let body = std::mem::take(&mut self.body);
+        (!matches!(body.len(), BodyLen::Empty | BodyLen::Exact(0))).then_some(body)
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request")
+            .field("method", &format_args!("{}", self.method.escape_ascii()))
+            .field("target", &format_args!("{}", self.target.escape_ascii()))
+            .field("fields", &self.fields)
+            .field("body", &self.body)
+            .finish_non_exhaustive()
+    }
+}
