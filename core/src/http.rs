@@ -1,9 +1,8 @@
 //! The one alphabet of HTTP/1.1, HTTP/2 and HTTP/3: events from the wire, calls from the user.
 
-use crate::syntax::date::Date;
 use crate::syntax::method::Method;
 use crate::syntax::status::Status;
-use crate::{ErrorCode, Field, Fields, Initiator, Instant, Machine, Output, UsageError};
+use crate::{ErrorCode, Field, Fields, Initiator, Instant, Machine, Output, Preset, UsageError};
 
 /// Names one exchange of a connection. HTTP/1.1 counts 1, 2, 3; HTTP/2 uses its stream identifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -189,15 +188,16 @@ pub struct Response<'a> {
     pub reason: Option<&'a [u8]>,
     /// Field lines; framing fields are written by the machine.
     pub fields: &'a [Field<'a>],
-    /// Written as Date unless the fields hold one. `None` when the caller has no clock
-    /// (RFC 9110, section 6.6.1). Formatting once a second per thread is enough.
-    pub date: Option<&'a Date>,
+    /// Field lines checked beforehand, left out where `fields` has the same names: Server and Date,
+    /// typically. "An origin server with a clock [...] MUST generate a Date header field" (RFC 9110,
+    /// section 6.6.1): the caller has the clock, and formats a [`Date`](crate::Date) once a second.
+    pub preset: Option<&'a Preset>,
 }
 
 impl<'a> Response<'a> {
-    /// A response with this status and these fields, without Date.
+    /// A response with this status and these fields.
     pub fn new(status: Status, fields: &'a [Field<'a>]) -> Self {
-        Response { status, reason: None, fields, date: None }
+        Response { status, reason: None, fields, preset: None }
     }
 }
 

@@ -75,6 +75,7 @@ pub mod http;
 pub mod limits;
 pub mod machine;
 pub mod output;
+pub mod preset;
 pub mod scan;
 pub mod session;
 pub mod syntax;
@@ -86,6 +87,7 @@ pub use http::{BodyLen, Event, Http, Request, RequestHead, Response, ResponseHea
 pub use limits::{Config, Lenient, Limits, Timeouts};
 pub use machine::{Machine, Protocol, Recv, Scratch};
 pub use output::{Full, Output, SliceOutput};
+pub use preset::Preset;
 pub use session::{Outgoing, Session, Turn};
 pub use syntax::date::Date;
 pub use syntax::method::Method;

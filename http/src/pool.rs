@@ -1,7 +1,7 @@
 //! Memory that each thread recycles: buffers of pieces, heads, pipes, and the scratch of core.
 
 use crate::body::Pipe;
-use crate::clock::DateCache;
+use crate::clock::PresetCache;
 use crate::conn::Exchange;
 use crate::message::Arena;
 use avx_core::{BodyLen, Scratch};
@@ -20,7 +20,7 @@ const SPARE: usize = 32;
 /// What one poll of a connection works with: taken for its duration.
 pub(crate) struct Local {
     pub(crate) scratch: Scratch,
-    pub(crate) date: DateCache,
+    pub(crate) preset: PresetCache,
     /// Memory for the exchanges of one connection.
     pub(crate) exchanges: Vec<Exchange>,
 }
@@ -39,7 +39,7 @@ impl Local {
 
     #[cold]
     fn fresh() -> Box<Local> {
-        Box::new(Local { scratch: Scratch::new(), date: DateCache::new(), exchanges: Vec::new() })
+        Box::new(Local { scratch: Scratch::new(), preset: PresetCache::new(), exchanges: Vec::new() })
     }
 
     #[inline]

@@ -14,6 +14,7 @@ use super::content::{self, Content, Role, Step};
 use super::encode::{self, Length, Sending};
 use super::framing::{Framing, Semantics};
 use super::head::{Parsed, Parser, StatusLine};
+use super::upgrade::Offer;
 use crate::http::{Request, Response, ResponseHead};
 use crate::syntax::list;
 use crate::{
@@ -41,6 +42,8 @@ pub struct Client {
     closing: bool,
     /// The newest request offers an upgrade.
     upgrade_offered: bool,
+    /// What it offers to switch to.
+    offer: Offer,
     switch_to: Option<Protocol>,
     eof: bool,
     shutting_down: bool,
@@ -95,6 +98,7 @@ impl Client {
             informational: 0,
             closing: false,
             upgrade_offered: false,
+            offer: Offer::default(),
             switch_to: None,
             eof: false,
             shutting_down: false,
@@ -248,12 +252,11 @@ impl Client {
         // the client" (RFC 9110, section 7.8)
         let asked =
             self.upgrade_offered && self.in_flight() == 1 && self.writer == Writer::Idle && kind == PLAIN;
-        let field = head.fields.get("upgrade").filter(|_| seen.connection_upgrade && asked);
-        match field {
-            Some(to) if list::contains(to, "websocket") => Ok(Protocol::WebSocket),
-            Some(to) if list::contains(to, "h2c") => Ok(Protocol::Http2),
-            Some(to) if !to.is_empty() => Ok(Protocol::Tunnel),
-            _ => Err(PeerError::UnexpectedUpgrade),
+        let to = head.fields.get_all("upgrade").fold(Offer::default(), Offer::with);
+        if asked && seen.connection_upgrade && self.offer.covers(to) {
+            Ok(to.protocol())
+        } else {
+            Err(PeerError::UnexpectedUpgrade)
         }
     }
 
@@ -320,6 +323,7 @@ impl Client {
 
     fn close(&mut self) {
         self.reader = Reader::Closed;
+        self.wants_write = false;
         (self.head_at, self.continue_at, self.drain_at) = (NEVER, NEVER, NEVER);
     }
 
@@ -416,6 +420,12 @@ impl Http for Client {
         // A registered method spelled as an extension is what it says: its response is framed by it.
         let request = &Request { method: Method::from_token(request.method.as_bytes()), ..*request };
         let length = encode::request_length(&request.method, body)?;
+        // "A client MUST NOT generate a 100-continue expectation in a request that does not include content"
+        // (RFC 9110, section 10.1.1)
+        let waits = |f: &Field<'_>| f.is("expect") && list::contains(f.value, "100-continue");
+        if body == BodyLen::Empty && request.fields.iter().any(waits) {
+            return Err(UsageError::FramingField);
+        }
         let announced = encode::request(request, length, out)?;
         let kind = match request.method {
             Method::Head => HEAD,
@@ -427,6 +437,10 @@ impl Http for Client {
         self.closing |= announced.close;
         // Bytes behind these would belong to the next protocol, if there is one.
         self.upgrade_offered = announced.upgrade || kind == CONNECT;
+        if announced.upgrade {
+            let lines = request.fields.iter().filter(|f| f.is("upgrade"));
+            self.offer = lines.fold(Offer::default(), |offer, f| offer.with(f.value));
+        }
         let sending = match (body, length) {
             (BodyLen::Empty, _) => return Ok(StreamId(self.sent)),
             (_, Length::Exact(n)) => Sending::Length(n),

@@ -7,7 +7,8 @@ use crate::http::{Request, Response};
 use crate::syntax::content_length::{self, Decimal};
 use crate::syntax::token::{self, is};
 use crate::syntax::{connection, list, target};
-use crate::{BodyLen, Date, Field, Full, Method, Output, Status, UsageError};
+use crate::{BodyLen, Field, Full, Method, Output, Preset, Status, UsageError};
+use alloc::vec::Vec;
 
 /// Content being sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,6 @@ pub(super) enum Sending {
 struct Lines {
     len: usize,
     host: Option<usize>,
-    date: bool,
     content_length: Option<u64>,
     close: bool,
     keep_alive: bool,
@@ -108,12 +108,18 @@ pub fn response(
         return Err(UsageError::BadReason);
     }
     let connection = lines.connection(connection);
-    let date = if lines.date { None } else { response.date };
+    let preset = match response.preset {
+        Some(preset) if response.fields.iter().any(|f| preset.may_have(f.name)) => {
+            return merged(response, preset, length, connection, content, out);
+        }
+        Some(preset) => preset.as_bytes(),
+        None => &[],
+    };
     let digits = Decimal::new(if let Length::Exact(n) = length { n } else { 0 });
-    let status_line = b"HTTP/1.1 000 \r\n".len() + reason.len();
-    let needed = status_line
+    let needed = STATUS_LINE
+        + reason.len()
+        + preset.len()
         + lines.len
-        + date.map_or(0, |_| DATE_LINE)
         + connection.line().len()
         + length_len(length, &digits)
         + 2
@@ -129,12 +135,8 @@ pub fn response(
         put(buf, &mut at, reason);
         put(buf, &mut at, b"\r\n");
     }
+    put(buf, &mut at, preset);
     put_fields(buf, &mut at, response.fields);
-    if let Some(date) = date {
-        put(buf, &mut at, b"Date: ");
-        put(buf, &mut at, date.as_bytes());
-        put(buf, &mut at, b"\r\n");
-    }
     put(buf, &mut at, connection.line());
     put_length(buf, &mut at, length, &digits);
     put(buf, &mut at, b"\r\n");
@@ -145,6 +147,27 @@ pub fn response(
         upgrade: switching,
         expect_continue: false,
     })
+}
+
+/// Writes a response whose own fields take the place of some lines of the preset.
+#[cold]
+fn merged(
+    response: &Response<'_>,
+    preset: &Preset,
+    length: Length,
+    connection: Connection,
+    content: &[u8],
+    out: &mut dyn Output,
+) -> Result<Announced, UsageError> {
+    let mut lines: Vec<Field<'_>> = Vec::new();
+    lines.extend(
+        preset
+            .fields()
+            .iter()
+            .filter(|line| !response.fields.iter().any(|f| f.name.eq_ignore_ascii_case(line.name))),
+    );
+    lines.extend_from_slice(response.fields);
+    self::response(&Response { fields: &lines, preset: None, ..*response }, length, connection, content, out)
 }
 
 /// Writes a request head. Linear in the bytes written.
@@ -329,7 +352,6 @@ impl Lines {
                     return Err(UsageError::BadAuthority);
                 }
             }
-            4 if is(field.name, b"date") => self.date = true,
             6 if is(field.name, b"expect") => {
                 self.expect_continue |= field.value.eq_ignore_ascii_case(b"100-continue");
             }
@@ -386,7 +408,8 @@ fn check(field: &Field<'_>) -> Result<usize, UsageError> {
     Ok(field.name.len() + field.value.len() + 4)
 }
 
-const DATE_LINE: usize = b"Date: ".len() + core::mem::size_of::<Date>() + b"\r\n".len();
+/// Without its reason phrase.
+const STATUS_LINE: usize = b"HTTP/1.1 000 \r\n".len();
 const CHUNKED_LINE: &[u8] = b"Transfer-Encoding: chunked\r\n";
 const LENGTH_NAME: &[u8] = b"Content-Length: ";
 
@@ -529,6 +552,23 @@ mod tests {
             let mut at = 1;
             put(&mut buf, &mut at, &src[..len]);
             assert_eq!((&buf[1..=len], buf[0], buf[len + 1], at), (&src[..len], 0xff, 0xff, len + 1));
+        }
+    }
+
+    #[test]
+    fn lines_of_the_preset_give_way_to_the_responses_own() {
+        let preset = Preset::new(&[Field::new("Server", "avx"), Field::new("Date", "now")]).unwrap();
+        for (field, want) in [
+            (Field::new("X-Long-Name", "1"), "Server: avx\r\nDate: now\r\nX-Long-Name: 1\r\n"),
+            (Field::new("server", "mine"), "Date: now\r\nserver: mine\r\n"),
+            (Field::new("same-6", "1"), "Server: avx\r\nDate: now\r\nsame-6: 1\r\n"),
+        ] {
+            let mut out = Vec::new();
+            let fields = [field];
+            let response = Response { preset: Some(&preset), ..Response::new(Status::OK, &fields) };
+            super::response(&response, Length::Exact(0), Connection::Nothing, b"", &mut out).unwrap();
+            let want = alloc::format!("HTTP/1.1 200 OK\r\n{want}Content-Length: 0\r\n\r\n");
+            assert_eq!(core::str::from_utf8(&out).unwrap(), want);
         }
     }
 

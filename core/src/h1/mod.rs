@@ -7,6 +7,7 @@ pub mod encode;
 mod framing;
 pub mod head;
 mod server;
+mod upgrade;
 
 pub use client::Client;
 pub use server::Server;

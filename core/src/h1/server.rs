@@ -15,8 +15,9 @@ use super::content::{self, Content, Role, Step};
 use super::encode::{self, Connection, Length, Sending};
 use super::framing::{Expectation, Framing, Semantics};
 use super::head::{Parsed, Parser, RequestLine};
+use super::upgrade::Offer;
 use crate::http::{Request, RequestHead, Response};
-use crate::syntax::{list, target};
+use crate::syntax::target;
 use crate::{
     BodyLen, Config, ErrorCode, Event, Field, Fields, Http, Initiator, Instant, Machine, Method, Output,
     PeerError, Protocol, Recv, Scratch, Span, Status, StreamId, UsageError, Version,
@@ -97,7 +98,8 @@ struct RequestFacts {
     http10: bool,
     head: bool,
     connect: bool,
-    upgrade: bool,
+    /// What it offers to switch to.
+    offer: Offer,
     /// The client waits for 100 (Continue), and it has not been sent.
     expects: bool,
 }
@@ -251,7 +253,7 @@ impl Server {
             http10,
             head: method == Method::Head,
             connect,
-            upgrade: upgrade.is_some(),
+            offer: upgrade.map_or(Offer::default(), |value| Offer::default().with(value)),
             expects,
         };
         self.reader = Reader::Content;
@@ -388,6 +390,7 @@ impl Server {
 
     fn close(&mut self) {
         self.reader = Reader::Closed;
+        self.writer = Writer::Idle;
         self.stop_timer();
         self.drain_at = NEVER;
     }
@@ -551,7 +554,8 @@ impl Server {
         // "A server MUST NOT switch protocols unless the received message semantics can be honored by
         // the new protocol" and only what the client offered; the whole request comes first (RFC 9110,
         // section 7.8).
-        if switching && (!self.request.upgrade || self.content.left() != Some(0)) {
+        let to = if switching { upgrade_fields(response.fields) } else { Offer::default() };
+        if switching && (!self.request.offer.covers(to) || self.content.left() != Some(0)) {
             return Err(UsageError::BadUpgrade);
         }
         let body = if body == BodyLen::Exact(0) { BodyLen::Empty } else { body };
@@ -571,11 +575,7 @@ impl Server {
         let announced = encode::response(response, length, connection, content, out)?;
         self.persist = !close && !announced.close;
         if tunnel {
-            self.switch_to = Some(match response.fields.iter().find(|f| f.is("upgrade")) {
-                Some(f) if switching && list::contains(f.value, "websocket") => Protocol::WebSocket,
-                Some(f) if switching && list::contains(f.value, "h2c") => Protocol::Http2,
-                _ => Protocol::Tunnel,
-            });
+            self.switch_to = Some(to.protocol());
         }
         if complete {
             self.did_answer(now);
@@ -588,6 +588,12 @@ impl Server {
         });
         Ok(body)
     }
+}
+
+/// What the Upgrade lines of a response name.
+#[cold]
+fn upgrade_fields(fields: &[Field<'_>]) -> Offer {
+    fields.iter().filter(|f| f.is("upgrade")).fold(Offer::default(), |to, f| to.with(f.value))
 }
 
 impl Machine for Server {
@@ -737,7 +743,7 @@ impl Http for Server {
         if self.request.http10 {
             return Ok(());
         }
-        let response = Response { date: None, ..*response };
+        let response = Response { preset: None, ..*response };
         encode::response(&response, Length::Forbidden, Connection::Nothing, &[], out)?;
         if response.status == Status::CONTINUE && self.request.expects {
             self.request.expects = false;

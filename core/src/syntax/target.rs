@@ -93,17 +93,14 @@ pub fn path_and_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
 /// bracketed literal closed, digits in the port. Not empty.
 #[inline]
 pub fn is_authority(bytes: &[u8]) -> bool {
-    // Nearly every authority is a plain name with an optional port, whose colon is then among the last
-    // six bytes: settled without a look at each.
-    let (front, tail) = bytes.split_at(bytes.len().saturating_sub(6));
-    let host = tail.iter().position(|&b| token::CLASS[b as usize] & NAME == 0).unwrap_or(tail.len());
-    let plain = token::all(front, NAME)
-        && match tail[host..] {
-            [] => true,
-            [b':', ref port @ ..] => is_port(port),
-            _ => false,
-        };
-    plain && front.len() + host > 0 || is_unusual_authority(bytes)
+    // Nearly every authority is a plain name or address with an optional port.
+    let colon = bytes.iter().rev().take(6).position(|&b| b == b':');
+    let (host, port) = match colon {
+        Some(behind) => (&bytes[..bytes.len() - behind - 1], &bytes[bytes.len() - behind..]),
+        None => (bytes, &[][..]),
+    };
+    !host.is_empty() && token::words(host, token::word::is_host) && is_port(port)
+        || is_unusual_authority(bytes)
 }
 
 #[inline]

@@ -26,16 +26,10 @@ impl Sender {
     /// # Errors
     /// [`BodyError::Disconnected`] when nobody will read it.
     pub async fn send(&mut self, chunk: impl Into<Chunk>) -> Result<(), BodyError> {
-        let mut chunk = Some(chunk.into());
-        poll_fn(|cx| {
-            let ready = self.poll_ready(cx);
-            if let (Poll::Ready(Ok(())), Some(chunk)) = (ready, chunk.take()) {
-                self.push(chunk);
-                return Poll::Ready(Ok(()));
-            }
-            ready
-        })
-        .await
+        let chunk = chunk.into();
+        poll_fn(|cx| self.poll_ready(cx)).await?;
+        self.push(chunk);
+        Ok(())
     }
 
     /// Whether there is room for another piece.

@@ -8,7 +8,7 @@ use crate::rt::Peer;
 use crate::server::Access;
 use crate::{BodyError, IntoResponse, Request, Response, pool};
 use avx_core::{
-    BodyLen, Date, ErrorCode, Fields, Http, Instant, Method, Output, Status, StreamId, UsageError, Version,
+    BodyLen, ErrorCode, Fields, Http, Instant, Method, Output, Preset, Status, StreamId, UsageError, Version,
 };
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -54,8 +54,7 @@ pub(super) struct Entry {
 /// What an exchange needs of its connection.
 pub(super) struct Desk<'a> {
     pub(super) now: Instant,
-    pub(super) date: Option<&'a Date>,
-    pub(super) server: Option<&'a [u8]>,
+    pub(super) preset: &'a Preset,
     pub(super) report: &'a dyn Fn(ConnectionError<'_>),
 }
 
@@ -194,7 +193,7 @@ impl Exchange {
                         self.invite(desk, machine, out);
                     }
                     let Phase::Ready(response) = &mut self.phase else { break };
-                    let sent = respond(machine, out, desk.now, self.stream, response, desk.date, desk.server);
+                    let sent = respond(machine, out, desk.now, self.stream, response, desk.preset);
                     match sent {
                         Ok(follows) => {
                             self.status = response.status;
@@ -243,12 +242,12 @@ impl Exchange {
     fn inform<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M, out: &mut dyn Output) {
         let Some(pipe) = &self.pipe else { return };
         for response in pipe.take_informational() {
-            let lines = crate::message::Wire::new(&response.fields, None);
+            let lines = crate::message::Wire::new(&response.fields);
             let head = avx_core::Response {
                 status: response.status,
                 reason: response.reason(),
                 fields: lines.as_slice(),
-                date: None,
+                preset: None,
             };
             match machine.send_informational(desk.now, self.stream, &head, out) {
                 // What a client may miss is not worth waiting for.

@@ -3,7 +3,7 @@
 use crate::body::Content;
 use crate::message::Wire;
 use crate::{Body, BodyError, Chunk, Response};
-use avx_core::{BodyLen, Date, Field, Http, Instant, Output, Status, StreamId, UsageError};
+use avx_core::{BodyLen, Field, Http, Instant, Output, Preset, Status, StreamId, UsageError};
 use std::task::{Context, Poll};
 
 /// Content up to this size is copied into the output, beside its head and its neighbours; larger
@@ -22,13 +22,16 @@ pub(crate) fn respond<M: Http>(
     now: Instant,
     stream: StreamId,
     response: &Response,
-    date: Option<&Date>,
-    server: Option<&[u8]>,
+    preset: &Preset,
 ) -> Result<BodyLen, UsageError> {
-    let server = server.map(|value| Field { name: b"Server", value, sensitive: false });
-    let lines = Wire::new(&response.fields, server);
+    let lines = Wire::new(&response.fields);
     let status = response.status;
-    let head = avx_core::Response { status, reason: response.reason(), fields: lines.as_slice(), date };
+    let head = avx_core::Response {
+        status,
+        reason: response.reason(),
+        fields: lines.as_slice(),
+        preset: Some(preset),
+    };
     let full = |machine: &mut M, content: &[u8], out: &mut dyn Output| {
         machine.send_full(now, stream, &head, content, out).map(|()| BodyLen::Empty)
     };

@@ -291,8 +291,8 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             let Turn { event, machine, out } = turn;
             match event {
                 Event::Request { stream, head, body } => {
-                    let date = shared.date.then(|| local.date.at(std_now));
                     let server = shared.server.as_ref().map(crate::Value::as_bytes);
+                    let preset = local.preset.at(std_now, shared.date, server);
                     let mut request = Request::from_head(&head, body, peer);
                     let reply = catch_unwind(AssertUnwindSafe(|| shared.handler.call(&mut request)));
                     let response = match reply {
@@ -312,7 +312,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                         }
                     };
                     let mut response = response;
-                    match respond(machine, out, now, stream, &response, date, server) {
+                    match respond(machine, out, now, stream, &response, preset) {
                         Ok(BodyLen::Empty) => {
                             if response.extra.is_some() {
                                 let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
@@ -405,8 +405,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
         let desk = Desk {
             now,
-            date: shared.date.then(|| local.date.at(std_now)),
-            server: shared.server.as_ref().map(crate::Value::as_bytes),
+            preset: local.preset.at(std_now, shared.date, shared.server.as_ref().map(crate::Value::as_bytes)),
             report: &report,
         };
         let (machine, out) = self.link.session.parts(&mut local.scratch);

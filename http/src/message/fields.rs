@@ -270,35 +270,22 @@ impl fmt::Debug for FieldLines {
 
 /// Field lines as a machine takes them: on the stack when they are few.
 pub(crate) struct Wire<'a> {
-    few: [Field<'a>; LINES + 1],
+    few: [Field<'a>; LINES],
     len: usize,
     many: Vec<Field<'a>>,
 }
 
 impl<'a> Wire<'a> {
-    /// `lines`, and `extra` unless the lines have one of its name.
     #[inline]
-    pub(crate) fn new(lines: &'a FieldLines, extra: Option<Field<'a>>) -> Self {
+    pub(crate) fn new(lines: &'a FieldLines) -> Self {
         const NONE: Field<'static> = Field { name: &[], value: &[], sensitive: false };
-        let mut wire = Wire { few: [NONE; LINES + 1], len: 0, many: Vec::new() };
+        let mut wire = Wire { few: [NONE; LINES], len: 0, many: Vec::new() };
         for line in lines.first.iter().map_while(Option::as_ref) {
             wire.few[wire.len] = as_field(line);
             wire.len += 1;
         }
-        let mut extra = extra;
-        if let Some(field) = extra {
-            let same = |line: &FieldLine| line.name.as_bytes().eq_ignore_ascii_case(field.name);
-            if lines.iter().any(same) {
-                extra = None;
-            } else if lines.more.is_empty() {
-                wire.few[wire.len] = field;
-                wire.len += 1;
-            }
-        }
         if !lines.more.is_empty() {
-            wire.many.extend_from_slice(&wire.few[..wire.len]);
-            wire.many.extend(lines.more.iter().map(as_field));
-            wire.many.extend(extra);
+            wire.many.extend(lines.iter().map(as_field));
         }
         wire
     }
@@ -377,18 +364,9 @@ mod tests {
         lines.set("X-1", "new");
         let names: Vec<_> = lines.iter().map(|l| format!("{:?}={:?}", l.name, l.value)).collect();
         assert_eq!(names, ["x-0=0", "x-2=2", "x-3=3", "x-4=4", "x-5=5", "x-6=6", "X-1=new"]);
-        let wire = Wire::new(&lines, Some(Field::new("server", "avx")));
-        assert_eq!(wire.as_slice().len(), 8);
-        assert!(wire.as_slice()[7].is("server"));
-    }
-
-    #[test]
-    fn an_extra_line_yields_to_one_of_the_same_name() {
-        let mut lines = FieldLines::new();
-        lines.push("Server", "mine");
-        assert_eq!(Wire::new(&lines, Some(Field::new("server", "avx"))).as_slice().len(), 1);
-        let wire = FieldLines::new();
-        assert_eq!(Wire::new(&wire, Some(Field::new("server", "avx"))).as_slice()[0].value, b"avx");
+        let wire = Wire::new(&lines);
+        assert_eq!(wire.as_slice().len(), 7);
+        assert!(wire.as_slice()[6].is("x-1"));
     }
 
     #[test]
