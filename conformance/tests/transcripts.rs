@@ -35,6 +35,11 @@ transcripts! {
     rfc9112_7_1_2_trailer_section: "7.1.2-trailer-section.md";
     rfc9112_8_incomplete_messages: "8-incomplete-messages.md";
     rfc9112_9_2_associating_responses: "9.2-associating-responses.md";
+    rfc9112_9_3_persistence: "9.3-persistence.md";
+    rfc9112_9_3_2_pipelining: "9.3.2-pipelining.md";
+    rfc9112_9_6_tear_down: "9.6-tear-down.md";
+    rfc9110_7_8_upgrade: "rfc9110-7.8-upgrade.md";
+    rfc9110_10_1_1_expect: "rfc9110-10.1.1-expect.md";
 }
 
 fn dir() -> std::path::PathBuf {

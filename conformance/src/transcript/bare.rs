@@ -126,6 +126,8 @@ impl<M: Http + Debug> Subject for Bare<M> {
     }
 
     fn call(&mut self, call: &Call) {
+        // What the user does may be what an event was waiting for.
+        self.event_from = 0;
         if let Some(time) = call.time() {
             let before = format!("{:?}", self.machine);
             self.machine.handle_timeout(self.now);
