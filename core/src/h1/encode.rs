@@ -4,7 +4,7 @@
 //! framing fields come from the announced length, not from the caller.
 
 use crate::http::{Request, Response};
-use crate::syntax::content_length::{self, Decimal};
+use crate::syntax::content_length;
 use crate::syntax::token::{self, is};
 use crate::syntax::{connection, list, target};
 use crate::{BodyLen, Field, Full, Method, Output, Preset, Status, UsageError};
@@ -115,13 +115,12 @@ pub fn response(
         Some(preset) => preset.as_bytes(),
         None => &[],
     };
-    let digits = Decimal::new(if let Length::Exact(n) = length { n } else { 0 });
     let needed = STATUS_LINE
         + reason.len()
         + preset.len()
         + lines.len
         + connection.line().len()
-        + length_len(length, &digits)
+        + length_len(length)
         + 2
         + content.len();
     let buf = out.reserve(needed)?;
@@ -138,7 +137,7 @@ pub fn response(
     put(buf, &mut at, preset);
     put_fields(buf, &mut at, response.fields);
     put(buf, &mut at, connection.line());
-    put_length(buf, &mut at, length, &digits);
+    put_length(buf, &mut at, length);
     put(buf, &mut at, b"\r\n");
     put(buf, &mut at, content);
     debug_assert_eq!(at, needed);
@@ -202,7 +201,6 @@ pub fn request(request: &Request<'_>, length: Length, out: &mut dyn Output) -> R
     };
     let length = lines.settle(length)?;
     let connection = lines.connection(if lines.upgrade { Connection::Upgrade } else { Connection::Nothing });
-    let digits = Decimal::new(if let Length::Exact(n) = length { n } else { 0 });
     let needed = method.len()
         + 1
         + request.target.len()
@@ -210,7 +208,7 @@ pub fn request(request: &Request<'_>, length: Length, out: &mut dyn Output) -> R
         + host.map_or(0, |h| b"Host: \r\n".len() + h.len())
         + lines.len
         + connection.line().len()
-        + length_len(length, &digits)
+        + length_len(length)
         + 2;
     let buf = out.reserve(needed)?;
     let mut at = 0;
@@ -226,7 +224,7 @@ pub fn request(request: &Request<'_>, length: Length, out: &mut dyn Output) -> R
     }
     put_fields(buf, &mut at, request.fields);
     put(buf, &mut at, connection.line());
-    put_length(buf, &mut at, length, &digits);
+    put_length(buf, &mut at, length);
     put(buf, &mut at, b"\r\n");
     debug_assert_eq!(at, needed);
     Ok(Announced { close: lines.close, upgrade: lines.upgrade, expect_continue: lines.expect_continue })
@@ -414,20 +412,22 @@ const CHUNKED_LINE: &[u8] = b"Transfer-Encoding: chunked\r\n";
 const LENGTH_NAME: &[u8] = b"Content-Length: ";
 
 #[inline]
-fn length_len(length: Length, digits: &Decimal) -> usize {
+fn length_len(length: Length) -> usize {
     match length {
-        Length::Exact(_) => LENGTH_NAME.len() + digits.as_bytes().len() + 2,
+        Length::Exact(n) => LENGTH_NAME.len() + content_length::digits(n) + 2,
         Length::Chunked => CHUNKED_LINE.len(),
         Length::Forbidden | Length::Optional | Length::Close => 0,
     }
 }
 
 #[inline]
-fn put_length(buf: &mut [u8], at: &mut usize, length: Length, digits: &Decimal) {
+fn put_length(buf: &mut [u8], at: &mut usize, length: Length) {
     match length {
-        Length::Exact(_) => {
+        Length::Exact(n) => {
             put(buf, at, LENGTH_NAME);
-            put(buf, at, digits.as_bytes());
+            let digits = content_length::digits(n);
+            content_length::write(n, &mut buf[*at..*at + digits]);
+            *at += digits;
             put(buf, at, b"\r\n");
         }
         Length::Chunked => put(buf, at, CHUNKED_LINE),
@@ -517,7 +517,9 @@ pub(super) fn goodbye(
     out: &mut dyn Output,
 ) -> Result<(), Full> {
     let content: usize = text.iter().map(|t| t.len()).sum();
-    let digits = Decimal::new(content as u64);
+    let mut digits = [0; 20];
+    let digits = &mut digits[..content_length::digits(content as u64)];
+    content_length::write(content as u64, digits);
     let reason = status.reason().as_bytes();
     let pieces: [&[u8]; 7] = [
         b"HTTP/1.1 ",
@@ -525,7 +527,7 @@ pub(super) fn goodbye(
         b" ",
         reason,
         b"\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ",
-        digits.as_bytes(),
+        digits,
         b"\r\n\r\n",
     ];
     let text = if with_content { text } else { &[] };

@@ -138,7 +138,7 @@ impl Server {
         self.reader == Reader::Head && matches!(self.timer, Timer::FirstHead | Timer::Idle)
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_head<'b>(
         &mut self,
         now: Instant,
@@ -196,7 +196,7 @@ impl Server {
     }
 
     /// A complete head: checks what it means and opens the exchange.
-    #[inline]
+    #[inline(always)]
     fn accept<'b>(
         &mut self,
         input: &'b [u8],
@@ -277,7 +277,7 @@ impl Server {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     fn recv_content<'b>(
         &mut self,
         now: Instant,
@@ -599,7 +599,7 @@ fn upgrade_fields(fields: &[Field<'_>]) -> Offer {
 impl Machine for Server {
     type Event<'b> = Event<'b>;
 
-    #[inline]
+    #[inline(always)]
     fn recv<'b>(
         &mut self,
         now: Instant,

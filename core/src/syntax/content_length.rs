@@ -50,31 +50,18 @@ fn list(value: &[u8], repeated: bool) -> Result<u64, PeerError> {
     first.ok_or(PeerError::BadContentLength)
 }
 
-/// Decimal digits of `n` at the end of a buffer: formats without division by a variable, without
-/// allocation. 20 bytes hold any `u64`.
-pub(crate) struct Decimal {
-    digits: [u8; 20],
-    start: usize,
+/// How many decimal digits `n` has.
+#[inline]
+pub(crate) fn digits(n: u64) -> usize {
+    n.checked_ilog10().map_or(1, |log| log as usize + 1)
 }
 
-impl Decimal {
-    #[inline]
-    pub(crate) fn new(mut n: u64) -> Self {
-        let mut digits = [b'0'; 20];
-        let mut start = 20;
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (n % 10) as u8;
-            n /= 10;
-            if n == 0 {
-                return Decimal { digits, start };
-            }
-        }
-    }
-
-    #[inline]
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.digits[self.start..]
+/// Writes `n` to all of `out`, which is [`digits`] long.
+#[inline]
+pub(crate) fn write(mut n: u64, out: &mut [u8]) {
+    for digit in out.iter_mut().rev() {
+        *digit = b'0' + (n % 10) as u8;
+        n /= 10;
     }
 }
 
@@ -106,8 +93,10 @@ mod tests {
 
     #[test]
     fn decimals_are_written_in_full() {
-        for n in [0, 7, 10, 12345, u64::MAX] {
-            assert_eq!(Decimal::new(n).as_bytes(), alloc::format!("{n}").as_bytes());
+        for n in [0, 7, 9, 10, 99, 100, 12345, u64::MAX] {
+            let mut out = alloc::vec![0; digits(n)];
+            write(n, &mut out);
+            assert_eq!(out, alloc::format!("{n}").as_bytes());
         }
     }
 }

@@ -94,13 +94,15 @@ pub fn path_and_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
 #[inline]
 pub fn is_authority(bytes: &[u8]) -> bool {
     // Nearly every authority is a plain name or address with an optional port.
-    let colon = bytes.iter().rev().take(6).position(|&b| b == b':');
-    let (host, port) = match colon {
-        Some(behind) => (&bytes[..bytes.len() - behind - 1], &bytes[bytes.len() - behind..]),
-        None => (bytes, &[][..]),
-    };
-    !host.is_empty() && token::words(host, token::word::is_host) && is_port(port)
-        || is_unusual_authority(bytes)
+    let mut host = 0;
+    while host < bytes.len() && token::CLASS[bytes[host] as usize] & NAME != 0 {
+        host += 1;
+    }
+    match bytes[host..] {
+        [] => host > 0,
+        [b':', ref port @ ..] => host > 0 && is_port(port),
+        _ => is_unusual_authority(bytes),
+    }
 }
 
 #[inline]
