@@ -38,6 +38,8 @@ transcripts! {
     rfc9112_9_3_persistence: "9.3-persistence.md";
     rfc9112_9_3_2_pipelining: "9.3.2-pipelining.md";
     rfc9112_9_6_tear_down: "9.6-tear-down.md";
+    rfc9112_11_1_sending: "sending.md";
+    attacks: "attacks.md";
     rfc9110_7_8_upgrade: "rfc9110-7.8-upgrade.md";
     rfc9110_10_1_1_expect: "rfc9110-10.1.1-expect.md";
 }
