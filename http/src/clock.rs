@@ -1,5 +1,6 @@
 //! Time as the machines want it: nanoseconds since the server's start; and the lines that need a clock.
 
+use crate::Value;
 use avx_core::{Date, Field, Instant, Preset};
 use std::time::{self, Duration, SystemTime};
 
@@ -27,40 +28,39 @@ impl Epoch {
     }
 }
 
-/// The lines that every response carries, Server and the lines that need a clock.
+/// The lines that every response of a server carries: Server, and the Date of this second.
 #[derive(Debug)]
 pub(crate) struct PresetCache {
     preset: Preset,
     until: Option<time::Instant>,
-    /// The value it was made with, by address: one thread may run several servers.
-    made_with: (usize, usize, bool),
+    /// The server that it belongs to: one thread may run several.
+    of: u64,
 }
 
 impl PresetCache {
     pub(crate) fn new() -> Self {
-        PresetCache { preset: Preset::default(), until: None, made_with: (0, 0, false) }
+        PresetCache { preset: Preset::default(), until: None, of: 0 }
     }
 
-    /// At most a second old.
+    /// The lines of the server with this number, at most a second old.
     #[inline]
-    pub(crate) fn at(&mut self, now: time::Instant, date: bool, server: Option<&[u8]>) -> &Preset {
-        let server = server.unwrap_or_default();
-        let key = (server.as_ptr() as usize, server.len(), date);
-        if self.until.is_none_or(|until| now >= until) || self.made_with != key {
+    pub(crate) fn at(&mut self, now: time::Instant, of: u64, date: bool, server: Option<&Value>) -> &Preset {
+        if self.of != of || self.until.is_none_or(|until| now >= until) {
+            self.of = of;
             self.renew(now, date, server);
-            self.made_with = key;
         }
         &self.preset
     }
 
     #[cold]
-    fn renew(&mut self, now: time::Instant, date: bool, server: &[u8]) {
+    fn renew(&mut self, now: time::Instant, date: bool, server: Option<&Value>) {
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let formatted = Date::from_unix(unix.as_secs());
-        let lines = [Field::new("Server", server), Field::new("Date", formatted.as_bytes())];
-        let lines = &lines[usize::from(server.is_empty())..2 - usize::from(!date)];
-        // A value that cannot be sent is left out, the date with it.
-        self.preset = Preset::new(lines).unwrap_or_default();
+        let today = Date::from_unix(unix.as_secs());
+        let server = server.map(|value| Field::new("Server", value.as_bytes()));
+        let date = date.then(|| Field::new("Date", today.as_bytes()));
+        let lines: Vec<Field<'_>> = server.into_iter().chain(date).collect();
+        // The value was checked when the server was started.
+        self.preset = Preset::new(&lines).unwrap_or_default();
         self.until = Some(now + (Duration::from_secs(1) - Duration::from_nanos(unix.subsec_nanos().into())));
     }
 }

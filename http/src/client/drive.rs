@@ -76,19 +76,17 @@ impl Queue {
         self.lock().open
     }
 
-    /// The next request; wakes when there is one.
-    fn next(&self, cx: &Context<'_>) -> Next {
+    /// The next request, `None` when there will be none.
+    fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Submission>> {
         let mut state = self.lock();
-        if let Some(submission) = state.waiting.pop_front() {
-            return Next::Request(submission);
-        }
-        if state.handles == 0 {
-            return Next::End;
+        let next = state.waiting.pop_front();
+        if next.is_some() || state.handles == 0 {
+            return Poll::Ready(next);
         }
         if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             state.driver = Some(cx.waker().clone());
         }
-        Next::Nothing
+        Poll::Pending
     }
 
     /// No further request is taken.
@@ -107,12 +105,6 @@ fn wake(mut state: MutexGuard<'_, QueueState>) {
     if let Some(waker) = waker {
         waker.wake();
     }
-}
-
-enum Next {
-    Request(Submission),
-    Nothing,
-    End,
 }
 
 /// The request under way and its response.
@@ -300,10 +292,9 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         if self.exchange.is_some() {
             return Some(false);
         }
-        let Submission { mut request, reply } = match self.queue.next(cx) {
-            Next::Nothing => return Some(false),
-            Next::End => return None,
-            Next::Request(submission) => submission,
+        let Submission { mut request, reply } = match self.queue.poll_next(cx) {
+            Poll::Pending => return Some(false),
+            Poll::Ready(next) => next?,
         };
         let (machine, out) = link.session.parts(&mut local.scratch);
         if !machine.is_reusable() {

@@ -291,8 +291,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             let Turn { event, machine, out } = turn;
             match event {
                 Event::Request { stream, head, body } => {
-                    let server = shared.server.as_ref().map(crate::Value::as_bytes);
-                    let preset = local.preset.at(std_now, shared.date, server);
+                    let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
                     let mut request = Request::from_head(&head, body, peer);
                     let reply = catch_unwind(AssertUnwindSafe(|| shared.handler.call(&mut request)));
                     let response = match reply {
@@ -405,7 +404,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
         let desk = Desk {
             now,
-            preset: local.preset.at(std_now, shared.date, shared.server.as_ref().map(crate::Value::as_bytes)),
+            preset: local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref()),
             report: &report,
         };
         let (machine, out) = self.link.session.parts(&mut local.scratch);

@@ -27,5 +27,5 @@ pub use upgrade::Upgraded;
 
 pub(crate) use fields::Wire;
 pub(crate) use owned::Arena;
-pub(crate) use params::{MAX_PARAMS, Names, Params, decodes_to};
+pub(crate) use params::{MAX_PARAMS, Names, Params, decode_bytes, decodes_to};
 pub(crate) use response::TakeOver;

@@ -9,16 +9,19 @@ use crate::conn::Engine;
 use crate::error::{ConnectionError, ErrorHook};
 use crate::rt::{Peer, Runtime};
 use crate::{Handler, IntoHandler, Value};
-use avx_core::Config;
+use avx_core::{Config, Field, Preset};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// Connections waiting to be accepted, as the system is told.
 const BACKLOG: u32 = 1024;
 /// Connections at the same time.
 const MAX_CONNECTIONS: usize = 10_000;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// A server to be: a handler, addresses, limits.
 ///
@@ -128,10 +131,14 @@ impl<H: Handler> Server<H> {
     /// part.
     ///
     /// # Errors
-    /// Of kind `InvalidInput` when the handler was put together wrongly.
+    /// Of kind `InvalidInput` when the handler was put together wrongly, or the Server field cannot be
+    /// sent.
     pub fn engine<R: Runtime>(self, rt: &R) -> io::Result<Engine<H, R>> {
         self.handler.check().map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
+        let server = self.server.as_ref().map(|value| Field::new("Server", value.as_bytes()));
+        Preset::new(server.as_slice()).map_err(|error| io::Error::new(io::ErrorKind::InvalidInput, error))?;
         Ok(Engine::new(Shared {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             handler: self.handler,
             rt: rt.clone(),
             config: Arc::new(self.config),

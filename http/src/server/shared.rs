@@ -51,6 +51,8 @@ pub(crate) enum Stage {
 }
 
 pub(crate) struct Shared<H, R> {
+    /// No other server of the process has it.
+    pub(crate) id: u64,
     pub(crate) handler: H,
     pub(crate) rt: R,
     pub(crate) config: Arc<Config>,
