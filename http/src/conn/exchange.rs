@@ -197,6 +197,7 @@ impl Exchange {
                     match sent {
                         Ok(follows) => {
                             self.status = response.status;
+                            self.sent = sent_at_once(response, follows, self.entry.as_deref());
                             self.phase = match settle(response, follows, take_over, desk.report) {
                                 Some(body) => Phase::Sending(Sending::new(body)),
                                 None => Phase::Done,
@@ -337,6 +338,15 @@ pub(super) fn settle(
 pub(super) fn panicked(report: &dyn Fn(ConnectionError<'_>)) -> Response {
     report(ConnectionError::Panicked);
     Status::INTERNAL_SERVER_ERROR.into_response().field("connection", "close")
+}
+
+/// Bytes of content that left with their head.
+fn sent_at_once(response: &Response, follows: BodyLen, entry: Option<&Entry>) -> u64 {
+    let head = entry.is_some_and(|entry| *entry.method == *b"HEAD");
+    match response.body.len() {
+        BodyLen::Exact(n) if follows == BodyLen::Empty && !head && !response.status.forbids_content() => n,
+        _ => 0,
+    }
 }
 
 fn is_echo(response: &Response, pipe: Option<&Arc<Pipe>>) -> bool {

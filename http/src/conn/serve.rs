@@ -503,8 +503,9 @@ fn push(exchanges: &mut Vec<Exchange>, spare: &mut Vec<Exchange>, exchange: Exch
 
 #[cold]
 fn log(hook: &dyn Fn(&Access<'_>), request: &Request<'_>, response: &crate::Response, peer: Peer) {
+    let bare = request.method() == avx_core::Method::Head || response.status.forbids_content();
     let sent = match response.body.len() {
-        BodyLen::Exact(n) => n,
+        BodyLen::Exact(n) if !bare => n,
         _ => 0,
     };
     hook(&Access {

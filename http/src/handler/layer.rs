@@ -6,12 +6,13 @@ use std::fmt;
 
 /// Wraps handlers: sees the request before them and the reply after them, or answers itself.
 ///
-/// Closures are layers. One that adds a field line to every response:
+/// Closures are layers; [`Router::wrap`](crate::Router::wrap) takes them without further ado. One
+/// that adds a field line to every response:
 ///
 /// ```
-/// use avx_http::{Next, Request, Router};
+/// use avx_http::Router;
 ///
-/// let router = Router::new().get("/", || "Hello").wrap(|request: &mut Request<'_>, next: Next<'_>| {
+/// let router = Router::new().get("/", || "Hello").wrap(|request, next| {
 ///     next.call(request).map(|response| response.field("x-frame-options", "DENY"))
 /// });
 /// # let _ = router;

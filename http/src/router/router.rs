@@ -115,9 +115,17 @@ impl Router {
     }
 
     /// A layer around everything this router answers, 404 included. The last one added is outermost.
-    pub fn wrap(mut self, layer: impl Layer) -> Self {
+    pub fn layer(mut self, layer: impl Layer) -> Self {
         self.layers.push(Box::new(layer));
         self
+    }
+
+    /// A closure as a [`layer`](Self::layer).
+    pub fn wrap<F>(self, layer: F) -> Self
+    where
+        F: for<'a> Fn(&mut Request<'a>, Next<'a>) -> Reply + Send + Sync + 'static,
+    {
+        self.layer(layer)
     }
 
     /// Answers paths that no route matches, instead of 404.
