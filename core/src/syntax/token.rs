@@ -166,12 +166,6 @@ pub(crate) mod word {
         is_ascii_text(word) && (alphanumeric(word) | exactly(word, b'-')) & TOPS == TOPS
     }
 
-    /// All letters, digits, "-" and ".".
-    #[inline(always)]
-    pub(crate) fn is_host(word: u64) -> bool {
-        is_ascii_text(word) && (alphanumeric(word) | exactly(word, b'-') | exactly(word, b'.')) & TOPS == TOPS
-    }
-
     #[inline(always)]
     fn is_ascii_text(word: u64) -> bool {
         word & TOPS | controls(word) == 0
@@ -238,8 +232,6 @@ mod tests {
                     assert_eq!(is_token(&bytes), all(&bytes, TCHAR), "{bytes:?}");
                     let edge = matches!(b, b' ' | b'\t') && (at == 0 || at == len - 1);
                     assert_eq!(is_field_value(&bytes), all(&bytes, VALUE) && !edge, "{bytes:?}");
-                    let plain = b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.');
-                    assert_eq!(words(&bytes, word::is_host), plain, "{bytes:?}");
                 }
             }
         }
