@@ -1,7 +1,9 @@
 //! What the RFCs demand, as tests: transcripts of single connections, and suites that run over any
 //! runtime.
 //!
+//! - [`drive`] is the simplest driver of a bare machine, which checks the contract on its way.
 //! - [`transcript`] reads `transcripts/**/*.md` (wire bytes in, events out, calls, wire bytes out) and
 //!   runs them against the bare machines and through sessions, with every cutting of the input.
 
+pub mod drive;
 pub mod transcript;

@@ -145,7 +145,7 @@ impl Call {
             Ok(())
         } else {
             let or = |text: &str| if text.is_empty() { "success".to_string() } else { text.to_string() };
-            Err(format!("  call `{}` came to {}\n", self.line, or(&result)))
+            Err(format!("call `{}` came to {}", self.line, or(&result)))
         }
     }
 

@@ -1,7 +1,8 @@
 //! Events as lines.
 
 use super::text::escape;
-use avx_core::{BodyLen, Event, Fields, Initiator, PeerError, Protocol, Status, Version};
+use crate::drive::{Lines, Reply, Seen};
+use avx_core::{BodyLen, Initiator, PeerError, Protocol, Status, Version};
 
 /// What was observed, before it becomes lines: pieces of data that follow each other are joined.
 #[derive(Debug)]
@@ -31,68 +32,45 @@ impl Log {
     }
 
     /// Adds an event.
-    pub(super) fn event(&mut self, event: &Event<'_>) {
+    pub(super) fn event(&mut self, event: &Seen) {
         match event {
-            Event::Request { stream, head, body } => {
-                let authority = if head.authority.is_empty() { "-".into() } else { escape(head.authority) };
+            Seen::Request(head) => {
+                let authority = if head.authority.is_empty() { "-".into() } else { escape(&head.authority) };
                 let mut line = format!(
                     "request {} {} {} {} to {authority} {}",
-                    stream.0,
-                    escape(head.method.as_bytes()),
-                    escape(head.target),
+                    head.stream,
+                    escape(&head.method),
+                    escape(&head.target),
                     version(head.version),
-                    with(*body)
+                    with(head.body)
                 );
                 if head.expect_continue {
                     line.push_str(", expects 100");
                 }
-                if let Some(upgrade) = head.upgrade {
+                if let Some(upgrade) = &head.upgrade {
                     line.push_str(&format!(", offers {}", escape(upgrade)));
                 }
-                self.push(line, head.fields);
+                self.push(line, &head.fields);
             }
-            Event::Informational { stream, head } => {
-                let line = format!(
-                    "interim {} {} {}{}",
-                    stream.0,
-                    version(head.version),
-                    head.status,
-                    reason(head.reason)
-                );
-                self.push(line, head.fields);
+            Seen::Informational(stream, head) => {
+                self.push(format!("interim {stream} {}", status(head)), &head.fields);
             }
-            Event::Response { stream, head, body } => {
-                let line = format!(
-                    "response {} {} {}{} {}",
-                    stream.0,
-                    version(head.version),
-                    head.status,
-                    reason(head.reason),
-                    with(*body)
-                );
-                self.push(line, head.fields);
+            Seen::Response(stream, head, body) => {
+                self.push(format!("response {stream} {} {}", status(head), with(*body)), &head.fields);
             }
-            Event::Data { stream, data, credit } => {
-                assert_eq!(*credit as usize, data.len(), "credit of http/1.1 is the length");
-                self.piece(format!("data {}", stream.0), data);
-            }
-            Event::ChunkExtension { stream, extension } => {
-                assert!(!extension.is_empty(), "an empty piece of an extension");
-                // The first piece of a chunk begins with its semicolon; a quoted one may hold others.
-                self.piece(format!("extension {}", stream.0), extension);
-            }
-            Event::End { stream, trailers, dropped } => {
+            Seen::Data(stream, data) => self.piece(format!("data {stream}"), data),
+            Seen::Extension(stream, extension) => self.piece(format!("extension {stream}"), extension),
+            Seen::End(stream, trailers, dropped) => {
                 let line = match dropped {
-                    0 => format!("end {}", stream.0),
-                    n => format!("end {}, {n} trailers dropped", stream.0),
+                    0 => format!("end {stream}"),
+                    n => format!("end {stream}, {n} trailers dropped"),
                 };
-                self.push(line, *trailers);
+                self.push(line, trailers);
             }
-            Event::Reset { stream, code, by } => {
+            Seen::Reset(stream, code, by) => {
                 let by = if *by == Initiator::Local { "local" } else { "remote" };
-                self.line(format!("reset {} by {by}, code {}", stream.0, code.0));
+                self.line(format!("reset {stream} by {by}, code {}", code.0));
             }
-            other => self.line(format!("{other:?}")),
         }
     }
 
@@ -148,8 +126,9 @@ impl Log {
         self.entries.push(Entry { head, data: None, fields: Vec::new() });
     }
 
-    fn push(&mut self, head: String, fields: Fields<'_>) {
-        let fields = fields.iter().map(|f| format!("  {}: {}", escape(f.name), escape(f.value))).collect();
+    fn push(&mut self, head: String, fields: &Lines) {
+        let fields =
+            fields.iter().map(|(name, value)| format!("  {}: {}", escape(name), escape(value))).collect();
         self.entries.push(Entry { head, data: None, fields });
     }
 
@@ -191,8 +170,9 @@ fn version(version: Version) -> String {
     format!("HTTP/{}", version.as_str())
 }
 
-fn reason(reason: &[u8]) -> String {
-    if reason.is_empty() { String::new() } else { format!(" {}", escape(reason)) }
+fn status(head: &Reply) -> String {
+    let reason = if head.reason.is_empty() { String::new() } else { format!(" {}", escape(&head.reason)) };
+    format!("{} {}{reason}", version(head.version), head.status)
 }
 
 fn with(body: BodyLen) -> String {

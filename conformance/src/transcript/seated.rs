@@ -4,7 +4,8 @@ use super::call::Call;
 use super::format::Case;
 use super::play::Subject;
 use super::render::Log;
-use avx_core::{Config, Event, Http, Instant, Machine, PeerError, Scratch, Session};
+use crate::drive::Seen;
+use avx_core::{Config, Http, Instant, Machine, PeerError, Scratch, Session};
 use std::sync::Arc;
 
 /// A session and what was observed.
@@ -40,8 +41,7 @@ impl<M: Http> Seated<M> {
         loop {
             match self.session.turn(self.now, &mut self.scratch) {
                 Ok(Some(turn)) => {
-                    let event: Event<'_> = turn.event;
-                    self.log.event(&event);
+                    self.log.event(&Seen::from(&turn.event));
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -91,7 +91,7 @@ impl<M: Http + Machine> Subject for Seated<M> {
         }
         let (machine, out) = self.session.parts(&mut self.scratch);
         if let Err(report) = call.make(machine, self.now, out) {
-            self.faults.push_str(&report);
+            self.faults.push_str(&format!("  {report}\n"));
         }
         self.turn();
     }
