@@ -91,6 +91,9 @@ impl Shared {
 
     /// A task that any worker could run was pushed: wakes one that sleeps, unless one is on its way.
     pub(crate) fn call_one(&self) {
+        if let [only] = &*self.remotes {
+            return only.unpark();
+        }
         loop {
             if self.idle.load(SeqCst) == 0 || self.calling.swap(true, SeqCst) {
                 return;

@@ -20,6 +20,8 @@ use crate::timer::Wheel;
 
 /// So many tasks run before the kernel is asked for events again, although there are more.
 const TASKS_PER_TURN: u32 = 128;
+/// So many tasks run before the root future of a `block_on` is polled, if it was woken.
+const TASKS_PER_ROOT: u32 = 16;
 /// So many tasks, and inbox and common queue are looked at, although there are others.
 const INBOX_EVERY: u32 = 64;
 /// One in so many tasks is taken from the ring first, although there are pinned ones.
@@ -45,6 +47,8 @@ pub(crate) struct Worker {
     converted: Cell<(Instant, u64)>,
     budget: Cell<u32>,
     tick: Cell<u32>,
+    /// Polls since the kernel was last asked for events.
+    since_kernel: Cell<u32>,
     /// A task is being polled.
     polling: Cell<bool>,
     events: RefCell<Events>,
@@ -70,6 +74,7 @@ impl Worker {
             converted: Cell::new((shared.origin, 0)),
             budget: Cell::new(BUDGET),
             tick: Cell::new(0),
+            since_kernel: Cell::new(0),
             polling: Cell::new(false),
         }))
     }
@@ -92,6 +97,7 @@ impl Worker {
         loop {
             if root.take() {
                 self.budget.set(BUDGET);
+                self.since_kernel.set(self.since_kernel.get() + 1);
                 if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
                     return output;
                 }
@@ -165,24 +171,29 @@ impl Worker {
         }
     }
 
-    /// Runs what is queued, then asks the kernel for more, and waits if there is nothing else to do.
+    /// Runs what is queued, then asks the kernel for more, and waits if there is nothing else to do. A
+    /// root future that was woken gets its turn after a few tasks.
     fn turn(&self, root: Option<&Arc<Root<Remote>>>) {
         let mut ran = 0;
         let idle = loop {
-            if ran == TASKS_PER_TURN || root.is_some_and(|r| r.is_woken()) {
+            if self.since_kernel.get() >= TASKS_PER_TURN {
                 break false;
+            }
+            if ran == TASKS_PER_ROOT && root.is_some_and(|r| r.is_woken()) {
+                return;
             }
             let Some(task) = self.next_task() else { break true };
             self.polling.set(true);
             self.budget.set(BUDGET);
             task.run();
             self.polling.set(false);
+            self.since_kernel.set(self.since_kernel.get() + 1);
             ran += 1;
         };
-        if idle {
-            self.sleep(root)
-        } else {
-            self.wait(Some(Duration::ZERO))
+        match idle {
+            true if root.is_some_and(|r| r.is_woken()) => return,
+            true => self.sleep(root),
+            false => self.wait(Some(Duration::ZERO)),
         }
         self.fire_timers();
         self.free();
@@ -275,6 +286,7 @@ impl Worker {
             // A descriptor or a buffer of ours is broken; there is no way on.
             panic!("waiting for events failed: {e}");
         }
+        self.since_kernel.set(0);
         self.refresh();
         for i in 0..events.len() {
             if let Some((token, ready)) = events.event(i) {
