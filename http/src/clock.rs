@@ -5,7 +5,7 @@ use avx_core::{Date, Field, Instant, Preset};
 use std::time::{self, Duration, SystemTime};
 
 /// Where time starts for everything that shares it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Epoch(time::Instant);
 
 impl Epoch {
@@ -25,6 +25,25 @@ impl Epoch {
         let passed = at.saturating_since(Instant::ZERO);
         // A deadline beyond what the clock can tell is as good as one in a century.
         self.0.checked_add(passed).unwrap_or_else(|| self.0 + Duration::from_secs(100 * 365 * 86_400))
+    }
+}
+
+/// The last reading of the clock: many connections are polled at the same instant.
+#[derive(Debug, Default)]
+pub(crate) struct Reading(Option<(Epoch, time::Instant, Instant)>);
+
+impl Reading {
+    /// As [`Epoch::instant`].
+    #[inline]
+    pub(crate) fn instant(&mut self, epoch: &Epoch, now: time::Instant) -> Instant {
+        match self.0 {
+            Some((of, at, instant)) if at == now && of == *epoch => instant,
+            _ => {
+                let instant = epoch.instant(now);
+                self.0 = Some((*epoch, now, instant));
+                instant
+            }
+        }
     }
 }
 

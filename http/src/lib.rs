@@ -45,6 +45,7 @@ pub mod message;
 mod pool;
 pub mod router;
 pub mod rt;
+mod scan;
 pub mod server;
 pub mod sync;
 

@@ -1,7 +1,7 @@
 //! Memory that each thread recycles: buffers of pieces, heads, pipes, and the scratch of core.
 
 use crate::body::Pipe;
-use crate::clock::PresetCache;
+use crate::clock::{PresetCache, Reading};
 use crate::conn::Exchange;
 use crate::message::Arena;
 use avx_core::{BodyLen, Scratch};
@@ -21,6 +21,7 @@ const SPARE: usize = 32;
 pub(crate) struct Local {
     pub(crate) scratch: Scratch,
     pub(crate) preset: PresetCache,
+    pub(crate) reading: Reading,
     /// Memory for the exchanges of one connection.
     pub(crate) exchanges: Vec<Exchange>,
 }
@@ -39,7 +40,12 @@ impl Local {
 
     #[cold]
     fn fresh() -> Box<Local> {
-        Box::new(Local { scratch: Scratch::new(), preset: PresetCache::new(), exchanges: Vec::new() })
+        Box::new(Local {
+            scratch: Scratch::new(),
+            preset: PresetCache::new(),
+            reading: Reading::default(),
+            exchanges: Vec::new(),
+        })
     }
 
     #[inline]
@@ -107,6 +113,7 @@ pub(crate) fn give_arena(mut arena: Arena) {
     });
 }
 
+/// A pipe for content of this length; one that is known to be empty has ended.
 pub(crate) fn pipe(len: BodyLen) -> Arc<Pipe> {
     let pipe = with(|pool| pool.pipes.pop()).flatten().unwrap_or_default();
     if len == BodyLen::Empty {

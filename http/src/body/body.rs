@@ -16,7 +16,7 @@ use std::task::{Context, Poll};
 /// A request's body may itself be a response's: what comes in goes out, with trailers.
 pub struct Body {
     content: Content,
-    trailers: Option<OwnedFields>,
+    trailers: Option<Box<OwnedFields>>,
 }
 
 pub(crate) enum Content {
@@ -93,7 +93,7 @@ impl Body {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(piece) => {
                     match (&piece, len) {
-                        (None, _) => self.trailers = pipe.take_trailers(),
+                        (None, _) => self.trailers = pipe.take_trailers().map(Box::new),
                         (Some(Ok(chunk)), BodyLen::Exact(rest)) => {
                             *rest = rest.saturating_sub(chunk.len() as u64);
                         }
@@ -106,7 +106,7 @@ impl Body {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(piece) => {
                     if piece.is_none() {
-                        self.trailers = source.trailers();
+                        self.trailers = source.trailers().map(Box::new);
                     }
                     piece
                 }
@@ -124,7 +124,7 @@ impl Body {
 
     /// The trailer section, once [`data`](Body::data) has returned `None`.
     pub fn trailers(&self) -> Option<Fields<'_>> {
-        self.trailers.as_ref().map(OwnedFields::as_fields)
+        self.trailers.as_ref().map(|trailers| trailers.as_fields())
     }
 
     /// All of the content, if it is not more than `limit` bytes. Memory grows with what arrives, not

@@ -24,7 +24,7 @@ pub use sender::Sender;
 pub use source::Source;
 
 pub(crate) use body::Content;
-pub(crate) use pipe::Pipe;
+pub(crate) use pipe::{Pipe, Writer};
 
 /// Bytes that wait between the two ends of a body at most.
 pub const PIECE: usize = crate::pool::PIECE;

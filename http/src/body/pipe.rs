@@ -7,13 +7,38 @@
 use super::{BodyError, Chunk};
 use crate::pool::{self, PIECE};
 use crate::{OwnedFields, Response};
+use avx_core::BodyLen;
 use std::mem;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 #[derive(Default)]
 pub(crate) struct Pipe {
     state: Mutex<State>,
+}
+
+/// The writing end that a connection holds: dropped before the end of the content, it tells the
+/// reader, and the pipe is used again.
+pub(crate) struct Writer(Option<Arc<Pipe>>);
+
+impl Writer {
+    pub(crate) fn new(len: BodyLen) -> Self {
+        Writer(Some(pool::pipe(len)))
+    }
+
+    /// The pipe; there until the writer is dropped.
+    pub(crate) fn pipe(&self) -> Option<&Arc<Pipe>> {
+        self.0.as_ref()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if let Some(pipe) = self.0.take() {
+            pipe.fail(BodyError::Disconnected);
+            pool::give_pipe(pipe);
+        }
+    }
 }
 
 #[derive(Default)]

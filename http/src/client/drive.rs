@@ -1,11 +1,11 @@
 //! The driver: the pump of a client's connection.
 
 use super::{Error, Request, Response};
-use crate::body::Pipe;
+use crate::body::{Pipe, Writer};
 use crate::clock::Epoch;
 use crate::conn::link::Link;
 use crate::conn::sending::{Sending, Step};
-use crate::pool::{self, Local};
+use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::sync::Sender;
 use crate::{Body, BodyError, Upgraded};
@@ -116,7 +116,8 @@ struct Exchange {
     reply: Option<Reply>,
     /// A head that waits for the transport to be handed over with it.
     switching: Option<Response>,
-    pipe: Option<Arc<Pipe>>,
+    /// Where the response's content goes.
+    pipe: Option<Writer>,
     /// When it must be complete.
     deadline: Option<Instant>,
     /// Some bytes of the response have come.
@@ -125,6 +126,12 @@ struct Exchange {
     ended: bool,
     /// The request's content was not sent to its end.
     cut: bool,
+}
+
+impl Exchange {
+    fn pipe(&self) -> Option<&Arc<Pipe>> {
+        self.pipe.as_ref().and_then(Writer::pipe)
+    }
 }
 
 pub(super) struct Driver<IO, R: Runtime> {
@@ -207,7 +214,7 @@ impl<IO, R: Runtime> Driver<IO, R> {
             (Error::Peer(PeerError::UnexpectedEof), None) if !exchange.begun => Error::Closed,
             (error, _) => error,
         };
-        if let Some(pipe) = &exchange.pipe {
+        if let Some(pipe) = exchange.pipe() {
             pipe.fail(match error {
                 Error::Peer(error) => BodyError::Peer(error),
                 Error::TimedOut => BodyError::TimedOut,
@@ -355,9 +362,8 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
                     let content = match body {
                         BodyLen::Empty => Body::empty(),
                         len => {
-                            let pipe = pool::pipe(len);
-                            exchange.pipe = Some(pipe.clone());
-                            Body::incoming(pipe, len)
+                            let writer = exchange.pipe.insert(Writer::new(len));
+                            writer.pipe().map_or(Body::empty(), |pipe| Body::incoming(pipe.clone(), len))
                         }
                     };
                     if let Some(reply) = exchange.reply.take() {
@@ -365,13 +371,13 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
                     }
                 }
                 Event::Data { stream, data, credit } => {
-                    if let Some(pipe) = &exchange.pipe {
+                    if let Some(pipe) = exchange.pipe() {
                         pipe.push(data, credit, None);
                     }
                     machine.release(stream, credit);
                 }
                 Event::End { trailers, .. } => {
-                    if let Some(pipe) = &exchange.pipe {
+                    if let Some(pipe) = exchange.pipe() {
                         pipe.end((!trailers.is_empty()).then(|| trailers.into()), None);
                     }
                     exchange.ended = true;
@@ -414,9 +420,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
             return Some(false);
         }
         let whole = exchange.sending.is_none() && !exchange.cut && self.broken.is_none();
-        if let Some(Exchange { pipe: Some(pipe), .. }) = self.exchange.take() {
-            pool::give_pipe(pipe);
-        }
+        self.exchange = None;
         // A request whose content was not sent in full never leaves a connection to reuse.
         (whole && link.session.machine().is_reusable()).then_some(true)
     }
@@ -424,7 +428,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
     /// Whether nobody waits for the response any more.
     fn is_abandoned(&self, cx: &Context<'_>) -> bool {
         let Some(exchange) = &self.exchange else { return false };
-        match (&exchange.reply, &exchange.pipe) {
+        match (&exchange.reply, exchange.pipe()) {
             (Some(reply), _) => reply.poll_closed(cx),
             (None, Some(pipe)) => !exchange.ended && pipe.poll_demand(cx).gone,
             (None, None) => false,
@@ -462,7 +466,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
     /// How many bytes of content the reader of the response takes now.
     fn room(&self, cx: &Context<'_>) -> Option<usize> {
         let exchange = self.exchange.as_ref().filter(|exchange| !exchange.ended)?;
-        exchange.pipe.as_ref().map(|pipe| pipe.poll_demand(cx).room)
+        exchange.pipe().map(|pipe| pipe.poll_demand(cx).room)
     }
 
     fn may_read(&self, link: &Wire<IO, R>, cx: &Context<'_>) -> usize {

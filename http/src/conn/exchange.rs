@@ -1,12 +1,12 @@
 //! One request and its response, when the response takes longer than one call of a handler.
 
 use super::sending::{Sending, Step, respond};
-use crate::body::{Content, Pipe};
+use crate::body::{Content, Pipe, Writer};
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
 use crate::rt::Peer;
 use crate::server::Access;
-use crate::{BodyError, IntoResponse, Request, Response, pool};
+use crate::{BodyError, IntoResponse, Request, Response};
 use avx_core::{
     BodyLen, ErrorCode, Fields, Http, Instant, Method, Output, Preset, Status, StreamId, UsageError, Version,
 };
@@ -20,7 +20,7 @@ pub(crate) struct Exchange {
     pub(super) stream: StreamId,
     phase: Phase,
     /// The request's content, and what the handler says before its response.
-    pipe: Option<Arc<Pipe>>,
+    pipe: Option<Writer>,
     /// The request's content has not ended yet.
     receiving: bool,
     /// The client waits for 100 (Continue).
@@ -59,7 +59,7 @@ pub(super) struct Desk<'a> {
 }
 
 impl Exchange {
-    pub(super) fn new(stream: StreamId, body: BodyLen, expects: bool, pipe: Option<Arc<Pipe>>) -> Self {
+    pub(super) fn new(stream: StreamId, body: BodyLen, expects: bool, pipe: Option<Writer>) -> Self {
         Exchange {
             stream,
             phase: Phase::Done,
@@ -85,13 +85,6 @@ impl Exchange {
         self
     }
 
-    /// With a response whose head has been written.
-    pub(super) fn sending(mut self, status: Status, body: crate::Body) -> Self {
-        self.status = status;
-        self.phase = Phase::Sending(Sending::new(body));
-        self
-    }
-
     pub(super) fn logged(mut self, entry: Option<Box<Entry>>) -> Self {
         self.entry = entry;
         self
@@ -105,7 +98,7 @@ impl Exchange {
     /// How many bytes of content this exchange takes now; `None` when it is not the one that the
     /// connection reads for. Registers for a wake-up when that changes.
     pub(super) fn room(&mut self, cx: &Context<'_>) -> Option<usize> {
-        let pipe = self.pipe.as_ref().filter(|_| self.receiving)?;
+        let pipe = self.pipe().filter(|_| self.receiving)?;
         let demand = pipe.poll_demand(cx);
         self.credit += demand.credit;
         Some(demand.room)
@@ -119,7 +112,7 @@ impl Exchange {
     pub(super) fn receive(&mut self, data: &[u8], credit: u32, cx: &Context<'_>) {
         self.expects = false;
         self.awake = true;
-        if let Some(pipe) = &self.pipe {
+        if let Some(pipe) = self.pipe() {
             pipe.push(data, credit, Some(cx.waker()));
         }
     }
@@ -127,7 +120,7 @@ impl Exchange {
     pub(super) fn end(&mut self, trailers: Fields<'_>, cx: &Context<'_>) {
         self.receiving = false;
         self.awake = true;
-        if let Some(pipe) = &self.pipe {
+        if let Some(pipe) = self.pipe() {
             pipe.end((!trailers.is_empty()).then(|| trailers.into()), Some(cx.waker()));
         }
     }
@@ -135,10 +128,14 @@ impl Exchange {
     /// The content ends before its end; a handler still hears of it.
     pub(super) fn fail(&mut self, error: BodyError) {
         if std::mem::take(&mut self.receiving) {
-            if let Some(pipe) = &self.pipe {
+            if let Some(pipe) = self.pipe() {
                 pipe.fail(error);
             }
         }
+    }
+
+    fn pipe(&self) -> Option<&Arc<Pipe>> {
+        self.pipe.as_ref().and_then(Writer::pipe)
     }
 
     /// Whether response and request are complete.
@@ -189,7 +186,7 @@ impl Exchange {
                 }
                 Phase::Ready(response) => {
                     // The response is made of the content that the client holds back.
-                    if self.expects && is_echo(response, self.pipe.as_ref()) {
+                    if self.expects && is_echo(response, self.pipe.as_ref().and_then(Writer::pipe)) {
                         self.invite(desk, machine, out);
                     }
                     let Phase::Ready(response) = &mut self.phase else { break };
@@ -241,7 +238,7 @@ impl Exchange {
 
     /// Interim responses: those the handler sends, and the 100 that its first look at the content is.
     fn inform<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M, out: &mut dyn Output) {
-        let Some(pipe) = &self.pipe else { return };
+        let Some(pipe) = self.pipe().cloned() else { return };
         for response in pipe.take_informational() {
             let lines = crate::message::Wire::new(&response.fields);
             let head = avx_core::Response {
@@ -289,16 +286,6 @@ impl Exchange {
                 complete: matches!(self.phase, Phase::Done),
                 duration: now.saturating_since(entry.since),
             });
-        }
-    }
-}
-
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        self.fail(BodyError::Disconnected);
-        self.phase = Phase::Done;
-        if let Some(pipe) = self.pipe.take() {
-            pool::give_pipe(pipe);
         }
     }
 }

@@ -41,6 +41,9 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
         content: &[u8],
         written: &mut usize,
     ) -> Poll<io::Result<bool>> {
+        if content.is_empty() {
+            return self.poll_flush_output(cx, now);
+        }
         let mut any = false;
         loop {
             let head = self.session.write_buf();
@@ -73,6 +76,29 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
                 let left = content.len() - *written;
                 self.session.did_write_content(now, n > of_head, left);
             }
+        }
+    }
+
+    /// Writes the output alone.
+    #[inline]
+    fn poll_flush_output(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<io::Result<bool>> {
+        let mut any = false;
+        loop {
+            let output = self.session.write_buf();
+            if output.is_empty() {
+                return Poll::Ready(Ok(any));
+            }
+            match self.io.poll_write(cx, output) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(n)) => self.session.did_write(now, n),
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    self.session.did_write(now, 0);
+                    return Poll::Pending;
+                }
+            }
+            any = true;
         }
     }
 

@@ -36,11 +36,21 @@ pub(crate) fn respond<M: Http>(
         machine.send_full(now, stream, &head, content, out).map(|()| BodyLen::Empty)
     };
     match response.body.content() {
-        Content::Empty => full(machine, &[], out),
-        Content::Static(content) if content.len() <= COPY && !is_bare(status) => full(machine, content, out),
-        Content::Bytes(content) if content.len() <= COPY && !is_bare(status) => full(machine, content, out),
-        _ if is_bare(status) => full(machine, &[], out),
+        Content::Static(content) if is_at_hand(response) && !is_bare(status) => full(machine, content, out),
+        Content::Bytes(content) if is_at_hand(response) && !is_bare(status) => full(machine, content, out),
+        _ if is_at_hand(response) => full(machine, &[], out),
         _ => machine.send_response(now, stream, &head, response.body.len(), out),
+    }
+}
+
+/// Whether the content leaves together with its head.
+#[inline]
+pub(crate) fn is_at_hand(response: &Response) -> bool {
+    match response.body.content() {
+        Content::Empty => true,
+        Content::Static(content) => content.len() <= COPY || is_bare(response.status),
+        Content::Bytes(content) => content.len() <= COPY || is_bare(response.status),
+        _ => is_bare(response.status),
     }
 }
 

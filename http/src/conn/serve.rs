@@ -2,17 +2,17 @@
 
 use super::exchange::{Desk, Entry, Exchange, panicked, settle};
 use super::link::Link;
-use super::sending::respond;
+use super::sending::{is_at_hand, respond};
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
 use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Access, Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request, Upgraded};
-use avx_core::{BodyLen, Config, Event, Http, Instant, Protocol, Session, StreamId, Turn, UsageError, h1};
+use avx_core::{BodyLen, Config, Event, Http, Instant, Protocol, Session, StreamId, Turn, h1};
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -23,6 +23,8 @@ const BUDGET: u32 = 32;
 const AHEAD: usize = 4 << 10;
 /// No slot yet.
 const NONE: u32 = u32::MAX;
+/// No handler is being called.
+const NOBODY: StreamId = StreamId(0);
 
 /// A machine that this connection can drive.
 pub trait Machine: Http + Send + Unpin + 'static {
@@ -72,6 +74,7 @@ impl<H: Handler, R: Runtime> Engine<H, R> {
             exchanges: Vec::new(),
             take_over: None,
             peer,
+            calling: NOBODY,
             draining: false,
             failed: false,
         };
@@ -121,6 +124,8 @@ struct Serving<IO, R: Runtime, M> {
     exchanges: Vec<Exchange>,
     take_over: Option<TakeOver>,
     peer: Peer,
+    /// The stream whose handler is being called: tells whose panic it was.
+    calling: StreamId,
     draining: bool,
     failed: bool,
 }
@@ -202,7 +207,7 @@ impl<IO: Stream, H: Handler, R: Runtime, M: Machine> fmt::Debug for Connection<I
 impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     fn poll<H: Handler>(&mut self, cx: &mut Context<'_>, shared: &Shared<H, R>, local: &mut Local) -> Flow {
         let std_now = shared.rt.now();
-        let now = shared.epoch.instant(std_now);
+        let now = local.reading.instant(&shared.epoch, std_now);
         if shared.life.stage() != Stage::Running && self.drain(shared, local, now) {
             return Flow::Over;
         }
@@ -213,7 +218,8 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         let mut budget = BUDGET;
         loop {
             loop {
-                let received = self.receive(cx, shared, local, now, std_now);
+                let result = catch_unwind(AssertUnwindSafe(|| self.receive(cx, shared, local, now, std_now)));
+                let received = result.unwrap_or_else(|panic| self.recover(shared, local, panic));
                 let advanced = !self.exchanges.is_empty() && self.advance(cx, shared, local, now, std_now);
                 if !received && !advanced {
                     break;
@@ -293,56 +299,31 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                 Event::Request { stream, head, body } => {
                     let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
                     let mut request = Request::from_head(&head, body, peer);
-                    let reply = catch_unwind(AssertUnwindSafe(|| shared.handler.call(&mut request)));
-                    let response = match reply {
-                        Ok(Reply::Now(response)) if request.pipe.is_none() => response,
-                        reply => {
-                            let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
-                            let entry = shared.access.is_some().then(|| Entry::new(&request, now));
-                            let pipe = request.pipe.take();
-                            let exchange = Exchange::new(stream, body, head.expect_continue, pipe);
-                            let exchange = match reply {
-                                Ok(Reply::Now(response)) => exchange.ready(response),
-                                Ok(Reply::Later(future)) => exchange.later(future),
-                                Err(_) => exchange.ready(panicked(&report)),
-                            };
-                            push(&mut self.exchanges, &mut local.exchanges, exchange.logged(entry));
-                            continue;
-                        }
-                    };
-                    let mut response = response;
-                    match respond(machine, out, now, stream, &response, preset) {
-                        Ok(BodyLen::Empty) => {
+                    self.calling = stream;
+                    let mut reply = shared.handler.call(&mut request);
+                    self.calling = NOBODY;
+                    if let (Reply::Now(response), None) = (&mut reply, &request.pipe) {
+                        // The plain case: nothing is moved, nothing remembered.
+                        if is_at_hand(response)
+                            && respond(machine, out, now, stream, response, preset).is_ok()
+                        {
                             if response.extra.is_some() {
                                 let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
-                                settle(&mut response, BodyLen::Empty, &mut self.take_over, &report);
+                                settle(response, BodyLen::Empty, &mut self.take_over, &report);
                             }
                             if let Some(hook) = &shared.access {
-                                log(hook, &request, &response, peer);
+                                log(hook, &request, response, peer);
                             }
-                        }
-                        sent => {
-                            let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
-                            let entry = shared.access.is_some().then(|| Entry::new(&request, now));
-                            let exchange = Exchange::new(stream, BodyLen::Empty, false, None);
-                            let exchange = match sent {
-                                Ok(follows) => {
-                                    let status = response.status;
-                                    match settle(&mut response, follows, &mut self.take_over, &report) {
-                                        Some(body) => exchange.sending(status, body),
-                                        None => continue,
-                                    }
-                                }
-                                Err(UsageError::OutputFull(_)) => exchange.ready(response),
-                                Err(error) => {
-                                    report(ConnectionError::Response(error));
-                                    let status = avx_core::Status::INTERNAL_SERVER_ERROR;
-                                    exchange.ready(crate::Response::new(status))
-                                }
-                            };
-                            push(&mut self.exchanges, &mut local.exchanges, exchange.logged(entry));
+                            continue;
                         }
                     }
+                    let entry = shared.access.is_some().then(|| Entry::new(&request, now));
+                    let exchange = Exchange::new(stream, body, head.expect_continue, request.pipe.take());
+                    let exchange = match reply {
+                        Reply::Now(response) => exchange.ready(response),
+                        Reply::Later(future) => exchange.later(future),
+                    };
+                    push(&mut self.exchanges, &mut local.exchanges, exchange.logged(entry));
                 }
                 Event::Data { stream, data, credit } => match find(&mut self.exchanges, stream) {
                     Some(exchange) => exchange.receive(data, credit, cx),
@@ -359,6 +340,25 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                 _ => {}
             }
         }
+    }
+
+    /// A handler panicked as it was called. The event had been taken from the session before, so
+    /// everything is in order but for the answer.
+    #[cold]
+    fn recover<H: Handler>(
+        &mut self,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+        panic: Box<dyn std::any::Any + Send>,
+    ) -> bool {
+        let stream = std::mem::replace(&mut self.calling, NOBODY);
+        if stream == NOBODY {
+            resume_unwind(panic);
+        }
+        let response = panicked(&|error| shared.report(Some(self.peer), error));
+        let exchange = Exchange::new(stream, BodyLen::Empty, false, None).ready(response);
+        push(&mut self.exchanges, &mut local.exchanges, exchange);
+        true
     }
 
     /// Whether the next event has to wait: its content would find no room.

@@ -42,7 +42,6 @@ pub trait Handler: Send + Sync + 'static {
 }
 
 /// A handler's answer.
-#[expect(clippy::large_enum_variant, reason = "a box would cost each plain answer an allocation")]
 pub enum Reply {
     /// At once.
     Now(Response),

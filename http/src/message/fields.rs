@@ -6,7 +6,7 @@ use std::fmt;
 /// Bytes of a value kept without allocation.
 const INLINE: usize = 22;
 /// Field lines kept without allocation.
-const LINES: usize = 4;
+const LINES: usize = 3;
 
 /// A field name to send: a literal costs nothing, anything else one allocation.
 #[derive(Clone)]
@@ -175,18 +175,28 @@ impl FieldLine {
     }
 }
 
-/// Field lines to send, in order. Four of them fit without allocation.
+/// Field lines to send, in order. Three of them fit without allocation.
 #[derive(Clone, Default)]
 pub struct FieldLines {
     first: [Option<FieldLine>; LINES],
-    more: Vec<FieldLine>,
+    more: More,
 }
+
+/// What does not fit. Boxed to keep responses small: they are moved a lot.
+type More = Option<Box<Vec<FieldLine>>>;
 
 impl FieldLines {
     /// None.
     #[inline]
     pub const fn new() -> Self {
-        FieldLines { first: [const { None }; LINES], more: Vec::new() }
+        FieldLines { first: [const { None }; LINES], more: None }
+    }
+
+    /// This line alone.
+    #[inline]
+    pub(crate) fn one(name: &'static str, value: &'static str) -> Self {
+        let line = FieldLine { name: name.into(), value: value.into() };
+        FieldLines { first: [Some(line), None, None], more: None }
     }
 
     /// Appends a line; earlier ones of that name stay.
@@ -195,7 +205,7 @@ impl FieldLines {
         let line = FieldLine { name: name.into(), value: value.into() };
         match self.first.iter_mut().find(|slot| slot.is_none()) {
             Some(slot) => *slot = Some(line),
-            None => self.more.push(line),
+            None => self.more.get_or_insert_default().push(line),
         }
     }
 
@@ -227,7 +237,7 @@ impl FieldLines {
     /// Every line, in order.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = &FieldLine> {
-        self.first.iter().map_while(Option::as_ref).chain(&self.more)
+        self.first.iter().map_while(Option::as_ref).chain(self.more.iter().flat_map(|more| more.iter()))
     }
 
     /// Number of lines.
@@ -248,7 +258,7 @@ impl IntoIterator for FieldLines {
         std::vec::IntoIter<FieldLine>,
     >;
     fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().flatten().chain(self.more)
+        self.first.into_iter().flatten().chain(self.more.map_or(Vec::new(), |more| *more))
     }
 }
 
@@ -278,16 +288,13 @@ pub(crate) struct Wire<'a> {
 impl<'a> Wire<'a> {
     #[inline]
     pub(crate) fn new(lines: &'a FieldLines) -> Self {
-        const NONE: Field<'static> = Field { name: &[], value: &[], sensitive: false };
-        let mut wire = Wire { few: [NONE; LINES], len: 0, many: Vec::new() };
-        for line in lines.first.iter().map_while(Option::as_ref) {
-            wire.few[wire.len] = as_field(line);
-            wire.len += 1;
-        }
-        if !lines.more.is_empty() {
-            wire.many.extend(lines.iter().map(as_field));
-        }
-        wire
+        let few = lines.first.each_ref().map(|line| match line {
+            Some(line) => as_field(line),
+            None => Field { name: &[], value: &[], sensitive: false },
+        });
+        let len = lines.first.iter().take_while(|line| line.is_some()).count();
+        let many = if lines.more.is_some() { lines.iter().map(as_field).collect() } else { Vec::new() };
+        Wire { few, len, many }
     }
 
     #[inline]

@@ -53,7 +53,8 @@ macro_rules! content {
         impl IntoResponse for $type {
             #[inline]
             fn into_response(self) -> Response {
-                Response::new(Status::OK).field("content-type", $media).with_body(self)
+                let (fields, body) = (FieldLines::one("content-type", $media), self.into());
+                Response { status: Status::OK, fields, body, extra: None }
             }
         }
 

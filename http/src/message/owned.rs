@@ -2,7 +2,7 @@
 
 use super::params::{self, Names};
 use super::{BadParam, Extensions, Params, Request};
-use crate::body::Pipe;
+use crate::body::{Pipe, Writer};
 use crate::rt::Peer;
 use crate::{Body, FieldLines, Response, pool};
 use avx_core::{BodyLen, Fields, Method, Span, Status, Version};
@@ -65,7 +65,7 @@ pub struct OwnedRequest {
     params: Params,
     names: Option<Names>,
     extensions: Extensions,
-    pipe: Arc<Pipe>,
+    pipe: Option<Arc<Pipe>>,
     body: Body,
 }
 
@@ -76,7 +76,8 @@ impl OwnedRequest {
         arena.bytes.extend_from_slice(whole);
         arena.spans.extend_from_slice(spans);
         let fresh = request.pipe.is_none();
-        let pipe = request.pipe.get_or_insert_with(|| pool::pipe(request.body_len));
+        let writer = request.pipe.get_or_insert_with(|| Writer::new(request.body_len));
+        let pipe = writer.pipe().cloned();
         OwnedRequest {
             method: arena.place(whole, request.method.as_bytes()),
             target: arena.place(whole, request.target),
@@ -90,12 +91,12 @@ impl OwnedRequest {
             params: request.params,
             names: request.names.cloned(),
             extensions: mem::take(&mut request.extensions),
-            body: match request.body_len {
-                BodyLen::Empty => Body::empty(),
-                len if fresh => Body::incoming(pipe.clone(), len),
+            body: match (request.body_len, &pipe) {
+                (BodyLen::Empty, _) | (_, None) => Body::empty(),
+                (len, Some(pipe)) if fresh => Body::incoming(pipe.clone(), len),
                 _ => Body::empty(),
             },
-            pipe: pipe.clone(),
+            pipe,
             arena,
         }
     }
@@ -192,7 +193,9 @@ impl OwnedRequest {
     /// Sends an interim response now, before the final one: 103 (Early Hints) most of all. A client
     /// of HTTP/1.0 gets none. After the final response it does nothing.
     pub fn send_informational(&self, status: Status, fields: FieldLines) {
-        self.pipe.inform(Response::new(status).with_fields(fields));
+        if let Some(pipe) = &self.pipe {
+            pipe.inform(Response::new(status).with_fields(fields));
+        }
     }
 
     /// The content, pulled piece by piece.

@@ -2,13 +2,13 @@
 
 use super::params::{self, Names};
 use super::{BadParam, Extensions, OwnedRequest, Params};
-use crate::body::Pipe;
+use crate::body::Writer;
 use crate::rt::Peer;
+use crate::scan;
 use avx_core::{BodyLen, Fields, Method, RequestHead, Version};
 use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
 /// A request whose head still lies in the read buffer. Its content comes later: a handler that wants
 /// it takes an [`OwnedRequest`] (see [`detach`](Request::detach)); what nobody reads is discarded
@@ -27,13 +27,19 @@ pub struct Request<'a> {
     pub(crate) params: Params,
     pub(crate) names: Option<&'a Names>,
     pub(super) extensions: Extensions,
-    pub(crate) pipe: Option<Arc<Pipe>>,
+    pub(crate) pipe: Option<Writer>,
 }
 
 impl<'a> Request<'a> {
     #[inline]
     pub(crate) fn from_head(head: &RequestHead<'a>, body_len: BodyLen, peer: Peer) -> Self {
-        let (path, query) = avx_core::syntax::target::path_and_query(head.target);
+        let (path, query) = match head.target {
+            [b'/', ..] => match scan::find(head.target, b'?') {
+                Some(at) => (&head.target[..at], Some(&head.target[at + 1..])),
+                None => (head.target, None),
+            },
+            target => avx_core::syntax::target::path_and_query(target),
+        };
         Request {
             method: head.method,
             target: head.target,

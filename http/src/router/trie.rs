@@ -2,6 +2,7 @@
 
 use super::pattern::Segment;
 use crate::message::{Params, decodes_to};
+use crate::scan;
 use avx_core::Method;
 
 /// Index of a node.
@@ -76,7 +77,7 @@ impl<T> Trie<T> {
             let found = node.end.as_ref().and_then(&mut *accept);
             return found.or_else(|| self.rest(node, path, path.len(), params, accept));
         }
-        let len = path[start..].iter().position(|&b| b == b'/').unwrap_or(path.len() - start);
+        let len = scan::find(&path[start..], b'/').unwrap_or(path.len() - start);
         let end = start + len;
         let segment = &path[start..end];
         if let Some(next) = node.literal(segment) {
