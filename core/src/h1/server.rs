@@ -57,6 +57,8 @@ pub struct Server {
 enum Reader {
     Head,
     Content,
+    /// There is no content, or no more: its end is to be told.
+    Complete,
     Answering,
     /// The exchange ends before its content does: says so, then lingers.
     Abandoned,
@@ -256,10 +258,14 @@ impl Server {
             offer: upgrade.map_or(Offer::default(), |value| Offer::default().with(value)),
             expects,
         };
-        self.reader = Reader::Content;
         self.writer = Writer::Due;
-        self.content = Content::new(framing);
-        (self.waited, self.received) = (0, 0);
+        if framing == Framing::Empty {
+            self.reader = Reader::Complete;
+        } else {
+            self.reader = Reader::Content;
+            self.content = Content::new(framing);
+            (self.waited, self.received) = (0, 0);
+        }
         self.stop_timer();
         let head = RequestHead {
             method,
@@ -314,10 +320,7 @@ impl Server {
             Step::End { skip, consumed, trailers, dropped } => {
                 self.did_wait(now);
                 self.stop_timer();
-                self.reader = Reader::Answering;
-                if self.writer == Writer::Idle {
-                    self.next_exchange(now);
-                }
+                self.did_receive(now);
                 let trailers = Fields::new(&input[skip..consumed], &scratch.spans[..trailers]);
                 Ok(Recv::Event { consumed, event: Event::End { stream, trailers, dropped } })
             }
@@ -328,6 +331,15 @@ impl Server {
         }
     }
 
+    /// The request is complete, and its end is about to be told.
+    #[inline]
+    fn did_receive(&mut self, now: Instant) {
+        self.reader = Reader::Answering;
+        if self.writer == Writer::Idle {
+            self.next_exchange(now);
+        }
+    }
+
     /// The response is complete.
     #[inline]
     fn did_answer(&mut self, now: Instant) {
@@ -335,6 +347,7 @@ impl Server {
         self.wants_write = false;
         match self.reader {
             Reader::Answering => self.next_exchange(now),
+            Reader::Complete => {}
             Reader::Content if self.content.left() == Some(0) => {}
             Reader::Content if self.persist => {
                 // "A server MUST read the entire request message body or close the connection after
@@ -521,6 +534,16 @@ impl Server {
         })
     }
 
+    /// Whether a response with this status takes none of the exceptions: content allowed, its length
+    /// announced, the connection kept.
+    #[inline]
+    fn is_plain(&self, status: Status) -> bool {
+        let RequestFacts { http10, head, connect, expects, .. } = self.request;
+        !(http10 | head | connect | expects | self.shutting_down | !self.persist)
+            && self.reader != Reader::Content
+            && !status.forbids_content()
+    }
+
     /// Whether the connection ends with this response. `complete`: its content goes out with it.
     #[inline]
     fn ends_with(&self, length: Length, complete: bool) -> bool {
@@ -609,6 +632,12 @@ impl Machine for Server {
         let result = match self.reader {
             Reader::Head => self.recv_head(now, input, scratch),
             Reader::Content => self.recv_content(now, input, scratch),
+            Reader::Complete => {
+                let stream = StreamId(self.stream);
+                self.did_receive(now);
+                let event = Event::End { stream, trailers: Fields::default(), dropped: 0 };
+                return Ok(Recv::Event { consumed: 0, event });
+            }
             Reader::Answering => return Ok(Recv::Paused),
             Reader::Abandoned => return Ok(self.abandon(now)),
             Reader::Switched => {
@@ -679,7 +708,12 @@ impl Machine for Server {
         !self.eof
             && matches!(
                 self.reader,
-                Reader::Head | Reader::Content | Reader::Abandoned | Reader::Failed | Reader::Lingering
+                Reader::Head
+                    | Reader::Content
+                    | Reader::Complete
+                    | Reader::Abandoned
+                    | Reader::Failed
+                    | Reader::Lingering
             )
     }
 
@@ -775,6 +809,13 @@ impl Http for Server {
         out: &mut dyn Output,
     ) -> Result<(), UsageError> {
         self.due(stream)?;
+        if self.is_plain(response.status) {
+            let length = Length::Exact(content.len() as u64);
+            let announced = encode::response(response, length, Connection::Nothing, content, out)?;
+            self.persist = !announced.close;
+            self.did_answer(now);
+            return Ok(());
+        }
         let body = if content.is_empty() { BodyLen::Empty } else { BodyLen::Exact(content.len() as u64) };
         self.send_head(now, response, body, content, out).map(|_| ())
     }
@@ -812,7 +853,9 @@ impl Http for Server {
     }
 
     fn reset(&mut self, _: Instant, stream: StreamId, _: ErrorCode) {
-        if stream.0 == self.stream && matches!(self.reader, Reader::Content | Reader::Answering) {
+        if stream.0 == self.stream
+            && matches!(self.reader, Reader::Content | Reader::Complete | Reader::Answering)
+        {
             self.writer = Writer::Idle;
             self.close();
         }
