@@ -154,41 +154,6 @@ fn streams_that_outlive_their_runtime_go_on_in_another() {
 }
 
 #[test]
-fn shutdown_waits_for_its_time_and_no_longer() {
-    let _alone = alone();
-    let runtime = Builder::new().workers(1).build().unwrap();
-    let (started, wait) = signal();
-    let (release, held) = mpsc::channel::<()>();
-    let (ended, wait_ended) = signal();
-    runtime.handle().spawn_detached(async move {
-        started.send(()).unwrap();
-        let _ = held.recv();
-        ended.send(()).unwrap();
-    });
-    wait();
-    assert!(!runtime.shutdown_timeout(Duration::from_millis(1)), "a task was still at it");
-    release.send(()).unwrap();
-    wait_ended();
-
-    let runtime = Builder::new().workers(2).build().unwrap();
-    runtime.spawn(pending::<()>());
-    assert!(runtime.shutdown_timeout(Duration::from_secs(10)));
-}
-
-#[test]
-fn a_runtime_may_be_dropped_by_one_of_its_tasks() {
-    let _alone = alone();
-    let runtime = Builder::new().workers(1).build().unwrap();
-    let handle = runtime.handle().clone();
-    let (done, wait) = signal();
-    handle.spawn_detached(async move {
-        drop(runtime);
-        done.send(()).unwrap();
-    });
-    wait();
-}
-
-#[test]
 fn blocking_work_that_has_begun_is_waited_for_and_other_is_dropped() {
     let _alone = alone();
     let runtime = Builder::new().workers(1).blocking_threads(1).build().unwrap();
