@@ -1,13 +1,14 @@
 //! Heads: this parser against httparse, in one process and in turns, on the same bytes.
 //!
-//! `cargo bench -p avx-core --bench head` prints medians and their ratio. To count instructions, run
-//! one side on one input: `head --run avx|httparse NAME N`, for two values of N, under a simulator;
-//! the difference is what the calls cost.
+//! `cargo bench -p avx-core --bench head` prints medians and their ratio, one line per head and
+//! instruction set. To count instructions, run one side on one head: `head --run ISA|httparse HEAD N`,
+//! for two values of N, under a simulator; the difference is what the calls cost.
 
 mod heads;
 
 use avx_core::Span;
 use avx_core::h1::head::{Options, Parsed, Parser};
+use avx_core::scan::{self, Isa};
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -105,20 +106,32 @@ fn median(mut samples: Vec<f64>) -> f64 {
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let inputs = inputs();
+    let available = Isa::ALL.into_iter().rev().filter(|isa| isa.is_available());
     if let [run, side, name, n] = args.as_slice() {
-        assert_eq!(run, "--run", "usage: --run avx|httparse NAME N");
-        let input = inputs.iter().find(|i| i.name == name).expect("name of an input");
-        let mut parse = if side == "avx" { avx(input) } else { httparse(input) };
+        assert_eq!(run, "--run", "usage: --run ISA|httparse HEAD N");
+        let input = inputs.iter().find(|i| i.name == name).expect("name of a head");
+        let isa = available.into_iter().find(|isa| format!("{isa:?}").eq_ignore_ascii_case(side));
+        let mut parse = match isa {
+            Some(isa) => {
+                scan::use_at_most(isa);
+                avx(input)
+            }
+            None => httparse(input),
+        };
         return parse(n.parse().expect("number of calls"));
     }
-    println!("{:<10} {:>6} {:>10} {:>10} {:>7}", "head", "bytes", "avx ns", "httparse", "ratio");
-    for input in &inputs {
-        let (mut ours, mut theirs) = (avx(input), httparse(input));
-        let (n, m) = (calibrate(&mut ours), calibrate(&mut theirs));
-        let (a, b): (Vec<f64>, Vec<f64>) =
-            (0..ROUNDS).map(|_| (time(&mut ours, n), time(&mut theirs, m))).unzip();
-        let (a, b) = (median(a), median(b));
-        let bytes = input.heads.iter().map(Vec::len).sum::<usize>() / input.heads.len();
-        println!("{:<10} {:>6} {:>10.1} {:>10.1} {:>7.2}", input.name, bytes, a, b, a / b);
+    println!("{:<10} {:>6} {:>9} {:>9} {:>9} {:>6}", "head", "bytes", "isa", "avx ns", "httparse", "ratio");
+    for isa in available {
+        scan::use_at_most(isa);
+        for input in &inputs {
+            let (mut ours, mut theirs) = (avx(input), httparse(input));
+            let (n, m) = (calibrate(&mut ours), calibrate(&mut theirs));
+            let (a, b): (Vec<f64>, Vec<f64>) =
+                (0..ROUNDS).map(|_| (time(&mut ours, n), time(&mut theirs, m))).unzip();
+            let (a, b) = (median(a), median(b));
+            let bytes = input.heads.iter().map(Vec::len).sum::<usize>() / input.heads.len();
+            let (name, isa) = (input.name, format!("{isa:?}"));
+            println!("{name:<10} {bytes:>6} {isa:>9} {a:>9.1} {b:>9.1} {:>6.2}", a / b);
+        }
     }
 }

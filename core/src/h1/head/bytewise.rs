@@ -123,7 +123,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Goes on to the end of the head, or of the input: then at least so many bytes are missing.
-    pub(super) fn to_end(&mut self) -> Result<Option<usize>, PeerError> {
+    pub(super) fn finish(&mut self) -> Result<Option<usize>, PeerError> {
         loop {
             match self.line()? {
                 Stop::Line => {}

@@ -111,8 +111,7 @@ fn field_lines<S: Scan>(scan: &mut S, at: usize, spans: &mut [Span]) -> (usize, 
     let total = spans.len();
     let mut spans = spans.iter_mut();
     let mut name = at;
-    loop {
-        let Some(name_end) = scan.token_end(name) else { break };
+    while let Some(name_end) = scan.token_end(name) {
         if scan.input().get(name_end) != Some(&b':') || name_end == name {
             break;
         }

@@ -164,6 +164,10 @@ impl Parser {
         spans: &mut [Span],
         options: &Options,
     ) -> Result<Parsed<()>, PeerError> {
+        // Most are empty.
+        if self.pos == 0 && options.head >= 2 && input.starts_with(b"\r\n") {
+            return Ok(Parsed::Complete { line: (), fields: 0, len: 2, folded: false });
+        }
         self.parse(input, spans, options)
     }
 
@@ -189,7 +193,7 @@ impl Parser {
         options: &Options,
     ) -> Result<Parsed<L>, PeerError> {
         let mut walk = Walk::new(*self, input, spans, options, L::TOO_LARGE);
-        match walk.to_end()? {
+        match walk.finish()? {
             Some(at_least) => {
                 *self = walk.at;
                 Ok(Parsed::Partial { at_least })
@@ -221,7 +225,7 @@ impl Parser {
         let state = if at > 0 { State::LineStart } else { L::FIRST };
         let start = Parser { pos: at as u32, line, fields: fields as u32, state, count: 0 };
         let mut walk = Walk::new(start, input, spans, options, L::TOO_LARGE);
-        if let Some(at_least) = walk.to_end()? {
+        if let Some(at_least) = walk.finish()? {
             *self = walk.at;
             return Ok(Parsed::Partial { at_least });
         }
