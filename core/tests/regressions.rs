@@ -179,3 +179,25 @@ fn a_method_is_known_by_its_name_however_it_was_made() {
     let mut input = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".to_vec();
     assert_eq!(drain(&mut m, &mut input), (vec!["response".into(), "end".into()], None));
 }
+
+#[test]
+fn a_client_that_closes_with_its_last_request_reads_the_responses_before() {
+    let (mut m, mut out) = (client(), Vec::new());
+    get(&mut m);
+    let close = [avx_core::Field::new("Connection", "close")];
+    let request = Request { method: Method::Get, target: b"/2", authority: b"a", fields: &close };
+    m.send_request(NOW, &request, BodyLen::Empty, &mut out).unwrap();
+    let mut input = b"HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n".to_vec();
+    assert_eq!(drain(&mut m, &mut input).0, ["response", "end", "response", "end"]);
+    assert!(m.is_closed());
+}
+
+#[test]
+fn what_follows_a_response_that_closes_is_ignored_even_while_the_request_is_being_sent() {
+    let (mut m, mut out) = (client(), Vec::new());
+    let request = Request { method: Method::Post, target: b"/", authority: b"a", fields: &[] };
+    m.send_request(NOW, &request, BodyLen::Exact(5), &mut out).unwrap();
+    let mut input = b"HTTP/1.1 413 Too Much\r\nConnection: close\r\nContent-Length: 0\r\n\r\nmore".to_vec();
+    assert_eq!(drain(&mut m, &mut input), (vec!["response".into(), "end".into()], None));
+    assert!(m.is_closed());
+}

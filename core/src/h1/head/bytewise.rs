@@ -122,10 +122,21 @@ impl<'a> Walk<'a> {
         Walk { at, marks, folded: false, spans, input, options, too_large, span, fold: false }
     }
 
+    /// Goes on to the end of the head, or of the input: then at least so many bytes are missing.
+    pub(super) fn finish(&mut self) -> Result<Option<usize>, PeerError> {
+        loop {
+            match self.line()? {
+                Stop::Line => {}
+                Stop::Complete => return Ok(None),
+                Stop::Partial { at_least } => return Ok(Some(at_least)),
+            }
+        }
+    }
+
     /// Goes on to the end of the line.
-    #[cold]
     pub(super) fn line(&mut self) -> Result<Stop, PeerError> {
         loop {
+            self.skip();
             let Some(&b) = self.input.get(self.at.pos as usize) else {
                 return Ok(Stop::Partial { at_least: self.missing() });
             };
@@ -139,7 +150,44 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Where the byte at `pos` goes.
+    /// Skips bytes within limits that leave the state as it is.
+    #[inline(always)]
+    fn skip(&mut self) {
+        let class = match self.at.state {
+            State::Method | State::Name => TCHAR,
+            State::Target => TARGET,
+            State::Value | State::Reason => VALUE,
+            _ => return,
+        };
+        let (from, mut to) = (self.at.pos, self.options.head);
+        if let Some((limit, _)) = self.line_limit() {
+            to = to.min(self.at.line.saturating_add(limit));
+        }
+        let rest = self.input.get(from as usize..).unwrap_or_default();
+        let rest = &rest[..rest.len().min(to.saturating_sub(from) as usize)];
+        let run = rest.iter().position(|&b| CLASS[b as usize] & class == 0).unwrap_or(rest.len());
+        self.at.pos += run as u32;
+        if self.at.state == State::Value {
+            self.extend(from, &rest[..run]);
+        }
+    }
+
+    /// The value goes on with `bytes`, which stand at `from`.
+    fn extend(&mut self, from: u32, bytes: &[u8]) {
+        // RFC 9112, section 5.1: "OWS occurring before the first non-whitespace octet of the field line
+        // value, or after the last non-whitespace octet of the field line value, is excluded".
+        let solid = |&b: &u8| b != b' ' && b != b'\t';
+        if let (Some(first), Some(last)) = (bytes.iter().position(solid), bytes.iter().rposition(solid)) {
+            if self.span.value == self.span.value_end {
+                self.span.value = from + first as u32;
+            } else {
+                self.folded |= self.fold;
+            }
+            self.span.value_end = from + last as u32 + 1;
+        }
+    }
+
+    /// Where the byte at `pos` goes, which is none that could be skipped.
     #[inline(always)]
     fn byte(&mut self, b: u8) -> Result<Option<Stop>, PeerError> {
         let pos = self.at.pos;
@@ -173,10 +221,9 @@ impl<'a> Walk<'a> {
                 (self.marks.method_end, self.marks.target) = (pos, pos + 1);
                 State::TargetStart
             }
-            (State::Method, _) if class & TCHAR != 0 => State::Method,
             (State::Method, _) => return Err(PeerError::BadMethod),
             // RFC 9112, section 3.2: "No whitespace is allowed in the request-target."
-            (State::TargetStart | State::Target, _) if class & TARGET != 0 => State::Target,
+            (State::TargetStart, _) if class & TARGET != 0 => State::Target,
             (State::Target, b' ') => {
                 self.marks.target_end = pos;
                 self.at.count = 0;
@@ -222,7 +269,6 @@ impl<'a> Walk<'a> {
             }
             (State::StatusLine, _) => return Err(PeerError::BadStatus),
             // RFC 9112, section 4: "reason-phrase = 1*( HTAB / SP / VCHAR / obs-text )".
-            (State::Reason, _) if class & VALUE != 0 => State::Reason,
             (State::Reason, _) => return Err(PeerError::BadReason),
 
             (State::LineStart, b'\r') => State::EndCr,
@@ -247,7 +293,6 @@ impl<'a> Walk<'a> {
             }
 
             // RFC 9112, section 5: "field-line = field-name ":" OWS field-value OWS".
-            (State::Name, _) if class & TCHAR != 0 => State::Name,
             (State::Name | State::NameSpace, b':') => {
                 if self.at.state == State::Name {
                     self.span.name_end = pos;
@@ -268,18 +313,6 @@ impl<'a> Walk<'a> {
             (State::Name | State::NameSpace, b'\r' | b'\n') => return Err(PeerError::MissingColon),
             (State::Name | State::NameSpace, _) => return Err(PeerError::BadFieldName),
 
-            // RFC 9112, section 5.1: "OWS occurring before the first non-whitespace octet of the field
-            // line value, or after the last non-whitespace octet of the field line value, is excluded".
-            (State::Value, b' ' | b'\t') => State::Value,
-            (State::Value, _) if class & VALUE != 0 => {
-                if self.span.value == self.span.value_end {
-                    self.span.value = pos;
-                } else {
-                    self.folded |= self.fold;
-                }
-                self.span.value_end = pos + 1;
-                State::Value
-            }
             (State::Value, b'\r') => State::ValueCr,
             (State::Value, b'\n') => {
                 self.keep();

@@ -27,6 +27,7 @@
 //! It knows no field by name and no target by form: that is framing's and the machine's work.
 
 mod bytewise;
+mod fast;
 mod parser;
 
 pub use parser::{Options, Parsed, Parser, RequestLine, StatusLine};

@@ -1,8 +1,11 @@
 //! The interface: one parser, three kinds of head, and what it is told and tells.
 
-use super::bytewise::{Marks, State, Stop, Walk};
+use super::bytewise::{Marks, State, Walk};
+use super::fast::{self, Head};
 use crate::limits::{Lenient, Limits};
+use crate::scan::{self, Scan};
 use crate::{PeerError, Span, Status, Version};
+use core::marker::PhantomData;
 
 /// Resume state of a head parser: how far the head was checked. Nothing of the head is kept.
 ///
@@ -161,9 +164,14 @@ impl Parser {
         spans: &mut [Span],
         options: &Options,
     ) -> Result<Parsed<()>, PeerError> {
+        // Most are empty.
+        if self.pos == 0 && options.head >= 2 && input.starts_with(b"\r\n") {
+            return Ok(Parsed::Complete { line: (), fields: 0, len: 2, folded: false });
+        }
         self.parse(input, spans, options)
     }
 
+    #[inline]
     fn parse<L: Start>(
         &mut self,
         input: &[u8],
@@ -171,45 +179,65 @@ impl Parser {
         options: &Options,
     ) -> Result<Parsed<L>, PeerError> {
         if self.pos > 0 {
-            // Spans of earlier calls are gone: only look for the end.
-            if let Some(at_least) = self.walk::<L>(input, spans, options)?.1 {
-                return Ok(Parsed::Partial { at_least });
-            }
+            return self.resume(input, spans, options);
         }
-        *self = Parser { state: L::FIRST, ..Parser::new() };
-        let (walk, missing) = self.walk::<L>(input, spans, options)?;
-        if let Some(at_least) = missing {
-            return Ok(Parsed::Partial { at_least });
-        }
-        let complete = Parsed::Complete {
-            line: L::from_marks(&walk.marks),
-            fields: walk.at.fields as usize,
-            len: walk.at.pos as usize,
-            folded: walk.folded,
-        };
-        *self = Parser::new();
-        Ok(complete)
+        scan::dispatch(Head { parser: self, input, spans, options, kind: PhantomData })
     }
 
-    /// Goes on to the end of the head, or of the input: then the second value says how many bytes
-    /// are missing at least.
-    fn walk<'a, L: Start>(
+    /// Goes on with a head of which an earlier call saw the start.
+    #[cold]
+    fn resume<L: Start>(
         &mut self,
-        input: &'a [u8],
-        spans: &'a mut [Span],
-        options: &'a Options,
-    ) -> Result<(Walk<'a>, Option<usize>), PeerError> {
+        input: &[u8],
+        spans: &mut [Span],
+        options: &Options,
+    ) -> Result<Parsed<L>, PeerError> {
         let mut walk = Walk::new(*self, input, spans, options, L::TOO_LARGE);
-        loop {
-            match walk.line()? {
-                Stop::Line => {}
-                Stop::Complete => return Ok((walk, None)),
-                Stop::Partial { at_least } => {
-                    *self = walk.at;
-                    return Ok((walk, Some(at_least)));
-                }
+        match walk.finish()? {
+            Some(at_least) => {
+                *self = walk.at;
+                Ok(Parsed::Partial { at_least })
+            }
+            // The spans of the earlier calls are gone: once more, from the start.
+            None => {
+                *self = Parser::new();
+                self.parse(input, spans, options)
             }
         }
+    }
+
+    /// Goes on byte by byte, behind a start line and `fields` field lines that were found valid
+    /// unless `at` is 0.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn walk<L: Start>(
+        &mut self,
+        input: &[u8],
+        spans: &mut [Span],
+        options: &Options,
+        at: usize,
+        fields: usize,
+    ) -> Result<Parsed<L>, PeerError> {
+        let line = match spans.get(fields.wrapping_sub(1)) {
+            Some(last) if fields > 0 => last.name,
+            _ => 0,
+        };
+        let state = if at > 0 { State::LineStart } else { L::FIRST };
+        let start = Parser { pos: at as u32, line, fields: fields as u32, state, count: 0 };
+        let mut walk = Walk::new(start, input, spans, options, L::TOO_LARGE);
+        if let Some(at_least) = walk.finish()? {
+            *self = walk.at;
+            return Ok(Parsed::Partial { at_least });
+        }
+        let (fields, len, folded) = (walk.at.fields as usize, walk.at.pos as usize, walk.folded);
+        let mut marks = walk.marks;
+        if at > 0 && L::FIRST != State::LineStart {
+            let start = Parser { state: L::FIRST, ..Parser::new() };
+            let mut walk = Walk::new(start, input, spans, options, L::TOO_LARGE);
+            walk.line()?;
+            marks = walk.marks;
+        }
+        Ok(Parsed::Complete { line: L::from_marks(&marks), fields, len, folded })
     }
 }
 
@@ -219,11 +247,17 @@ pub(super) trait Start: Copy {
     const FIRST: State;
     /// What it is to be over the limit of the whole.
     const TOO_LARGE: PeerError = PeerError::HeadTooLarge;
+    /// The start line, if there is nothing unusual about it, and where the next line begins.
+    fn fast<S: Scan>(scan: &mut S) -> Option<(Self, usize)>;
     /// From what was found on the way.
     fn from_marks(marks: &Marks) -> Self;
 }
 
 impl Start for RequestLine {
+    #[inline(always)]
+    fn fast<S: Scan>(scan: &mut S) -> Option<(Self, usize)> {
+        fast::request_line(scan)
+    }
     const FIRST: State = State::Begin;
 
     fn from_marks(m: &Marks) -> Self {
@@ -233,6 +267,10 @@ impl Start for RequestLine {
 }
 
 impl Start for StatusLine {
+    #[inline(always)]
+    fn fast<S: Scan>(scan: &mut S) -> Option<(Self, usize)> {
+        fast::status_line(scan)
+    }
     const FIRST: State = State::StatusLine;
 
     fn from_marks(m: &Marks) -> Self {
@@ -242,6 +280,10 @@ impl Start for StatusLine {
 }
 
 impl Start for () {
+    #[inline(always)]
+    fn fast<S: Scan>(_: &mut S) -> Option<(Self, usize)> {
+        Some(((), 0))
+    }
     const FIRST: State = State::LineStart;
     const TOO_LARGE: PeerError = PeerError::TrailersTooLarge;
 

@@ -1,0 +1,101 @@
+//! Arm with Advanced SIMD, which every 64-bit one of these has: table look-ups by nibbles, and bits
+//! gathered by adding pairs.
+#![allow(unsafe_code)]
+
+use super::Job;
+use super::blocks::{self, Vector};
+use super::tables::{NibbleTable, TARGET, TOKEN};
+use core::arch::aarch64::*;
+
+/// Does `job`.
+pub(super) fn run<'a, J: Job<'a>>(job: J) -> J::Output {
+    blocks::run(Neon, job)
+}
+
+/// Advanced SIMD: this file is compiled only where the target has it.
+#[derive(Clone, Copy)]
+struct Neon;
+
+/// The bit of each byte in a group of eight.
+static BITS: [u8; 16] = [1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128];
+
+impl Neon {
+    #[inline(always)]
+    fn load(self, bytes: &[u8; 16]) -> uint8x16_t {
+        // SAFETY: the load is of the 16 bytes of `bytes`.
+        unsafe { vld1q_u8(bytes.as_ptr()) }
+    }
+
+    /// All bits of each byte that is in `class`.
+    #[inline(always)]
+    fn in_class(self, bytes: &[u8; 16], class: &NibbleTable) -> uint8x16_t {
+        let (bytes, low, high) = (self.load(bytes), self.load(&class.low), self.load(&class.high));
+        // SAFETY: the target has Advanced SIMD.
+        unsafe {
+            let low = vqtbl1q_u8(low, vandq_u8(bytes, vdupq_n_u8(0x0f)));
+            vtstq_u8(low, vqtbl1q_u8(high, vshrq_n_u8::<4>(bytes)))
+        }
+    }
+
+    /// All bits of each byte that must not stand in a value.
+    #[inline(always)]
+    fn controls(self, bytes: &[u8; 16]) -> uint8x16_t {
+        let bytes = self.load(bytes);
+        // SAFETY: the target has Advanced SIMD.
+        unsafe {
+            let low = vcltq_u8(bytes, vdupq_n_u8(0x20));
+            let tab = vceqq_u8(bytes, vdupq_n_u8(b'\t'));
+            vorrq_u8(vbicq_u8(low, tab), vceqq_u8(bytes, vdupq_n_u8(0x7f)))
+        }
+    }
+
+    /// One bit a byte.
+    #[inline(always)]
+    fn gather(self, bytes: [uint8x16_t; 4]) -> u64 {
+        let bits = self.load(&BITS);
+        // SAFETY: the target has Advanced SIMD.
+        unsafe {
+            let [a, b, c, d] = bytes.map(
+                #[inline(always)]
+                |bytes| vandq_u8(bytes, bits),
+            );
+            let sums = vpaddq_u8(vpaddq_u8(a, b), vpaddq_u8(c, d));
+            vgetq_lane_u64::<0>(vreinterpretq_u64_u8(vpaddq_u8(sums, sums)))
+        }
+    }
+
+    #[inline(always)]
+    fn not_in(self, bytes: &[u8; 32], class: &NibbleTable) -> u32 {
+        // SAFETY: half of 32 bytes are 16.
+        let [a, b]: &[[u8; 16]; 2] = unsafe { &*bytes.as_ptr().cast() };
+        let (a, b) = (self.in_class(a, class), self.in_class(b, class));
+        !(self.gather([a, b, a, b]) as u32)
+    }
+}
+
+impl Vector for Neon {
+    #[inline(always)]
+    fn nontoken(self, bytes: &[u8; 32]) -> u32 {
+        self.not_in(bytes, &TOKEN)
+    }
+
+    #[inline(always)]
+    fn nontarget(self, bytes: &[u8; 32]) -> u32 {
+        self.not_in(bytes, &TARGET)
+    }
+
+    #[inline(always)]
+    fn control(self, bytes: &[u8; 32]) -> u32 {
+        // SAFETY: half of 32 bytes are 16.
+        let [a, b]: &[[u8; 16]; 2] = unsafe { &*bytes.as_ptr().cast() };
+        let (a, b) = (self.controls(a), self.controls(b));
+        self.gather([a, b, a, b]) as u32
+    }
+
+    #[inline(always)]
+    fn control_64(self, bytes: &[u8; 64]) -> u64 {
+        // SAFETY: a quarter of 64 bytes are 16.
+        let [a, b, c, d]: &[[u8; 16]; 4] = unsafe { &*bytes.as_ptr().cast() };
+        self.gather([self.controls(a), self.controls(b), self.controls(c), self.controls(d)])
+    }
+}
