@@ -40,6 +40,8 @@ pub struct Client {
     informational: u16,
     /// No further request: `close` was sent or received, or the version forbids it.
     closing: bool,
+    /// The response under way ends the connection.
+    last_response: bool,
     /// The newest request offers an upgrade.
     upgrade_offered: bool,
     /// What it offers to switch to.
@@ -97,6 +99,7 @@ impl Client {
             content: Content::Done,
             informational: 0,
             closing: false,
+            last_response: false,
             upgrade_offered: false,
             offer: Offer::default(),
             switch_to: None,
@@ -151,7 +154,7 @@ impl Client {
             if !input.is_empty() {
                 return Err(PeerError::UnexpectedBytes);
             }
-            if self.eof || self.closing || self.shutting_down {
+            if self.eof {
                 self.close();
             }
             return Ok(Recv::NeedMore { consumed: 0, at_least: 1 });
@@ -228,7 +231,8 @@ impl Client {
             seen.response_framing(http10, &self.config.lenient)?
         };
         let both = seen.content_length.is_some() && seen.transfer_encoding.is_some();
-        self.closing |= !seen.persists(http10) || framing == Framing::Close || both;
+        self.last_response = !seen.persists(http10) || framing == Framing::Close || both;
+        self.closing |= self.last_response;
         if self.answered + 1 == self.sent {
             // "A client that will wait for a 100 (Continue) response before sending the request content
             // [...] and receives [a final status] MUST NOT send" is settled by sending none of it
@@ -298,10 +302,18 @@ impl Client {
         }
         if self.switch_to.is_some() {
             self.reader = Reader::Switched;
-        } else if self.closing && (self.in_flight() > 0 || self.writer == Writer::Idle) {
-            // Requests pipelined behind a response that closes get no answer (RFC 9112, section 9.3.2).
+        } else if self.last_response || self.is_done() {
+            // Requests pipelined behind a response that closes get no answer (RFC 9112, section 9.3.2), and
+            // of one whose content is still being sent, the client "SHOULD immediately cease transmitting
+            // the body and close its side of the connection" (section 9.5).
             self.close();
         }
+    }
+
+    /// Whether nothing is left to do, and nothing more is to come.
+    fn is_done(&self) -> bool {
+        let last = self.closing || self.shutting_down;
+        last && self.in_flight() == 0 && self.writer == Writer::Idle
     }
 
     /// The content that waited for 100 (Continue) may go out.
@@ -316,7 +328,7 @@ impl Client {
     fn did_send(&mut self) {
         self.writer = Writer::Idle;
         self.wants_write = false;
-        if self.in_flight() == 0 && (self.closing || self.shutting_down) {
+        if self.is_done() {
             self.close();
         }
     }
