@@ -21,7 +21,7 @@ use crate::timer::{Sleep, sleep_until};
 pub struct Runtime {
     handle: Handle,
     /// The event loops that `block_on` drives: with no threads the only one, else spare ones.
-    drivers: Mutex<Vec<Box<Worker>>>,
+    drivers: Mutex<Vec<Worker>>,
     /// There are no threads: a `block_on` has the only event loop or waits for it.
     current_thread: bool,
     free: Condvar,
@@ -45,7 +45,7 @@ impl Runtime {
         Builder::new().build()
     }
 
-    pub(crate) fn new_with(shared: Arc<Shared>, driver: Box<Worker>, current_thread: bool) -> Runtime {
+    pub(crate) fn new_with(shared: Arc<Shared>, driver: Worker, current_thread: bool) -> Runtime {
         Runtime {
             handle: Handle { shared },
             drivers: Mutex::new(vec![driver]),
@@ -99,7 +99,7 @@ impl Runtime {
         }
     }
 
-    fn drivers(&self) -> MutexGuard<'_, Vec<Box<Worker>>> {
+    fn drivers(&self) -> MutexGuard<'_, Vec<Worker>> {
         self.drivers.lock().unwrap_or_else(|e| e.into_inner())
     }
 
@@ -256,14 +256,14 @@ impl Handle {
 /// An event loop on loan to a `block_on`.
 struct Driver<'a> {
     runtime: &'a Runtime,
-    driver: Option<Box<Worker>>,
+    driver: Option<Worker>,
 }
 
 impl Deref for Driver<'_> {
     type Target = Worker;
 
     fn deref(&self) -> &Worker {
-        self.driver.as_deref().expect("given back last")
+        self.driver.as_ref().expect("given back last")
     }
 }
 

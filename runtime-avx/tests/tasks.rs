@@ -135,7 +135,7 @@ fn tasks_queued_behind_a_busy_one_are_stolen() {
         let spawner = runtime.spawn(async move {
             let handle = Handle::current();
             let other = barrier.clone();
-            let stolen = handle.spawn(async move { drop(other.wait()) });
+            let stolen = handle.spawn(async move { other.wait().is_leader() });
             barrier.wait();
             stolen.await
         });

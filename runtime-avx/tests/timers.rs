@@ -136,9 +136,10 @@ fn a_timer_that_moves_to_another_worker_completes_there() {
             timer = handle
                 .spawn_local(async move {
                     assert!(!poll_once(&mut timer).await || timer.is_elapsed());
-                    timer
+                    Some(timer)
                 })
                 .await
+                .unwrap()
                 .unwrap();
         }
         timer.reset(Instant::now() + MS);

@@ -71,12 +71,9 @@ impl<T: AsRawFd> Io<T> {
                 return Poll::Pending;
             }
             match &self.registration {
-                Some(r) if worker.is(&r.remote) => {
-                    if !worker.reactor.is_ready(r.key, direction) {
-                        return self.wait(worker, direction, cx);
-                    }
-                }
-                Some(_) => self.leave(true),
+                Some(r) if !worker.is(&r.remote) => self.leave(true),
+                Some(r) if worker.reactor.is_ready(r.key, direction) => {}
+                Some(_) => return self.wait(worker, direction, cx),
                 None if self.exhausted & direction.bit() != 0 => return self.wait(worker, direction, cx),
                 None => {}
             }

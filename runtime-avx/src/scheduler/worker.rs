@@ -56,12 +56,12 @@ pub(crate) struct Worker {
 
 impl Worker {
     /// The worker of that number, or one that only drives a `block_on`.
-    pub(crate) fn new(shared: &Arc<Shared>, index: Option<u32>) -> io::Result<Box<Worker>> {
+    pub(crate) fn new(shared: &Arc<Shared>, index: Option<u32>) -> io::Result<Worker> {
         let remote = match index {
             Some(index) => Arc::clone(&shared.remotes[index as usize]),
             None => Arc::new(Remote::new(shared.backend)?),
         };
-        Ok(Box::new(Worker {
+        Ok(Worker {
             shared: Arc::clone(shared),
             events: RefCell::new(remote.selector.events()),
             remote,
@@ -76,7 +76,7 @@ impl Worker {
             tick: Cell::new(0),
             since_kernel: Cell::new(0),
             polling: Cell::new(false),
-        }))
+        })
     }
 
     /// Runs tasks until the runtime is shut down.

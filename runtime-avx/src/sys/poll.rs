@@ -58,7 +58,9 @@ impl Poll {
 
     pub(crate) fn wait(&self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let Events { ready, set, tokens } = events;
-        (ready.clear(), set.clear(), tokens.clear());
+        ready.clear();
+        set.clear();
+        tokens.clear();
         set.push(libc::pollfd { fd: self.bell.as_raw_fd(), events: libc::POLLIN, revents: 0 });
         for watched in self.watched().iter().filter(|w| w.armed != 0) {
             set.push(libc::pollfd { fd: watched.fd, events: watched.armed, revents: 0 });

@@ -159,10 +159,3 @@ fn set_errno(errno: libc::c_int) {
     // SAFETY: the thread's own errno.
     unsafe { *libc::__error() = errno }
 }
-
-/// Sends a signal to the calling process, for tests.
-#[cfg(test)]
-pub(crate) fn raise(signal: libc::c_int) {
-    // SAFETY: no pointers.
-    unsafe { libc::kill(libc::getpid(), signal) };
-}
