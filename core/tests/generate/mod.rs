@@ -1,4 +1,5 @@
 //! Inputs: valid messages, messages with faults, and what only looks like messages.
+#![allow(dead_code)] // each test binary uses a part
 
 use conformance::drive::Lines;
 use proptest::collection::vec;
