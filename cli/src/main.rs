@@ -3,11 +3,13 @@
 //! ```text
 //! main      arguments, dispatch, and what the commands share
 //! serve/    a server: the demo, or a directory
+//! get/      a client: one request, its answer
 //! decode/   raw bytes through the bare machine, and what it says about them
 //! term      colours, and text that is safe to print
 //! ```
 
 mod decode;
+mod get;
 mod serve;
 mod term;
 
@@ -32,6 +34,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Args),
+    Get(get::Args),
     Decode(decode::Args),
 }
 
@@ -50,6 +53,7 @@ Environment:
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Get(args) => get::run(&args),
         Command::Decode(args) => decode::run(&args),
     }
 }

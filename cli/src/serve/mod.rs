@@ -11,10 +11,10 @@ mod demo;
 mod log;
 
 use crate::first;
-use avx_http::{Address, ConnectionError, Handler, Server, ServerHandle};
+use avx_http::{Address, ConnectionError, Files, Handler, Server, ServerHandle};
 use clap::Parser;
 use log::{Lines, Log};
-use runtime_avx::signal;
+use runtime_avx::{Runtime, signal};
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +48,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     dir: Option<PathBuf>,
 
+    /// With --dir: list directories that have no index.html
+    #[arg(long, requires = "dir")]
+    listing: bool,
+
     /// Worker threads [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
@@ -69,7 +73,7 @@ const AFTER_HELP: &str = "\
 Examples:
   avx serve
   avx serve --addr 0.0.0.0:80 --addr '[::]:80' --access-log
-  avx serve --dir public --addr 127.0.0.1:0
+  avx serve --dir public --listing --addr 127.0.0.1:0
   avx serve --unix /run/avx.sock          # avx get --unix-socket /run/avx.sock http://localhost/
 
 Endpoints of the demo:
@@ -92,14 +96,7 @@ Exit status:
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let started = match &args.dir {
-        None => serve(args, demo::router()),
-        Some(dir) => match check_dir(dir) {
-            Ok(()) => Err("--dir: to come".to_owned()),
-            Err(error) => Err(error),
-        },
-    };
-    match started {
+    match start(args) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -109,13 +106,25 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
 }
 
-/// Serves until a signal. Whether the end was a graceful one.
-fn serve<H: Handler>(args: &Args, handler: H) -> Result<bool, String> {
+/// Serves what was asked for. Whether the end was a graceful one.
+fn start(args: &Args) -> Result<bool, String> {
     let mut builder = runtime_avx::Builder::new();
     if let Some(workers) = args.workers {
         builder = builder.workers(workers.into());
     }
     let runtime = builder.build().map_err(|error| format!("the runtime could not start: {error}"))?;
+    match &args.dir {
+        None => serve(args, runtime, demo::router()),
+        Some(dir) => {
+            let files = Files::new(runtime.handle(), dir)
+                .map_err(|error| format!("--dir {}: {error}", dir.display()))?
+                .listing(args.listing);
+            serve(args, runtime, files)
+        }
+    }
+}
+
+fn serve<H: Handler>(args: &Args, runtime: Runtime, handler: H) -> Result<bool, String> {
     let log = Log::new().map_err(|error| format!("the log could not start: {error}"))?;
     let mut server =
         Server::new(handler).max_connections(args.max_connections as usize).drain(args.shutdown_timeout);
@@ -209,13 +218,6 @@ fn report(lines: &Lines, error: &ConnectionError<'_>) {
     match error {
         ConnectionError::Peer(_) | ConnectionError::Io(_) | ConnectionError::Body(_) => {}
         _ => lines.text(&format!("avx serve: {error}")),
-    }
-}
-
-fn check_dir(dir: &std::path::Path) -> Result<(), String> {
-    match std::fs::read_dir(dir) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(format!("--dir {}: {error}", dir.display())),
     }
 }
 

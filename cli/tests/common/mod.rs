@@ -1,8 +1,10 @@
 //! What the tests of the program share: running it, and never leaving it running.
 #![allow(dead_code)]
 
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// The program with these arguments, output captured, without a terminal.
 pub(crate) fn avx(args: &[&str]) -> Command {
@@ -41,4 +43,101 @@ impl From<Output> for Ran {
             bytes: output.stdout,
         }
     }
+}
+
+/// Longer than anything here takes; a test that waits for so long has failed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A running `avx serve`, killed when it is dropped.
+pub(crate) struct Serving {
+    child: Child,
+    /// Its first line on standard output.
+    pub(crate) line: String,
+    /// Further lines.
+    pub(crate) stdout: BufReader<ChildStdout>,
+}
+
+impl Serving {
+    /// The program with these arguments, on a port of the system's choice, and ready.
+    pub(crate) fn start(args: &[&str]) -> Serving {
+        Serving::start_at(&[&["--addr", "127.0.0.1:0"], args].concat())
+    }
+
+    /// The program with these arguments, ready.
+    pub(crate) fn start_at(args: &[&str]) -> Serving {
+        let mut child = avx(&[&["serve"], args].concat()).spawn().expect("the program starts");
+        let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
+        let mut line = String::new();
+        stdout.read_line(&mut line).expect("a line says that it is ready");
+        Serving { child, line: line.trim_end().to_owned(), stdout }
+    }
+
+    /// Where it listens.
+    pub(crate) fn addr(&self) -> SocketAddr {
+        let addr = self.line.strip_prefix("listening on http://").expect("the line names an address");
+        addr.parse().expect("the address is one")
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.addr())
+    }
+
+    /// A connection to it.
+    pub(crate) fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.addr()).expect("it accepts");
+        stream.set_read_timeout(Some(PATIENCE)).expect("the time-out is one");
+        stream
+    }
+
+    /// Sends `request` and nothing more; all that comes back until the connection ends.
+    pub(crate) fn exchange(&self, request: &[u8]) -> Vec<u8> {
+        let mut stream = self.connect();
+        stream.write_all(request).expect("it reads");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("it answers and closes");
+        answer
+    }
+
+    /// As [`exchange`](Self::exchange), of a GET; head and content apart.
+    pub(crate) fn get(&self, path: &str) -> (String, Vec<u8>) {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        split(&self.exchange(request.as_bytes()))
+    }
+
+    /// Sends it a signal: `TERM`, `INT`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+        assert!(status.success());
+    }
+
+    /// Waits for its end; exit code and standard error.
+    pub(crate) fn end(mut self) -> (Option<i32>, String) {
+        let mut stderr = String::new();
+        let mut pipe = self.child.stderr.take().expect("stderr is piped");
+        pipe.read_to_string(&mut stderr).expect("stderr is text");
+        (self.child.wait().expect("it ends").code(), stderr)
+    }
+
+    /// Waits until it accepts no more: it has seen the signal.
+    pub(crate) fn wait_until_closed(&self) {
+        let start = Instant::now();
+        while TcpStream::connect(self.addr()).is_ok() {
+            assert!(start.elapsed() < PATIENCE, "it goes on accepting");
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Head (with its empty line) and content.
+pub(crate) fn split(answer: &[u8]) -> (String, Vec<u8>) {
+    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").expect("the answer has a head") + 4;
+    (String::from_utf8_lossy(&answer[..end]).into_owned(), answer[end..].to_vec())
 }
