@@ -103,3 +103,15 @@ pub use runtime::{Handle, Runtime};
 pub use task::{JoinError, JoinHandle};
 pub use timer::{Elapsed, Interval, MissedTick, Sleep, interval, sleep, sleep_until, timeout, timeout_at};
 pub use yield_now::yield_now;
+
+#[cfg(all(test, target_os = "linux", target_pointer_width = "64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_front_page_says_about_memory_is_true() {
+        assert_eq!(scheduler::TASK_SIZE, 64);
+        assert_eq!((size_of::<net::TcpStream>(), reactor::SOURCE_SIZE), (24, 48));
+        assert_eq!((size_of::<Sleep>(), timer::ENTRY_SIZE), (32, 56));
+    }
+}

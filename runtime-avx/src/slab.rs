@@ -41,6 +41,9 @@ struct Place<T> {
 const NONE: u32 = u32::MAX;
 
 impl<T: Default> Slab<T> {
+    #[cfg(test)]
+    pub(crate) const PLACE_SIZE: usize = size_of::<Place<T>>();
+
     pub(crate) const fn new() -> Self {
         Slab { places: Vec::new(), free: NONE }
     }
@@ -99,7 +102,8 @@ impl<T: Default> Slab<T> {
 impl<T> Place<T> {
     #[inline]
     fn is(&self, key: Key) -> bool {
-        self.generation == key.generation && key.generation % 2 == 1
+        // A key is made by `insert`, so its generation is odd: no free place has it.
+        self.generation == key.generation
     }
 }
 

@@ -72,8 +72,11 @@ impl<T: AsRawFd> Io<T> {
             }
             match &self.registration {
                 Some(r) if !worker.is(&r.remote) => self.leave(true),
-                Some(r) if worker.reactor.is_ready(r.key, direction) => {}
-                Some(_) => return self.wait(worker, direction, cx),
+                Some(r) if worker.reactor.ready_or_wait(r.key, direction, cx.waker()) => {}
+                Some(r) => {
+                    worker.remote.selector.arm(r.key.pack(), direction);
+                    return Poll::Pending;
+                }
                 None if self.exhausted & direction.bit() != 0 => return self.wait(worker, direction, cx),
                 None => {}
             }

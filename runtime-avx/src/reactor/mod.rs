@@ -25,3 +25,5 @@ mod source;
 
 pub(crate) use io::Io;
 pub(crate) use source::Reactor;
+#[cfg(test)]
+pub(crate) use source::SOURCE_SIZE;

@@ -23,6 +23,9 @@ struct Source {
     waiting: u8,
 }
 
+#[cfg(test)]
+pub(crate) const SOURCE_SIZE: usize = Slab::<Source>::PLACE_SIZE;
+
 impl Direction {
     #[inline]
     pub(super) fn bit(self) -> u8 {
@@ -61,10 +64,20 @@ impl Reactor {
         drop(source);
     }
 
-    /// Whether a direction may be tried.
+    /// Whether a direction may be tried; if not, the waker is left to be woken when it may.
     #[inline]
-    pub(super) fn is_ready(&self, key: Key, direction: Direction) -> bool {
-        self.sources.borrow_mut().find(key).is_none_or(|s| s.ready & direction.bit() != 0)
+    pub(super) fn ready_or_wait(&self, key: Key, direction: Direction, waker: &Waker) -> bool {
+        if let Some(source) = self.sources.borrow_mut().find(key) {
+            if source.ready & direction.bit() != 0 {
+                return true;
+            }
+            if source.waker(direction).as_ref().is_some_and(|w| w.will_wake(waker)) {
+                source.waiting |= direction.bit();
+                return false;
+            }
+        }
+        self.wait(key, direction, waker);
+        false
     }
 
     /// Notes that a direction has given what it had. Past the end of the connection that means nothing.
@@ -85,16 +98,10 @@ impl Reactor {
     }
 
     /// Leaves the waker to be woken by the next event for the direction.
-    #[inline]
     pub(super) fn wait(&self, key: Key, direction: Direction, waker: &Waker) {
-        if let Some(source) = self.sources.borrow_mut().find(key) {
-            source.waiting |= direction.bit();
-            if source.waker(direction).as_ref().is_some_and(|w| w.will_wake(waker)) {
-                return;
-            }
-        }
         let mut waker = Some(waker.clone());
         if let Some(source) = self.sources.borrow_mut().find(key) {
+            source.waiting |= direction.bit();
             std::mem::swap(source.waker(direction), &mut waker);
         }
         drop(waker);

@@ -28,6 +28,8 @@ mod worker;
 
 pub(crate) use crate::sys::local as current;
 pub(crate) use park::{Freed, Remote};
+#[cfg(test)]
+pub(crate) use place::TASK_SIZE;
 pub(crate) use place::{ANY, is_task, spawn, spawn_joined};
 pub(crate) use shared::Shared;
 pub(crate) use worker::Worker;

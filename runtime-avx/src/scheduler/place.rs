@@ -13,6 +13,9 @@ use crate::task::{JoinHandle, Runnable, Scheduler, TaskRef, WakerTable, detached
 /// The home of a task that may run anywhere.
 pub(crate) const ANY: u32 = u32::MAX;
 
+#[cfg(test)]
+pub(crate) const TASK_SIZE: usize = crate::task::HEADER_SIZE + size_of::<Place>();
+
 /// Where a task belongs.
 pub(crate) struct Place {
     shared: Arc<Shared>,

@@ -55,6 +55,7 @@ impl Ready {
 }
 
 /// The token of the wake-up call itself.
+#[cfg(target_os = "linux")]
 const WAKE: u64 = u64::MAX;
 
 /// An interface to the kernel's notion of readiness.

@@ -136,26 +136,24 @@ extern "C" fn handle(signal: libc::c_int) {
     RUNNING.fetch_sub(1, SeqCst);
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
 fn errno() -> libc::c_int {
     // SAFETY: the thread's own errno.
-    unsafe { *libc::__errno_location() }
+    unsafe { *errno_location() }
 }
 
-#[cfg(any(target_os = "linux", target_os = "android"))]
 fn set_errno(errno: libc::c_int) {
     // SAFETY: the thread's own errno.
-    unsafe { *libc::__errno_location() = errno }
+    unsafe { *errno_location() = errno }
 }
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn errno() -> libc::c_int {
-    // SAFETY: the thread's own errno.
-    unsafe { *libc::__error() }
-}
+#[cfg(target_os = "linux")]
+use libc::__errno_location as errno_location;
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-fn set_errno(errno: libc::c_int) {
-    // SAFETY: the thread's own errno.
-    unsafe { *libc::__error() = errno }
-}
+#[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
+use libc::__errno as errno_location;
+
+#[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+use libc::__error as errno_location;
+
+#[cfg(any(target_os = "illumos", target_os = "solaris"))]
+use libc::___errno as errno_location;

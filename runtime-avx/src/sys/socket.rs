@@ -178,6 +178,7 @@ pub(crate) fn listen(addr: SocketAddr, backlog: u32, shared: bool) -> io::Result
             // Elsewhere the option exists, but the last socket gets everything.
             return Err(io::ErrorKind::Unsupported.into());
         }
+        #[cfg(any(target_os = "linux", target_os = "android"))]
         set_option(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT, 1)?;
     }
     let address = Address::from(addr);

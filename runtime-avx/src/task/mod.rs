@@ -12,6 +12,8 @@ mod tests;
 pub(crate) mod waker;
 
 pub use join::{JoinError, JoinHandle};
+#[cfg(test)]
+pub(crate) use raw::HEADER_SIZE;
 pub(crate) use raw::{
     Inbox, List, Runnable, Scheduler, Slot, TaskRef, WakerTable, detached, is_task, joined,
 };

@@ -12,4 +12,6 @@ mod wheel;
 
 pub use interval::{Interval, MissedTick, interval};
 pub use sleep::{Elapsed, Sleep, sleep, sleep_until, timeout, timeout_at};
+#[cfg(test)]
+pub(crate) use wheel::ENTRY_SIZE;
 pub(crate) use wheel::Wheel;

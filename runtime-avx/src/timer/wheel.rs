@@ -175,5 +175,8 @@ impl Wheel {
 }
 
 #[cfg(test)]
+pub(crate) const ENTRY_SIZE: usize = Slab::<Entry>::PLACE_SIZE;
+
+#[cfg(test)]
 #[path = "wheel_tests.rs"]
 mod tests;
