@@ -66,7 +66,7 @@ const LENGTHS: u32 = 1 << 4 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 14 | 1 << 17;
 
 impl Semantics {
     /// Reads the field lines of a head. Host is checked for form and number only where `request`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn of(
         input: &[u8],
         spans: &[Span],
@@ -75,40 +75,48 @@ impl Semantics {
     ) -> Result<Self, PeerError> {
         let mut seen = Semantics::default();
         for (line, span) in spans.iter().enumerate() {
-            let len = span.name_end - span.name;
+            let len = span.name_end.wrapping_sub(span.name);
             if len < 32 && LENGTHS & 1 << len != 0 {
-                seen.note(input, line, span, request, lenient)?;
+                let name = &input[span.name as usize..span.name_end as usize];
+                let value = &input[span.value as usize..span.value_end as usize];
+                match (len, name[0] | 0x20) {
+                    (4, b'h') if request && is(name, b"host") => {
+                        // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
+                        // request message that lacks a Host header field and to any request message that
+                        // contains more than one Host header field line or a Host header field with an
+                        // invalid field value." (RFC 9112, section 3.2)
+                        if seen.host.is_some() {
+                            return Err(PeerError::DuplicateHost);
+                        }
+                        if !target::is_authority(value) && !value.is_empty() {
+                            return Err(PeerError::BadHost);
+                        }
+                        seen.host = Some(line as u16);
+                    }
+                    // Nearly every Connection field says this, and nothing else.
+                    (10, b'c') if is(name, b"connection") && is(value, b"keep-alive") => {
+                        seen.keep_alive = true;
+                    }
+                    (6, b'e') | (7, b'u') | (10, b'c') | (14, b'c') | (17, b't') => {
+                        seen.note(name, value, line as u16, request, lenient)?;
+                    }
+                    _ => {}
+                }
             }
         }
         Ok(seen)
     }
 
-    #[inline]
+    #[inline(never)]
     fn note(
         &mut self,
-        input: &[u8],
-        line: usize,
-        span: &Span,
+        name: &[u8],
+        value: &[u8],
+        line: u16,
         request: bool,
         lenient: &Lenient,
     ) -> Result<(), PeerError> {
-        let name = &input[span.name as usize..span.name_end as usize];
-        let value = &input[span.value as usize..span.value_end as usize];
-        let line = line as u16;
         match name.len() {
-            4 if request && is(name, b"host") => {
-                // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1 request
-                // message that lacks a Host header field and to any request message that contains
-                // more than one Host header field line or a Host header field with an invalid field
-                // value." (RFC 9112, section 3.2)
-                if self.host.is_some() {
-                    return Err(PeerError::DuplicateHost);
-                }
-                if !value.is_empty() && !target::is_authority(value) {
-                    return Err(PeerError::BadHost);
-                }
-                self.host = Some(line);
-            }
             6 if request && is(name, b"expect") => {
                 for expectation in list::members(value) {
                     let is_continue = expectation.eq_ignore_ascii_case(b"100-continue");
@@ -120,9 +128,6 @@ impl Semantics {
                 }
             }
             7 if is(name, b"upgrade") => self.upgrade = Some(line),
-            // Nearly every Connection field says one of these two, and nothing else.
-            10 if is(name, b"connection") && is(value, b"keep-alive") => self.keep_alive = true,
-            10 if is(name, b"connection") && is(value, b"close") => self.close = true,
             10 if is(name, b"connection") => {
                 for option in list::members(value) {
                     self.close |= option.eq_ignore_ascii_case(b"close");

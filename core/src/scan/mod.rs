@@ -16,6 +16,7 @@
 
 mod blocks;
 mod portable;
+pub(crate) mod short;
 mod tables;
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
@@ -23,7 +24,6 @@ mod aarch64;
 #[cfg(target_arch = "x86_64")]
 mod x86_64;
 
-use crate::syntax::token::{TARGET, TCHAR, all};
 #[cfg(target_arch = "x86_64")]
 use core::sync::atomic::{AtomicU8, Ordering};
 
@@ -157,22 +157,4 @@ pub(crate) fn run<'a, J: Job<'a>>(isa: Isa, job: J) -> J::Output {
         Isa::Neon => aarch64::run(job),
         _ => portable::run(job),
     }
-}
-
-/// Whether `bytes` is a token: not empty, only token characters (RFC 9110, section 5.6.2).
-#[inline]
-pub(crate) fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && all(bytes, TCHAR)
-}
-
-/// Whether `bytes` holds no control but HTAB (RFC 9110, section 5.5). Obs-text may stand.
-#[inline]
-pub(crate) fn is_field_value_bytes(bytes: &[u8]) -> bool {
-    portable::control(bytes, 0).is_none()
-}
-
-/// Whether `bytes` is not empty and may stand in a request target (RFC 9112, section 3.2).
-#[inline]
-pub(crate) fn is_target_bytes(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && all(bytes, TARGET)
 }

@@ -3,6 +3,7 @@
 use super::method::Method;
 use super::token::{self, NAME, TARGET};
 use crate::PeerError;
+use crate::scan::short;
 
 /// The four forms of a request target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,15 +95,15 @@ pub fn path_and_query(target: &[u8]) -> (&[u8], Option<&[u8]>) {
 #[inline]
 pub fn is_authority(bytes: &[u8]) -> bool {
     // Nearly every authority is a plain name or address with an optional port.
-    let mut host = 0;
-    while host < bytes.len() && token::CLASS[bytes[host] as usize] & NAME != 0 {
-        host += 1;
+    let mut host_end = bytes.len();
+    while host_end > 0 && bytes[host_end - 1].is_ascii_digit() && bytes.len() - host_end < 5 {
+        host_end -= 1;
     }
-    match bytes[host..] {
-        [] => host > 0,
-        [b':', ref port @ ..] => host > 0 && is_port(port),
-        _ => is_unusual_authority(bytes),
-    }
+    let host = match bytes[..host_end] {
+        [ref host @ .., b':'] => host,
+        _ => bytes,
+    };
+    !host.is_empty() && token::blocks(host, short::is_plain_host) || is_unusual_authority(bytes)
 }
 
 #[inline]

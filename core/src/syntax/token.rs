@@ -1,5 +1,7 @@
 //! Tokens and the byte classes of messages (RFC 9110, section 5.6.2; RFC 9112, section 3.2).
 
+use crate::scan::short;
+
 /// Class bits of a byte, for [`CLASS`].
 pub(crate) const TCHAR: u8 = 1;
 /// Allowed in a field value: HTAB, SP, VCHAR, obs-text.
@@ -100,7 +102,7 @@ pub fn is_tchar(b: u8) -> bool {
 /// Whether `bytes` is a token: not empty, only token characters. Linear.
 #[inline]
 pub fn is_token(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && (words(bytes, word::is_name) || all(bytes, TCHAR))
+    !bytes.is_empty() && (blocks(bytes, short::is_plain_name) || all(bytes, TCHAR))
 }
 
 /// Whether `bytes` may be sent as a field value: no controls but HTAB, no whitespace at the ends.
@@ -108,83 +110,37 @@ pub fn is_token(bytes: &[u8]) -> bool {
 pub fn is_field_value(bytes: &[u8]) -> bool {
     let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return true };
     let edge = |b: &u8| matches!(b, b' ' | b'\t');
-    !edge(first) && !edge(last) && (words(bytes, word::is_text) || all(bytes, VALUE))
+    !edge(first) && !edge(last) && (blocks(bytes, short::is_plain_text) || all(bytes, VALUE))
 }
 
-/// Whether `test` holds for every word of eight bytes. Words overlap at the end; fewer than eight
-/// bytes are filled up with "a".
+/// Whether `test` holds for every block of sixteen bytes. Blocks overlap at the end; fewer bytes than one block are filled up with "a".
 #[inline(always)]
-pub(crate) fn words(bytes: &[u8], test: impl Fn(u64) -> bool) -> bool {
-    let eight = |b: &[u8]| u64::from_ne_bytes([b[0], b[1], b[2], b[3], b[4], b[5], b[6], b[7]]);
-    let four = |b: &[u8]| u64::from(u32::from_ne_bytes([b[0], b[1], b[2], b[3]]));
+pub(super) fn blocks(bytes: &[u8], test: impl Fn(&[u8; 16]) -> bool) -> bool {
     let len = bytes.len();
-    if len >= 8 {
-        let mut rest = bytes;
-        while rest.len() > 8 {
-            if !test(eight(rest)) {
-                return false;
-            }
-            rest = &rest[8..];
+    let mut rest = bytes;
+    while let Some((block, behind)) = rest.split_first_chunk() {
+        if !test(block) {
+            return false;
         }
-        return test(eight(&bytes[len - 8..]));
+        rest = behind;
     }
-    let word = match len {
+    if let Some(last) = bytes.last_chunk() {
+        return rest.is_empty() || test(last);
+    }
+    let mut block = [b'a'; 16];
+    match len {
+        8.. => {
+            block[..8].copy_from_slice(&bytes[..8]);
+            block[8..].copy_from_slice(&bytes[len - 8..]);
+        }
+        4.. => {
+            block[..4].copy_from_slice(&bytes[..4]);
+            block[4..8].copy_from_slice(&bytes[len - 4..]);
+        }
+        1.. => (block[0], block[1], block[2]) = (bytes[0], bytes[len / 2], bytes[len - 1]),
         0 => return true,
-        4.. => four(bytes) | four(&bytes[len - 4..]) << 32,
-        _ => u64::from_ne_bytes([bytes[0], bytes[len / 2], bytes[len - 1], b'a', b'a', b'a', b'a', b'a']),
-    };
-    test(word)
-}
-
-/// Tests of eight bytes at once, exact in what they accept; what they turn down the table decides.
-pub(crate) mod word {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = 0x8080_8080_8080_8080;
-
-    /// Top bits of the bytes that equal `b`; beyond the first such byte there may be false ones.
-    #[inline(always)]
-    pub(crate) fn equal(word: u64, b: u8) -> u64 {
-        let x = word ^ (ONES * b as u64);
-        x.wrapping_sub(ONES) & !x & TOPS
     }
-
-    /// Not zero when some byte is a control below SP.
-    #[inline(always)]
-    fn controls(word: u64) -> u64 {
-        word.wrapping_sub(ONES * 0x20) & !word & TOPS
-    }
-
-    /// All of SP, VCHAR and obs-text.
-    #[inline(always)]
-    pub(crate) fn is_text(word: u64) -> bool {
-        controls(word) | equal(word, 0x7f) == 0
-    }
-
-    /// All letters, digits and "-".
-    #[inline(always)]
-    pub(crate) fn is_name(word: u64) -> bool {
-        is_ascii_text(word) && (alphanumeric(word) | exactly(word, b'-')) & TOPS == TOPS
-    }
-
-    #[inline(always)]
-    fn is_ascii_text(word: u64) -> bool {
-        word & TOPS | controls(word) == 0
-    }
-
-    /// Top bits of the letters and digits among bytes below 0x80 and not below 0x20.
-    #[inline(always)]
-    fn alphanumeric(word: u64) -> u64 {
-        // Setting bit 5 makes letters lower case and keeps digits.
-        let x = word | ONES * 0x20;
-        let not_below = |b: u8| x + ONES * (0x80 - b as u64);
-        not_below(b'a') & !not_below(b'z' + 1) | not_below(b'0') & !not_below(b'9' + 1)
-    }
-
-    /// Top bits of the bytes that equal `b`, among bytes below 0x80.
-    #[inline(always)]
-    fn exactly(word: u64, b: u8) -> u64 {
-        !((word ^ (ONES * b as u64)) + ONES * 0x7f)
-    }
+    test(&block)
 }
 
 /// `bytes` without the optional whitespace around it (RFC 9110, section 5.6.3).
@@ -223,8 +179,8 @@ mod tests {
     }
 
     #[test]
-    fn words_of_eight_agree_with_the_table_at_every_length_and_place() {
-        for len in 0..20 {
+    fn blocks_agree_with_the_table_at_every_length_and_place() {
+        for len in 0..36 {
             for at in 0..len {
                 for b in 0..=255 {
                     let mut bytes = alloc::vec![b'x'; len];
