@@ -7,8 +7,21 @@
 //! impl Handler                 everything else: Router, Files, one's own
 //! ```
 //!
-//! `R` is anything that [`IntoResponse`](crate::IntoResponse). Shared state is what the closure
-//! captures. [`Layer`]s wrap handlers.
+//! `R` is anything that [`IntoResponse`](crate::IntoResponse). [`Layer`]s wrap handlers.
+//!
+//! Shared state is what the closure captures. The future of an async one has to own its part of it:
+//!
+//! ```
+//! use avx_http::{OwnedRequest, Router};
+//! use std::sync::Arc;
+//!
+//! let greeting: Arc<str> = "Hello".into();
+//! let router = Router::new().get("/", move |_: OwnedRequest| {
+//!     let greeting = greeting.clone();
+//!     async move { greeting.to_string() }
+//! });
+//! # let _ = router;
+//! ```
 
 mod into_handler;
 mod layer;

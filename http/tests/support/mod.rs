@@ -71,16 +71,17 @@ impl Sim {
     /// Runs every task until none can go on. Returns how many polls that took.
     pub fn run(&self) -> usize {
         let mut polls = 0;
-        while let Some(id) = self.with(|w| w.ready.clone()).lock().unwrap().pop_front() {
+        let ready = self.with(|w| w.ready.clone());
+        loop {
+            let Some(id) = ready.lock().unwrap().pop_front() else { return polls };
             let Some(mut task) = self.with(|w| w.tasks[id].take()) else { continue };
-            let waker = Waker::from(Arc::new(TaskWaker { id, ready: self.with(|w| w.ready.clone()) }));
+            let waker = Waker::from(Arc::new(TaskWaker { id, ready: ready.clone() }));
             polls += 1;
             assert!(polls < 100_000, "tasks wake each other without end");
             if task.as_mut().poll(&mut Context::from_waker(&waker)).is_pending() {
                 self.with(|w| w.tasks[id] = Some(task));
             }
         }
-        polls
     }
 
     /// Lets time pass, firing what is due, then runs.
