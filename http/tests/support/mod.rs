@@ -86,6 +86,7 @@ impl Sim {
 
     /// Lets time pass, firing what is due, then runs.
     pub fn advance(&self, by: Duration) {
+        self.run();
         let until = self.with(|w| w.now) + by;
         loop {
             let due = self.with(|w| {
