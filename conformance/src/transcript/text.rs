@@ -16,7 +16,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::new();
     let mut rest = text;
     while let Some(at) = rest.find('\\') {
-        out.extend_from_slice(rest[..at].as_bytes());
+        out.extend_from_slice(&rest.as_bytes()[..at]);
         let (len, byte) = match rest[at + 1..].chars().next() {
             Some('r') => (2, b'\r'),
             Some('n') => (2, b'\n'),
