@@ -13,10 +13,13 @@ use crate::{BodyLen, Lenient, PeerError, Span};
 pub(super) struct Semantics {
     /// Line of the Host field.
     pub(super) host: Option<u16>,
+    /// Keep-alive is asked for.
+    pub(super) keep_alive: bool,
+    /// Whether any of the following is there: few messages have more than Host and keep-alive.
+    pub(super) special: bool,
     pub(super) content_length: Option<u64>,
     pub(super) transfer_encoding: Option<TransferEncoding>,
     pub(super) close: bool,
-    pub(super) keep_alive: bool,
     pub(super) connection_upgrade: bool,
     /// Line of the Upgrade field.
     pub(super) upgrade: Option<u16>,
@@ -116,6 +119,7 @@ impl Semantics {
         request: bool,
         lenient: &Lenient,
     ) -> Result<(), PeerError> {
+        self.special = true;
         match name.len() {
             6 if request && is(name, b"expect") => {
                 for expectation in list::members(value) {

@@ -36,6 +36,8 @@ pub struct Server {
     content: Content,
     /// The current request.
     request: RequestFacts,
+    /// It asks for none of what few requests do: no content, no upgrade, an end after the response ...
+    plain: bool,
     /// Where the connection goes once request and response are complete.
     persist: bool,
     switch_to: Option<Protocol>,
@@ -120,6 +122,7 @@ impl Server {
             head: Parser::new(),
             content: Content::Done,
             request: RequestFacts::default(),
+            plain: false,
             persist: true,
             switch_to: None,
             eof: false,
@@ -211,11 +214,52 @@ impl Server {
         let form = target::form(&method, target)?;
         let http10 = line.version == Version::Http10;
         let seen = Semantics::of(input, spans, true, lenient)?;
+        self.stop_timer();
+        let host = seen.host.and_then(|line| spans.get(usize::from(line)));
+        let mut head = RequestHead {
+            method,
+            target,
+            authority: host.map_or(&[], |span| &input[span.value as usize..span.value_end as usize]),
+            version: line.version,
+            fields: Fields::new(input, spans),
+            raw: &input[line.start as usize..],
+            expect_continue: false,
+            upgrade: None,
+        };
+        let mut body = BodyLen::Empty;
+        self.plain = !seen.special
+            && !http10
+            && seen.host.is_some()
+            && form == target::Form::Origin
+            && method != Method::Head;
+        if self.plain {
+            self.persist = true;
+            self.request = RequestFacts::default();
+            self.reader = Reader::Complete;
+        } else {
+            body = self.accept_special(&mut head, &seen, form)?;
+        }
+        self.stream += 1;
+        self.writer = Writer::Due;
+        let event = Event::Request { stream: StreamId(self.stream), head, body };
+        Ok(Recv::Event { consumed: input.len(), event })
+    }
+
+    /// A head with content, expectations, an upgrade, another version: all that few requests have.
+    #[inline(never)]
+    fn accept_special(
+        &mut self,
+        head: &mut RequestHead<'_>,
+        seen: &Semantics,
+        form: target::Form,
+    ) -> Result<BodyLen, PeerError> {
+        let lenient = &self.config.lenient;
+        let http10 = head.version == Version::Http10;
         if seen.host.is_none() && !http10 {
             return Err(PeerError::MissingHost);
         }
         let framing = seen.request_framing(http10, lenient)?;
-        let connect = method == Method::Connect;
+        let connect = head.method == Method::Connect;
         if connect && framing != Framing::Empty {
             return Err(PeerError::ConnectWithContent);
         }
@@ -229,36 +273,30 @@ impl Server {
         };
         // "A server MUST ignore an Upgrade header field that is received in an HTTP/1.0 request";
         // "A sender of Upgrade MUST also send an "Upgrade" connection option" (RFC 9110, section 7.8)
-        let upgrade = match seen.upgrade {
+        head.upgrade = match seen.upgrade {
             Some(line) if seen.connection_upgrade && !http10 => {
-                let span = &spans[usize::from(line)];
-                Some(&input[span.value as usize..span.value_end as usize])
+                head.fields.at(usize::from(line)).map(|field| field.value)
             }
             _ => None,
         };
         // "When an origin server receives a request with an absolute-form of request-target, the origin
         // server MUST ignore the received Host header field (if any) and instead use the host
         // information of the request-target." (RFC 9112, section 3.2.2)
-        let authority = match (form, seen.host) {
-            (target::Form::Absolute, _) => target::authority(target).unwrap_or_default(),
-            (target::Form::Authority, _) => target,
-            (_, Some(line)) => {
-                let span = &spans[usize::from(line)];
-                &input[span.value as usize..span.value_end as usize]
-            }
-            (_, None) => &[],
-        };
-        self.stream += 1;
+        match form {
+            target::Form::Absolute => head.authority = target::authority(head.target).unwrap_or_default(),
+            target::Form::Authority => head.authority = head.target,
+            target::Form::Origin | target::Form::Asterisk => {}
+        }
+        head.expect_continue = expects;
         self.persist =
             seen.persists(http10) && !(seen.content_length.is_some() && seen.transfer_encoding.is_some());
         self.request = RequestFacts {
             http10,
-            head: method == Method::Head,
+            head: head.method == Method::Head,
             connect,
-            offer: upgrade.map_or(Offer::default(), |value| Offer::default().with(value)),
+            offer: head.upgrade.map_or(Offer::default(), |value| Offer::default().with(value)),
             expects,
         };
-        self.writer = Writer::Due;
         if framing == Framing::Empty {
             self.reader = Reader::Complete;
         } else {
@@ -266,21 +304,7 @@ impl Server {
             self.content = Content::new(framing);
             (self.waited, self.received) = (0, 0);
         }
-        self.stop_timer();
-        let head = RequestHead {
-            method,
-            target,
-            authority,
-            version: line.version,
-            fields: Fields::new(input, spans),
-            raw: &input[line.start as usize..],
-            expect_continue: expects,
-            upgrade,
-        };
-        Ok(Recv::Event {
-            consumed: input.len(),
-            event: Event::Request { stream: StreamId(self.stream), head, body: framing.body_len() },
-        })
+        Ok(framing.body_len())
     }
 
     #[inline(always)]
@@ -532,16 +556,6 @@ impl Server {
             BodyLen::Streaming if self.request.http10 => Length::Close,
             BodyLen::Streaming => Length::Chunked,
         })
-    }
-
-    /// Whether a response with this status takes none of the exceptions: content allowed, its length
-    /// announced, the connection kept.
-    #[inline]
-    fn is_plain(&self, status: Status) -> bool {
-        let RequestFacts { http10, head, connect, expects, .. } = self.request;
-        !(http10 | head | connect | expects | self.shutting_down | !self.persist)
-            && self.reader != Reader::Content
-            && !status.forbids_content()
     }
 
     /// Whether the connection ends with this response. `complete`: its content goes out with it.
@@ -809,7 +823,7 @@ impl Http for Server {
         out: &mut dyn Output,
     ) -> Result<(), UsageError> {
         self.due(stream)?;
-        if self.is_plain(response.status) {
+        if self.plain && !self.shutting_down && !response.status.forbids_content() {
             let length = Length::Exact(content.len() as u64);
             let announced = encode::response(response, length, Connection::Nothing, content, out)?;
             self.persist = !announced.close;
