@@ -41,9 +41,7 @@ pub(super) fn open(root: &Root, below: &Below, shown: &str) -> Found {
         Ok(found) => found,
         Err(error) => match error.kind() {
             ErrorKind::PermissionDenied => Found::Forbidden,
-            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidInput => Found::Nothing,
-            // Too long a name, too many symbolic links: nothing there either.
-            ErrorKind::InvalidFilename => Found::Nothing,
+            ErrorKind::NotFound => Found::Nothing,
             _ => Found::Failed(error),
         },
     }
@@ -61,9 +59,8 @@ fn try_open(root: &Root, below: &Below, shown: &str) -> io::Result<Found> {
         return Ok(Found::Directory);
     }
     if let Some(index) = &root.index {
-        match inside(root, &path.join(index)) {
-            Ok(Some((path, meta))) if meta.is_file() => return open_file(root, &path, &meta, index),
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        match inside(root, &path.join(index))? {
+            Some((path, meta)) if meta.is_file() => return open_file(root, &path, &meta, index),
             _ => {}
         }
     }
@@ -75,7 +72,12 @@ fn try_open(root: &Root, below: &Below, shown: &str) -> io::Result<Found> {
 
 /// The canonical path, if it lies inside the root: a symbolic link may lead anywhere.
 fn inside(root: &Root, path: &Path) -> io::Result<Option<(PathBuf, Metadata)>> {
-    let path = fs::canonicalize(path)?;
+    let path = match fs::canonicalize(path) {
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
+        // Too long a name, a file where a directory should be, links in a circle: nothing is there.
+        Err(_) => return Ok(None),
+        Ok(path) => path,
+    };
     if !path.starts_with(&root.path) {
         return Ok(None);
     }

@@ -9,12 +9,11 @@ pub(super) struct Below {
     pub(super) slash: bool,
 }
 
-/// Takes apart what the request's path says behind the mount point. `None` for a path that names
+/// Takes apart what the request's path says behind the mount point and its slash. `None` for a path that names
 /// nothing that could be served: a name that is empty, `.` or `..`, that holds a separator of any
 /// system, a drive or stream mark, NUL or another control character, or that is not UTF-8; or, unless
 /// `hidden`, one that begins with a dot (but `.well-known`, RFC 8615).
 pub(super) fn below(path: &[u8], hidden: bool) -> Option<Below> {
-    let path = path.strip_prefix(b"/").unwrap_or(path);
     if path.is_empty() {
         return Some(Below { names: Vec::new(), slash: true });
     }
@@ -76,20 +75,19 @@ mod tests {
             "/...%2f",
         ];
         for path in refused {
-            assert_eq!(below(path.as_bytes(), false), None, "{path}");
+            assert_eq!(below(&path.as_bytes()[1..], false), None, "{path}");
         }
-        assert_eq!(below(b"/../x", true), None);
+        assert_eq!(below(b"../x", true), None);
     }
 
     #[test]
     fn names_are_decoded() {
-        let names = |path: &str| below(path.as_bytes(), false).map(|b| (b.names.join("|"), b.slash));
+        let names = |path: &str| below(&path.as_bytes()[1..], false).map(|b| (b.names.join("|"), b.slash));
         assert_eq!(names("/"), Some((String::new(), true)));
-        assert_eq!(names(""), Some((String::new(), true)));
         assert_eq!(names("/a%20b/c.txt"), Some(("a b|c.txt".into(), false)));
         assert_eq!(names("/dir/"), Some(("dir".into(), true)));
         assert_eq!(names("/.well-known/x"), Some((".well-known|x".into(), false)));
-        assert_eq!(below(b"/.env", true).map(|b| b.names.len()), Some(1));
+        assert_eq!(below(b".env", true).map(|b| b.names.len()), Some(1));
         assert_eq!(names("/..."), None);
     }
 }

@@ -89,7 +89,8 @@ impl<R: Runtime> Handler for Files<R> {
             _ => return Status::METHOD_NOT_ALLOWED.into_response().field("allow", ALLOW).into(),
         };
         let path = request.path();
-        let Some(mut below) = below(request.rest().unwrap_or(path), self.root.hidden) else {
+        let inner = request.rest().or_else(|| path.strip_prefix(b"/")).unwrap_or_default();
+        let Some(mut below) = below(inner, self.root.hidden) else {
             return Status::NOT_FOUND.into_response().into();
         };
         // The mount point itself, asked for without the slash.
