@@ -49,7 +49,7 @@ impl Bench {
     /// Parse and answer through the machine.
     fn machine(&mut self) -> usize {
         let fields = FIELDS.map(|(name, value)| Field::new(name, value));
-        let response = Response { preset: Some(&self.preset), ..Response::new(Status::OK, &fields) };
+        let response = Response { presets: &[&self.preset], ..Response::new(Status::OK, &fields) };
         let mut out = SliceOutput::new(&mut self.memory);
         let (mut at, now) = (0, Instant::from_millis(1));
         loop {
@@ -71,7 +71,7 @@ impl Bench {
     fn halves(&mut self) -> usize {
         let options = Options::new(&Limits::default(), &Lenient::default());
         let fields = FIELDS.map(|(name, value)| Field::new(name, value));
-        let response = Response { preset: Some(&self.preset), ..Response::new(Status::OK, &fields) };
+        let response = Response { presets: &[&self.preset], ..Response::new(Status::OK, &fields) };
         let mut out = SliceOutput::new(&mut self.memory);
         let mut at = 0;
         while at < self.input.len() {

@@ -191,13 +191,15 @@ pub struct Response<'a> {
     /// Field lines checked beforehand, left out where `fields` has the same names: Server and Date,
     /// typically. "An origin server with a clock [...] MUST generate a Date header field" (RFC 9110,
     /// section 6.6.1): the caller has the clock, and formats a [`Date`](crate::Date) once a second.
-    pub preset: Option<&'a Preset>,
+    ///
+    /// Several may follow each other: those of the server, those of one resource.
+    pub presets: &'a [&'a Preset],
 }
 
 impl<'a> Response<'a> {
     /// A response with this status and these fields.
     pub fn new(status: Status, fields: &'a [Field<'a>]) -> Self {
-        Response { status, reason: None, fields, preset: None }
+        Response { status, reason: None, fields, presets: &[] }
     }
 }
 
@@ -292,6 +294,10 @@ pub trait Http: for<'b> Machine<Event<'b> = Event<'b>> {
         trailers: &[Field<'_>],
         out: &mut dyn Output,
     ) -> Result<(), UsageError>;
+
+    /// The caller knows that this exchange's request has no content and has answered it: its `End` need
+    /// not be told. Only a hint that saves a turn; a machine may tell it all the same.
+    fn forgo_end(&mut self, _now: Instant, _stream: StreamId) {}
 
     /// Gives an exchange up. Over HTTP/1.1 that ends the connection.
     fn reset(&mut self, now: Instant, stream: StreamId, code: ErrorCode);

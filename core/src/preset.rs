@@ -69,6 +69,12 @@ impl Preset {
     pub(crate) fn may_have(&self, name: &[u8]) -> bool {
         self.lengths & bit(name) != 0
     }
+
+    /// Whether both could have a line of the same name: false is certain.
+    #[inline]
+    pub(crate) fn may_meet(&self, other: &Preset) -> bool {
+        self.lengths & other.lengths != 0
+    }
 }
 
 #[inline]

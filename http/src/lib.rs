@@ -49,7 +49,9 @@ mod scan;
 pub mod server;
 pub mod sync;
 
-pub use avx_core::{BodyLen, Config, Field, Fields, Lenient, Limits, Method, Status, Timeouts, Version};
+pub use avx_core::{
+    BodyLen, Config, Field, Fields, Lenient, Limits, Method, Preset, Status, Timeouts, Version,
+};
 pub use body::{Body, BodyError, Chunk, Sender, Source};
 pub use error::{ConnectionError, Error};
 pub use files::Files;

@@ -7,7 +7,7 @@ use crate::http::{Request, Response};
 use crate::syntax::content_length;
 use crate::syntax::token::{self, is};
 use crate::syntax::{connection, list, target};
-use crate::{BodyLen, Field, Full, Method, Output, Preset, Status, UsageError};
+use crate::{BodyLen, Field, Full, Method, Output, Status, UsageError};
 use alloc::vec::Vec;
 
 /// Content being sent.
@@ -103,21 +103,25 @@ pub fn response(
     if switching && !lines.upgrade {
         return Err(UsageError::BadUpgrade);
     }
-    let reason = response.reason.unwrap_or(response.status.reason().as_bytes());
-    if response.reason.is_some() && !token::all(reason, token::VALUE) {
-        return Err(UsageError::BadReason);
-    }
-    let connection = lines.connection(connection);
-    let preset = match response.preset {
-        Some(preset) if response.fields.iter().any(|f| preset.may_have(f.name)) => {
-            return merged(response, preset, length, connection, content, out);
-        }
-        Some(preset) => preset.as_bytes(),
-        None => &[],
+    let reason = match response.reason {
+        None if response.status == Status::OK => b"OK",
+        None => response.status.reason().as_bytes(),
+        Some(reason) if token::all(reason, token::VALUE) => reason,
+        Some(_) => return Err(UsageError::BadReason),
     };
+    let connection = lines.connection(connection);
+    let mut presets = 0;
+    for (i, preset) in response.presets.iter().enumerate() {
+        let same_name = response.fields.iter().any(|f| preset.may_have(f.name))
+            || response.presets[..i].iter().any(|other| preset.may_meet(other));
+        if same_name {
+            return merged(response, length, connection, content, out);
+        }
+        presets += preset.as_bytes().len();
+    }
     let needed = STATUS_LINE
         + reason.len()
-        + preset.len()
+        + presets
         + lines.len
         + connection.line().len()
         + length_len(length)
@@ -134,7 +138,9 @@ pub fn response(
         put(buf, &mut at, reason);
         put(buf, &mut at, b"\r\n");
     }
-    put(buf, &mut at, preset);
+    for preset in response.presets {
+        put(buf, &mut at, preset.as_bytes());
+    }
     put_fields(buf, &mut at, response.fields);
     put(buf, &mut at, connection.line());
     put_length(buf, &mut at, length);
@@ -148,25 +154,25 @@ pub fn response(
     })
 }
 
-/// Writes a response whose own fields take the place of some lines of the preset.
+/// Writes a response some of whose preset lines might give way: to its own fields, or to a later preset.
 #[cold]
 fn merged(
     response: &Response<'_>,
-    preset: &Preset,
     length: Length,
     connection: Connection,
     content: &[u8],
     out: &mut dyn Output,
 ) -> Result<Announced, UsageError> {
     let mut lines: Vec<Field<'_>> = Vec::new();
-    lines.extend(
-        preset
-            .fields()
-            .iter()
-            .filter(|line| !response.fields.iter().any(|f| f.name.eq_ignore_ascii_case(line.name))),
-    );
+    for (i, preset) in response.presets.iter().enumerate() {
+        let later = &response.presets[i + 1..];
+        lines.extend(preset.fields().iter().filter(|line| {
+            !response.fields.iter().any(|f| f.name.eq_ignore_ascii_case(line.name))
+                && !later.iter().any(|p| p.fields().iter().any(|f| f.name.eq_ignore_ascii_case(line.name)))
+        }));
+    }
     lines.extend_from_slice(response.fields);
-    self::response(&Response { fields: &lines, preset: None, ..*response }, length, connection, content, out)
+    self::response(&Response { fields: &lines, presets: &[], ..*response }, length, connection, content, out)
 }
 
 /// Writes a request head. Linear in the bytes written.
@@ -542,6 +548,7 @@ pub(super) fn goodbye(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Preset;
     use crate::SliceOutput;
     use alloc::vec;
     use alloc::vec::Vec;
@@ -567,11 +574,16 @@ mod tests {
         ] {
             let mut out = Vec::new();
             let fields = [field];
-            let response = Response { preset: Some(&preset), ..Response::new(Status::OK, &fields) };
+            let response = Response { presets: &[&preset], ..Response::new(Status::OK, &fields) };
             super::response(&response, Length::Exact(0), Connection::Nothing, b"", &mut out).unwrap();
             let want = alloc::format!("HTTP/1.1 200 OK\r\n{want}Content-Length: 0\r\n\r\n");
             assert_eq!(core::str::from_utf8(&out).unwrap(), want);
         }
+        let later = Preset::new(&[Field::new("date", "later"), Field::new("X", "1")]).unwrap();
+        let mut out = Vec::new();
+        let response = Response { presets: &[&preset, &later], ..Response::new(Status::OK, &[]) };
+        super::response(&response, Length::Optional, Connection::Nothing, b"", &mut out).unwrap();
+        assert_eq!(out, b"HTTP/1.1 200 OK\r\nServer: avx\r\ndate: later\r\nX: 1\r\n\r\n");
     }
 
     #[test]

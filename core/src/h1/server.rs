@@ -791,7 +791,7 @@ impl Http for Server {
         if self.request.http10 {
             return Ok(());
         }
-        let response = Response { preset: None, ..*response };
+        let response = Response { presets: &[], ..*response };
         encode::response(&response, Length::Forbidden, Connection::Nothing, &[], out)?;
         if response.status == Status::CONTINUE && self.request.expects {
             self.request.expects = false;
@@ -864,6 +864,13 @@ impl Http for Server {
         encode::end(self.sending(stream)?, trailers, out)?;
         self.did_answer(now);
         Ok(())
+    }
+
+    #[inline]
+    fn forgo_end(&mut self, now: Instant, stream: StreamId) {
+        if self.reader == Reader::Complete && stream.0 == self.stream {
+            self.did_receive(now);
+        }
     }
 
     fn reset(&mut self, _: Instant, stream: StreamId, _: ErrorCode) {

@@ -53,7 +53,12 @@ fn list(value: &[u8], repeated: bool) -> Result<u64, PeerError> {
 /// How many decimal digits `n` has.
 #[inline]
 pub(crate) fn digits(n: u64) -> usize {
-    n.checked_ilog10().map_or(1, |log| log as usize + 1)
+    match n {
+        0..10 => 1,
+        10..100 => 2,
+        100..1000 => 3,
+        _ => n.ilog10() as usize + 1,
+    }
 }
 
 /// Writes `n` to all of `out`, which is [`digits`] long.

@@ -245,7 +245,7 @@ impl Exchange {
                 status: response.status,
                 reason: response.reason(),
                 fields: lines.as_slice(),
-                preset: None,
+                presets: &[],
             };
             match machine.send_informational(desk.now, self.stream, &head, out) {
                 // What a client may miss is not worth waiting for.

@@ -26,12 +26,9 @@ pub(crate) fn respond<M: Http>(
 ) -> Result<BodyLen, UsageError> {
     let lines = Wire::new(&response.fields);
     let status = response.status;
-    let head = avx_core::Response {
-        status,
-        reason: response.reason(),
-        fields: lines.as_slice(),
-        preset: Some(preset),
-    };
+    let both = [preset, response.preset.unwrap_or(preset)];
+    let presets = &both[..1 + usize::from(response.preset.is_some())];
+    let head = avx_core::Response { status, reason: response.reason(), fields: lines.as_slice(), presets };
     let full = |machine: &mut M, content: &[u8], out: &mut dyn Output| {
         machine.send_full(now, stream, &head, content, out).map(|()| BodyLen::Empty)
     };

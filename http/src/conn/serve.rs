@@ -307,6 +307,9 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                         if is_at_hand(response)
                             && respond(machine, out, now, stream, response, preset).is_ok()
                         {
+                            if body == BodyLen::Empty {
+                                machine.forgo_end(now, stream);
+                            }
                             if response.extra.is_some() {
                                 let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
                                 settle(response, BodyLen::Empty, &mut self.take_over, &report);

@@ -54,7 +54,7 @@ macro_rules! content {
             #[inline]
             fn into_response(self) -> Response {
                 let (fields, body) = (FieldLines::one("content-type", $media), self.into());
-                Response { status: Status::OK, fields, body, extra: None }
+                Response { status: Status::OK, preset: None, fields, body, extra: None }
             }
         }
 

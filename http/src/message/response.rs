@@ -2,7 +2,7 @@
 
 use super::{FieldLines, Name, Upgraded, Value};
 use crate::{Body, Error};
-use avx_core::Status;
+use avx_core::{Preset, Status};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,6 +13,8 @@ use std::pin::Pin;
 /// content, cost no allocation.
 pub struct Response {
     pub(crate) status: Status,
+    /// Lines that were checked beforehand; those of `fields` come first where names meet.
+    pub(crate) preset: Option<&'static Preset>,
     pub(crate) fields: FieldLines,
     pub(crate) body: Body,
     pub(crate) extra: Option<Box<Extra>>,
@@ -33,7 +35,7 @@ impl Response {
     /// A response without fields and content.
     #[inline]
     pub const fn new(status: Status) -> Self {
-        Response { status, fields: FieldLines::new(), body: Body::empty(), extra: None }
+        Response { status, preset: None, fields: FieldLines::new(), body: Body::empty(), extra: None }
     }
 
     /// 200 with this content and this media type.
@@ -82,6 +84,27 @@ impl Response {
     #[inline]
     pub fn field(mut self, name: impl Into<Name>, value: impl Into<Value>) -> Self {
         self.fields.push(name, value);
+        self
+    }
+
+    /// With lines that were checked once for all: the cheapest way to send the same ones many times. They
+    /// are not among [`fields`](Response::fields), and give way to those of the same name.
+    ///
+    /// ```
+    /// use avx_http::{Field, Preset, Response};
+    /// use std::sync::LazyLock;
+    ///
+    /// static JSON: LazyLock<Preset> =
+    ///     LazyLock::new(|| Preset::new(&[Field::new("content-type", "application/json")]).expect("valid"));
+    ///
+    /// fn handler() -> Response {
+    ///     Response::from("{}").with_fields(Default::default()).with_preset(&JSON)
+    /// }
+    /// # handler();
+    /// ```
+    #[inline]
+    pub fn with_preset(mut self, preset: &'static Preset) -> Self {
+        self.preset = Some(preset);
         self
     }
 
