@@ -194,7 +194,10 @@ fn string(out: &mut impl Write, bytes: &[u8], encoding: Encoding) -> io::Result<
             b'\n' => out.write_all(b"\\n")?,
             b'\r' => out.write_all(b"\\r")?,
             b'\t' => out.write_all(b"\\t")?,
-            _ => write!(out, "\\u{b:04x}")?,
+            _ => {
+                let digit = |n: u8| b"0123456789abcdef"[usize::from(n)];
+                out.write_all(&[b'\\', b'u', b'0', b'0', digit(b >> 4), digit(b & 15)])?;
+            }
         }
     }
     out.write_all(&bytes[done..])?;

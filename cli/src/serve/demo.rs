@@ -3,13 +3,23 @@
 use super::content::{Pattern, Pieces};
 use avx_http::message::Value;
 use avx_http::{
-    Body, BodyLen, FieldLines, Handler, IntoResponse, OwnedRequest, Reply, Request, Response, Router, Status,
+    Body, BodyLen, Field, FieldLines, Handler, IntoResponse, OwnedRequest, Preset, Reply, Request, Response,
+    Router, Status,
 };
+use std::sync::LazyLock;
 use std::time::Duration;
 
 const PAGE: &str = include_str!("page.html");
 /// What the page may do: run its own script and style, and ask this server.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
+
+/// Lines that never change are checked once.
+static TEXT: LazyLock<Preset> = LazyLock::new(|| media_type("text/plain"));
+static JSON: LazyLock<Preset> = LazyLock::new(|| media_type("application/json"));
+
+fn media_type(value: &str) -> Preset {
+    Preset::new(&[Field::new("Content-Type", value)]).unwrap_or_default()
+}
 
 /// The longest that `/delay` waits.
 const MAX_DELAY: Duration = Duration::from_secs(60);
@@ -19,8 +29,10 @@ pub(super) fn router() -> Router {
     Router::new()
         .get("/", page)
         .post("/", Echo)
-        .get("/plaintext", || Response::content("text/plain", "Hello, World!"))
-        .get("/json", || Response::content("application/json", r#"{"message":"Hello, World!"}"#))
+        .get("/plaintext", || Response::new(Status::OK).with_preset(&TEXT).with_body("Hello, World!"))
+        .get("/json", || {
+            Response::new(Status::OK).with_preset(&JSON).with_body(r#"{"message":"Hello, World!"}"#)
+        })
         .any("/echo", Echo)
         .get("/bytes/:n", bytes)
         .get("/stream/:n", stream)
