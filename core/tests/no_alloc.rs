@@ -240,7 +240,7 @@ fn no_input_makes_a_server_hold_more_than_its_limits_say() {
         vec![b'G'; 1 << 20],
         b"\r\n".repeat(100_000),
         b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9223372036854775807\r\n\r\n".to_vec(),
-        [&post[..], &b"7fffffffffffffff;a\r\n".repeat(1), &vec![b'x'; 1 << 20]].concat(),
+        [&post[..], &b"7fffffffffffffff;a\r\n"[..], &vec![b'x'; 1 << 20]].concat(),
         [&post[..], &b"1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\nx\r\n".repeat(100_000)].concat(),
         [&post[..], b"0\r\n", &b"X: y\r\n".repeat(100_000)].concat(),
         b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(10_000),

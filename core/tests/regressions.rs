@@ -201,3 +201,17 @@ fn what_follows_a_response_that_closes_is_ignored_even_while_the_request_is_bein
     assert_eq!(drain(&mut m, &mut input), (vec!["response".into(), "end".into()], None));
     assert!(m.is_closed());
 }
+
+#[test]
+fn an_empty_line_behind_the_last_request_is_no_request() {
+    for tail in ["\r\n", "\r", "\r\n\r\n"] {
+        let (mut m, mut out) = (server(), Vec::new());
+        let mut input = format!("GET / HTTP/1.1\r\nHost: a\r\n\r\n{tail}").into_bytes();
+        drain(&mut m, &mut input);
+        m.send_full(NOW, ONE, &Response::new(Status::OK, &[]), b"", &mut out).unwrap();
+        assert_eq!(drain(&mut m, &mut input), (vec![], None));
+        m.recv_eof(NOW);
+        assert_eq!(drain(&mut m, &mut input), (vec![], None), "{tail:?}");
+        assert!(m.is_closed());
+    }
+}

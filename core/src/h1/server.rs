@@ -192,6 +192,13 @@ impl Server {
                 self.close();
                 Ok(Recv::NeedMore { consumed: input.len(), at_least: 1 })
             }
+            Parsed::Partial { .. } if self.eof && input.iter().all(|b| matches!(b, b'\r' | b'\n')) => {
+                // "a server that is expecting to receive and parse a request-line SHOULD ignore at least
+                // one empty line (CRLF) received prior to the request-line" (RFC 9112, section 2.2): some
+                // clients send one behind their content, and it begins no request.
+                self.close();
+                Ok(Recv::NeedMore { consumed: input.len(), at_least: 1 })
+            }
             Parsed::Partial { .. } if self.eof => Err(PeerError::UnexpectedEof),
             Parsed::Partial { at_least } => {
                 self.wait_for_head(now);

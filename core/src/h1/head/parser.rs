@@ -130,7 +130,7 @@ impl Parser {
     /// Parses a request head at the start of `input`, with one span per field line.
     ///
     /// # Errors
-    /// The first offence of the bytes seen, as the [module](self) says.
+    /// The first offence of the bytes seen, as the [module](crate::h1::head) says.
     pub fn request(
         &mut self,
         input: &[u8],
@@ -143,7 +143,7 @@ impl Parser {
     /// Parses a response head at the start of `input`, with one span per field line.
     ///
     /// # Errors
-    /// The first offence of the bytes seen, as the [module](self) says.
+    /// The first offence of the bytes seen, as the [module](crate::h1::head) says.
     pub fn response(
         &mut self,
         input: &[u8],
@@ -157,7 +157,7 @@ impl Parser {
     /// empty line. Its size limit is [`Options::head`].
     ///
     /// # Errors
-    /// The first offence of the bytes seen, as the [module](self) says.
+    /// The first offence of the bytes seen, as the [module](crate::h1::head) says.
     pub fn trailers(
         &mut self,
         input: &[u8],
