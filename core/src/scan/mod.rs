@@ -18,6 +18,8 @@ mod blocks;
 mod portable;
 pub(crate) mod short;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
 mod aarch64;
@@ -37,8 +39,8 @@ pub(crate) trait Scan {
     fn target_end(&self, from: usize) -> Option<usize>;
     /// Where [`line_end`](Self::line_end) begins to look.
     fn seek(&mut self, at: usize);
-    /// First byte that must not stand in a value, from the place sought or behind the line end handed
-    /// out before.
+    /// First byte that must not stand in a value, from the place sought on. Then the first behind that
+    /// and any such bytes directly after it, and so on.
     fn line_end(&mut self) -> Option<usize>;
 }
 
