@@ -75,12 +75,15 @@ enum End {
 }
 
 /// Reads `input`, cut at `cuts`, with `answer` behind each event.
+/// What the test does when something was seen.
+type Answer<'a, M> = dyn FnMut(Instant, &Seen, &mut M, &mut Vec<u8>) + 'a;
+
 fn read<M: Http>(
     mut driver: Driver<M>,
     input: &[u8],
     cuts: &[prop::sample::Index],
     end: End,
-    answer: &mut dyn FnMut(Instant, &Seen, &mut M, &mut Vec<u8>),
+    answer: &mut Answer<'_, M>,
 ) -> Outcome {
     let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(input.len() + 1)).collect();
     cuts.sort_unstable();
@@ -231,7 +234,7 @@ fn drip<M: Http>(
     input: &[u8],
     everywhere: &[usize],
     end: End,
-    answer: &mut dyn FnMut(Instant, &Seen, &mut M, &mut Vec<u8>),
+    answer: &mut Answer<'_, M>,
 ) -> Outcome {
     for &at in everywhere {
         driver.feed_with(&input[at..=at], answer);

@@ -6,7 +6,7 @@
 //!                                       +--> Portable: eight bytes in a word ---------------+
 //! ```
 //!
-//! A [`Job`] is written once against [`Scan`] and compiled once per instruction set, as a whole, so
+//! A `Job` is written once against `Scan` and compiled once per instruction set, as a whole, so
 //! that nothing is called per line. Which one runs is found out once per process (feature `std`, x86-64)
 //! or is fixed when the crate is compiled. All of them give the same answers.
 //!
