@@ -74,10 +74,10 @@ enum End {
     Early,
 }
 
-/// Reads `input`, cut at `cuts`, with `answer` behind each event.
 /// What the test does when something was seen.
 type Answer<'a, M> = dyn FnMut(Instant, &Seen, &mut M, &mut Vec<u8>) + 'a;
 
+/// Reads `input`, cut at `cuts`, with `answer` behind each event.
 fn read<M: Http>(
     mut driver: Driver<M>,
     input: &[u8],
