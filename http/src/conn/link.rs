@@ -6,10 +6,9 @@ use avx_core::{Instant, Machine, Scratch, Session};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
-/// How much before its deadline a timer may fire and still count.
-const EARLY: Duration = Duration::from_millis(2);
+/// How much before its deadline a timer may fire and still count, nanoseconds.
+const EARLY: u64 = 2_000_000;
 const NEVER: Instant = Instant::from_nanos(u64::MAX);
 
 pub(crate) struct Link<IO, M, S> {
@@ -137,13 +136,21 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
         }
     }
 
-    /// Tells the session about the time, when the timer has fired.
+    /// Tells the session about the time, when the timer has fired. Whether it has.
     #[inline]
-    pub(crate) fn check_time(&mut self, now: Instant) {
-        if now + EARLY >= self.fires {
+    pub(crate) fn check_time(&mut self, now: Instant) -> bool {
+        let fired = now.as_nanos().saturating_add(EARLY) >= self.fires.as_nanos();
+        if fired {
             self.fires = NEVER;
             self.session.timed_out(now);
         }
+        fired
+    }
+
+    /// Whether nothing was read that is not consumed, and nothing waits to be written.
+    #[inline]
+    pub(crate) fn is_at_rest(&self) -> bool {
+        self.session.unread().is_empty() && self.session.write_buf().is_empty() && !self.input_ended
     }
 
     /// Sees to it that the task is woken at the session's deadline, or `sooner`. A timer that fires
@@ -156,7 +163,7 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
         epoch: &Epoch,
         sooner: Option<Instant>,
     ) {
-        let deadline = self.session.deadline().into_iter().chain(sooner).min().unwrap_or(NEVER);
+        let deadline = self.session.deadline().unwrap_or(NEVER).min(sooner.unwrap_or(NEVER));
         if deadline < self.fires {
             self.rearm(cx, rt, epoch, deadline);
         }

@@ -24,11 +24,17 @@ pub(crate) fn respond<M: Http>(
     response: &Response,
     preset: &Preset,
 ) -> Result<BodyLen, UsageError> {
-    let lines = Wire::new(&response.fields);
+    let wire;
+    let fields = if response.fields.is_empty() {
+        &[]
+    } else {
+        wire = Wire::new(&response.fields);
+        wire.as_slice()
+    };
     let status = response.status;
     let both = [preset, response.preset.unwrap_or(preset)];
     let presets = &both[..1 + usize::from(response.preset.is_some())];
-    let head = avx_core::Response { status, reason: response.reason(), fields: lines.as_slice(), presets };
+    let head = avx_core::Response { status, reason: response.reason(), fields, presets };
     let full = |machine: &mut M, content: &[u8], out: &mut dyn Output| {
         machine.send_full(now, stream, &head, content, out).map(|()| BodyLen::Empty)
     };

@@ -3,13 +3,14 @@
 use super::exchange::{Desk, Entry, Exchange, panicked, settle};
 use super::link::Link;
 use super::sending::{is_at_hand, respond};
+use crate::body::Writer;
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
 use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Access, Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request, Upgraded};
-use avx_core::{BodyLen, Config, Event, Http, Instant, Protocol, Session, StreamId, Turn, h1};
+use avx_core::{BodyLen, Config, Event, Http, Instant, Protocol, RequestHead, Session, StreamId, Turn, h1};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -208,65 +209,100 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     fn poll<H: Handler>(&mut self, cx: &mut Context<'_>, shared: &Shared<H, R>, local: &mut Local) -> Flow {
         let std_now = shared.rt.now();
         let now = local.reading.instant(&shared.epoch, std_now);
-        if shared.life.stage() != Stage::Running && self.drain(shared, local, now) {
+        let running = shared.life.stage() == Stage::Running;
+        if !running && self.drain(shared, local, now) {
             return Flow::Over;
         }
-        self.link.check_time(now);
+        let ticked = self.link.check_time(now);
         for exchange in &mut self.exchanges {
             exchange.wake();
         }
+        // At rest there is nothing to do before something has been read.
+        let mut at_rest = running && !ticked && self.exchanges.is_empty() && self.link.is_at_rest();
         let mut budget = BUDGET;
         loop {
-            loop {
-                let result = catch_unwind(AssertUnwindSafe(|| self.receive(cx, shared, local, now, std_now)));
-                let received = result.unwrap_or_else(|panic| self.recover(shared, local, panic));
-                let advanced = !self.exchanges.is_empty() && self.advance(cx, shared, local, now, std_now);
-                if !received && !advanced {
-                    break;
-                }
-            }
-            let flushed = match self.flush(cx, now) {
-                Poll::Ready(Ok(wrote)) => {
-                    if wrote && !self.exchanges.is_empty() && budget > 0 {
+            if !std::mem::take(&mut at_rest) {
+                self.process(cx, shared, local, now, std_now);
+                match self.flush(cx, now) {
+                    // There is room again for those who waited for it.
+                    Poll::Ready(Ok(true)) if !self.exchanges.is_empty() && budget > 0 => {
                         budget -= 1;
                         continue;
                     }
-                    true
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(error)) => return self.broken(shared, &error),
+                    Poll::Pending => break,
                 }
-                Poll::Ready(Err(error)) => {
-                    shared.report(Some(self.peer), ConnectionError::Io(&error));
-                    return Flow::Over;
+                if let Some(flow) = self.end(cx, shared) {
+                    return flow;
                 }
-                Poll::Pending => false,
-            };
-            if flushed && self.link.session.switched().is_some() {
-                return self.switch();
-            }
-            self.link.shut_down(cx);
-            if self.link.session.is_closed() {
-                self.close(shared);
-                return Flow::Over;
             }
             if budget == 0 {
                 cx.waker().wake_by_ref();
                 break;
             }
-            let limit = if flushed { self.may_read(cx) } else { 0 };
+            budget -= 1;
+            let limit = self.may_read(cx);
             if limit == 0 {
                 break;
             }
             match self.link.poll_fill(cx, now, &mut local.scratch, limit) {
-                Poll::Ready(Ok(_)) => budget -= 1,
-                Poll::Ready(Err(error)) => {
-                    shared.report(Some(self.peer), ConnectionError::Io(&error));
-                    return Flow::Over;
-                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return self.broken(shared, &error),
                 Poll::Pending => break,
             }
+        }
+        if self.link.session.is_closed() {
+            // Nothing is left to write, or nobody to read it.
+            self.close(shared);
+            return Flow::Over;
         }
         self.rest(local);
         self.link.arm(cx, &shared.rt, &shared.epoch, None);
         Flow::Waits
+    }
+
+    /// Everything that can be done without reading or writing.
+    #[inline]
+    fn process<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+        now: Instant,
+        std_now: std::time::Instant,
+    ) {
+        loop {
+            let result = catch_unwind(AssertUnwindSafe(|| self.receive(cx, shared, local, now, std_now)));
+            let received = result.unwrap_or_else(|panic| self.recover(shared, local, panic));
+            if self.exchanges.is_empty() {
+                return;
+            }
+            let advanced = self.advance(cx, shared, local, now, std_now);
+            if !received && !advanced {
+                return;
+            }
+        }
+    }
+
+    /// Whether and how the connection ends, once its output has left.
+    #[inline]
+    fn end<H: Handler>(&mut self, cx: &mut Context<'_>, shared: &Shared<H, R>) -> Option<Flow> {
+        if self.link.session.switched().is_some() {
+            return Some(self.switch());
+        }
+        self.link.shut_down(cx);
+        if self.link.session.is_closed() {
+            self.close(shared);
+            return Some(Flow::Over);
+        }
+        None
+    }
+
+    #[cold]
+    fn broken<H: Handler>(&mut self, shared: &Shared<H, R>, error: &std::io::Error) -> Flow {
+        shared.report(Some(self.peer), ConnectionError::Io(error));
+        Flow::Over
     }
 
     /// Events into handlers and exchanges, until there is none or somebody has to move first.
@@ -321,26 +357,10 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                         }
                     }
                     let entry = shared.access.is_some().then(|| Entry::new(&request, now));
-                    let exchange = Exchange::new(stream, body, head.expect_continue, request.pipe.take());
-                    let exchange = match reply {
-                        Reply::Now(response) => exchange.ready(response),
-                        Reply::Later(future) => exchange.later(future),
-                    };
-                    push(&mut self.exchanges, &mut local.exchanges, exchange.logged(entry));
+                    let exchange = open(stream, body, &head, request.pipe.take(), reply).logged(entry);
+                    push(&mut self.exchanges, &mut local.exchanges, exchange);
                 }
-                Event::Data { stream, data, credit } => match find(&mut self.exchanges, stream) {
-                    Some(exchange) => exchange.receive(data, credit, cx),
-                    None => machine.release(stream, credit),
-                },
-                Event::End { stream, trailers, .. } => {
-                    if let Some(exchange) = find(&mut self.exchanges, stream) {
-                        exchange.end(trailers, cx);
-                    }
-                }
-                Event::Reset { stream, .. } => {
-                    self.exchanges.retain(|exchange| exchange.stream != stream);
-                }
-                _ => {}
+                event => pass_on(event, &mut self.exchanges, machine, cx),
             }
         }
     }
@@ -365,6 +385,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     }
 
     /// Whether the next event has to wait: its content would find no room.
+    #[inline(never)]
     fn is_held_up(&mut self, cx: &Context<'_>) -> bool {
         if M::MULTIPLEXED {
             return false;
@@ -492,11 +513,45 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     }
 }
 
-#[inline]
+/// An exchange for what was not answered at once.
+#[inline(never)]
+fn open(
+    stream: StreamId,
+    body: BodyLen,
+    head: &RequestHead<'_>,
+    pipe: Option<Writer>,
+    reply: Reply,
+) -> Exchange {
+    let exchange = Exchange::new(stream, body, head.expect_continue, pipe);
+    match reply {
+        Reply::Now(response) => exchange.ready(response),
+        Reply::Later(future) => exchange.later(future),
+    }
+}
+
+/// Events of exchanges that are open already. Those of the others were answered and forgotten.
+#[inline(never)]
+fn pass_on<M: Http>(event: Event<'_>, exchanges: &mut Vec<Exchange>, machine: &mut M, cx: &Context<'_>) {
+    match event {
+        Event::Data { stream, data, credit } => match find(exchanges, stream) {
+            Some(exchange) => exchange.receive(data, credit, cx),
+            None => machine.release(stream, credit),
+        },
+        Event::End { stream, trailers, .. } => {
+            if let Some(exchange) = find(exchanges, stream) {
+                exchange.end(trailers, cx);
+            }
+        }
+        Event::Reset { stream, .. } => exchanges.retain(|exchange| exchange.stream != stream),
+        _ => {}
+    }
+}
+
 fn find(exchanges: &mut [Exchange], stream: StreamId) -> Option<&mut Exchange> {
     exchanges.iter_mut().find(|exchange| exchange.stream == stream)
 }
 
+#[inline(never)]
 fn push(exchanges: &mut Vec<Exchange>, spare: &mut Vec<Exchange>, exchange: Exchange) {
     if exchanges.capacity() == 0 {
         *exchanges = std::mem::take(spare);

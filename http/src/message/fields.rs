@@ -192,13 +192,6 @@ impl FieldLines {
         FieldLines { first: [const { None }; LINES], more: None }
     }
 
-    /// This line alone.
-    #[inline]
-    pub(crate) fn one(name: &'static str, value: &'static str) -> Self {
-        let line = FieldLine { name: name.into(), value: value.into() };
-        FieldLines { first: [Some(line), None, None], more: None }
-    }
-
     /// Appends a line; earlier ones of that name stay.
     #[inline]
     pub fn push(&mut self, name: impl Into<Name>, value: impl Into<Value>) {
@@ -288,13 +281,16 @@ pub(crate) struct Wire<'a> {
 impl<'a> Wire<'a> {
     #[inline]
     pub(crate) fn new(lines: &'a FieldLines) -> Self {
-        let few = lines.first.each_ref().map(|line| match line {
-            Some(line) => as_field(line),
-            None => Field { name: &[], value: &[], sensitive: false },
-        });
-        let len = lines.first.iter().take_while(|line| line.is_some()).count();
-        let many = if lines.more.is_some() { lines.iter().map(as_field).collect() } else { Vec::new() };
-        Wire { few, len, many }
+        const NONE: Field<'static> = Field { name: &[], value: &[], sensitive: false };
+        let mut wire = Wire { few: [NONE; LINES], len: 0, many: Vec::new() };
+        for (line, few) in lines.first.iter().map_while(Option::as_ref).zip(&mut wire.few) {
+            *few = as_field(line);
+            wire.len += 1;
+        }
+        if lines.more.is_some() {
+            wire.many = lines.iter().map(as_field).collect();
+        }
+        wire
     }
 
     #[inline]

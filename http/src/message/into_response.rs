@@ -2,12 +2,20 @@
 
 use super::{FieldLines, Response};
 use crate::{Body, BodyError, Error};
-use avx_core::Status;
+use avx_core::{Field, Preset, Status};
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::sync::LazyLock;
 
 const TEXT: &str = "text/plain; charset=utf-8";
-const BYTES: &str = "application/octet-stream";
+
+/// Checked once, sent with every text.
+static OF_TEXT: LazyLock<Preset> = LazyLock::new(|| content_type(TEXT));
+static OF_BYTES: LazyLock<Preset> = LazyLock::new(|| content_type("application/octet-stream"));
+
+fn content_type(media_type: &str) -> Preset {
+    Preset::new(&[Field::new("content-type", media_type)]).unwrap_or_default()
+}
 
 /// Becomes a [`Response`].
 ///
@@ -32,7 +40,7 @@ impl IntoResponse for Status {
         if self.forbids_content() || self.is_success() {
             return Response::new(self);
         }
-        Response::new(self).field("content-type", TEXT).with_body(self.reason().as_bytes())
+        Response::new(self).with_preset(&OF_TEXT).with_body(self.reason().as_bytes())
     }
 }
 
@@ -49,12 +57,12 @@ impl IntoResponse for Infallible {
 }
 
 macro_rules! content {
-    ($($type:ty, $media:expr;)*) => { $(
+    ($($type:ty, $preset:expr;)*) => { $(
         impl IntoResponse for $type {
             #[inline]
             fn into_response(self) -> Response {
-                let (fields, body) = (FieldLines::one("content-type", $media), self.into());
-                Response { status: Status::OK, preset: None, fields, body, extra: None }
+                let (preset, body) = (Some(&**$preset), self.into());
+                Response { status: Status::OK, preset, fields: FieldLines::new(), body, extra: None }
             }
         }
 
@@ -68,11 +76,11 @@ macro_rules! content {
 }
 
 content! {
-    &'static str, TEXT;
-    String, TEXT;
-    Cow<'static, str>, TEXT;
-    &'static [u8], BYTES;
-    Vec<u8>, BYTES;
+    &'static str, &OF_TEXT;
+    String, &OF_TEXT;
+    Cow<'static, str>, &OF_TEXT;
+    &'static [u8], &OF_BYTES;
+    Vec<u8>, &OF_BYTES;
 }
 
 impl<const N: usize> IntoResponse for &'static [u8; N] {

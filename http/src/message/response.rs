@@ -98,7 +98,7 @@ impl Response {
     ///     LazyLock::new(|| Preset::new(&[Field::new("content-type", "application/json")]).expect("valid"));
     ///
     /// fn handler() -> Response {
-    ///     Response::from("{}").with_fields(Default::default()).with_preset(&JSON)
+    ///     Response::from("{}").with_preset(&JSON)
     /// }
     /// # handler();
     /// ```
@@ -139,7 +139,15 @@ impl Response {
         self.status
     }
 
-    /// Field lines.
+    /// Value of the first line of that name, wherever it comes from: [`fields`](Self::fields) or
+    /// [`preset`](Self::with_preset). Server and Date, which every response of a server gets, are not
+    /// known here.
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.fields.get(name).or_else(|| self.preset?.fields().get(name))
+    }
+
+    /// Field lines. The media type of text and bytes that were converted is a
+    /// [preset](Self::with_preset) instead.
     pub fn fields(&self) -> &FieldLines {
         &self.fields
     }

@@ -11,6 +11,9 @@ type Id = u32;
 /// A tree whose nodes are segments; `T` is what stands at the end of a pattern.
 pub(super) struct Trie<T> {
     nodes: Vec<Node<T>>,
+    /// Where the patterns of nothing but literals end, sorted by length, then by bytes: they go before
+    /// all others, so most requests need no walk.
+    exact: Vec<(Box<[u8]>, Id)>,
 }
 
 struct Node<T> {
@@ -24,20 +27,28 @@ struct Node<T> {
 
 impl<T> Trie<T> {
     pub(super) fn new() -> Self {
-        Trie { nodes: vec![Node::new()] }
+        Trie { nodes: vec![Node::new()], exact: Vec::new() }
     }
 
     /// What stands at the end of this pattern, put there by `new` if nothing did.
     pub(super) fn entry(&mut self, pattern: &[Segment], new: impl FnOnce() -> T) -> &mut T {
         let mut at = 0;
+        let mut exact = Some(Vec::new());
         for segment in pattern {
+            match (segment, &mut exact) {
+                (Segment::Literal(text), Some(path)) => {
+                    path.push(b'/');
+                    path.extend_from_slice(text);
+                }
+                _ => exact = None,
+            }
             let next = self.nodes.len() as Id;
             let node = &mut self.nodes[at as usize];
             at = match segment {
                 Segment::Rest => return self.nodes[at as usize].rest.get_or_insert_with(new),
                 Segment::Param(_) => *node.param.get_or_insert(next),
                 Segment::Any => *node.any.get_or_insert(next),
-                Segment::Literal(text) => match node.find(text) {
+                Segment::Literal(text) => match search(&node.literals, text) {
                     Ok(i) => node.literals[i].1,
                     Err(i) => {
                         node.literals.insert(i, (text.clone(), next));
@@ -47,6 +58,11 @@ impl<T> Trie<T> {
             };
             if at == next {
                 self.nodes.push(Node::new());
+            }
+        }
+        if let Some(path) = exact {
+            if let Err(i) = search(&self.exact, &path) {
+                self.exact.insert(i, (path.into(), at));
             }
         }
         self.nodes[at as usize].end.get_or_insert_with(new)
@@ -61,6 +77,13 @@ impl<T> Trie<T> {
         params: &mut Params,
         accept: &mut impl FnMut(&'t T) -> Option<R>,
     ) -> Option<R> {
+        if let Ok(i) = search(&self.exact, path) {
+            let end = &self.nodes[self.exact[i].1 as usize].end;
+            let found = end.as_ref().and_then(&mut *accept);
+            if found.is_some() {
+                return found;
+            }
+        }
         self.walk(&self.nodes[0], path, 1, params, accept)
     }
 
@@ -125,20 +148,9 @@ impl<T> Node<T> {
         Node { literals: Vec::new(), param: None, any: None, rest: None, end: None }
     }
 
-    fn find(&self, text: &[u8]) -> Result<usize, usize> {
-        self.literals.binary_search_by(|(literal, _)| {
-            literal.len().cmp(&text.len()).then_with(|| (**literal).cmp(text))
-        })
-    }
-
     #[inline]
     fn literal(&self, segment: &[u8]) -> Option<Id> {
-        if self.literals.len() <= 4 {
-            let found = self.literals.iter().find(|(literal, _)| **literal == *segment);
-            if let Some((_, next)) = found {
-                return Some(*next);
-            }
-        } else if let Ok(i) = self.find(segment) {
+        if let Ok(i) = search(&self.literals, segment) {
             return Some(self.literals[i].1);
         }
         if segment.contains(&b'%') { self.decoded(segment) } else { None }
@@ -148,6 +160,13 @@ impl<T> Node<T> {
     fn decoded(&self, segment: &[u8]) -> Option<Id> {
         self.literals.iter().find(|(literal, _)| decodes_to(segment, literal)).map(|(_, next)| *next)
     }
+}
+
+/// Where `text` stands in a list sorted by length, then by bytes; else where it belongs. Lengths
+/// alone decide most comparisons.
+#[inline]
+fn search(list: &[(Box<[u8]>, Id)], text: &[u8]) -> Result<usize, usize> {
+    list.binary_search_by(|(entry, _)| entry.len().cmp(&text.len()).then_with(|| (**entry).cmp(text)))
 }
 
 /// Something for each method.
