@@ -66,7 +66,7 @@ impl<M: Machine> Session<M> {
     /// The peer broke the protocol. The answer that is due is in [`write_buf`](Self::write_buf).
     /// Every later call says the same; unread input is discarded. Go on writing and reading until
     /// [`is_closed`](Self::is_closed).
-    #[inline]
+    #[inline(always)]
     pub fn turn<'a>(
         &'a mut self,
         now: Instant,
