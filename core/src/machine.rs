@@ -107,6 +107,11 @@ pub trait Machine {
     /// for `transmit`.
     fn handle_timeout(&mut self, now: Instant);
 
+    /// The caller will not read for now, because what it read has found no taker: time until the next
+    /// [`recv`](Machine::recv) is not the peer's. Without this, a peer is held to its minimum rate while
+    /// it is not listened to.
+    fn hold(&mut self, _now: Instant) {}
+
     /// Whether more input can change anything now. False while the peer is ahead.
     fn wants_read(&self) -> bool;
 

@@ -205,6 +205,12 @@ impl<M: Machine> Session<M> {
         }
     }
 
+    /// Nothing will be read before the next [`turn`](Self::turn), because what was read has found no
+    /// taker. Call it before such a wait, so that the peer's time stands still.
+    pub fn hold(&mut self, now: Instant) {
+        self.machine.hold(now);
+    }
+
     /// Why the session failed, if it did.
     pub fn error(&self) -> Option<PeerError> {
         self.failed

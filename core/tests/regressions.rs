@@ -215,3 +215,19 @@ fn an_empty_line_behind_the_last_request_is_no_request() {
         assert!(m.is_closed());
     }
 }
+
+#[test]
+fn time_without_a_reader_does_not_count_against_the_peer() {
+    let mut m = server();
+    let mut input = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n".to_vec();
+    drain(&mut m, &mut input);
+    let deadline = m.poll_timeout().expect("content is waited for");
+    m.hold(NOW);
+    assert_eq!(m.poll_timeout(), None);
+    m.handle_timeout(deadline);
+    // The reader is back, much later: the grace begins where it stopped.
+    let later = deadline + Duration::from_secs(100);
+    let mut scratch = Scratch::new();
+    assert!(matches!(m.recv(later, &mut [], &mut scratch), Ok(Recv::NeedMore { .. })));
+    assert_eq!(m.poll_timeout(), Some(later + Config::default().timeouts.body_grace));
+}

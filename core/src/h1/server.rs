@@ -724,6 +724,10 @@ impl Machine for Server {
         }
     }
 
+    fn hold(&mut self, now: Instant) {
+        self.did_wait(now);
+    }
+
     #[inline]
     fn wants_read(&self) -> bool {
         !self.eof
