@@ -460,6 +460,35 @@ fn content_can_be_read_in_another_task() {
 }
 
 #[test]
+fn content_whose_reader_is_slow_after_the_answer_is_given_up() {
+    let sim = Sim::new();
+    let rt = sim.clone();
+    let gate = Gate::default();
+    let wait = gate.clone();
+    let seen = Arc::new(Mutex::new(None));
+    let slot = seen.clone();
+    let router = Router::new().post("/", || "unused").wrap(move |request, _| {
+        let (body, wait, slot) = (request.detach().into_body(), wait.clone(), slot.clone());
+        avx_http::rt::Runtime::spawn(&rt, async move {
+            wait.passed().await;
+            *slot.lock().unwrap() = Some(body.collect(1 << 20).await);
+        });
+        Reply::Now(Response::from("taken"))
+    });
+    let server = start(&sim, router);
+    let client = sim.dial();
+    client.send(post("/", &"x".repeat(200_000)));
+    sim.run();
+    assert!(client.recv_text().ends_with("taken"));
+    assert!(client.unread_by_peer() > 0, "held up by its reader");
+    sim.advance(Duration::from_secs(5));
+    assert_eq!((client.is_closed(), server.connections()), (true, 0));
+    gate.open();
+    sim.run();
+    assert_eq!(seen.lock().unwrap().take(), Some(Err(BodyError::Disconnected)));
+}
+
+#[test]
 fn content_that_breaks_off_is_an_error_to_its_reader() {
     let sim = Sim::new();
     let seen = Arc::new(Mutex::new(None));
@@ -820,6 +849,65 @@ fn the_access_log_has_a_line_for_every_exchange() {
         lines[..],
         ["GET / 200 2 0ns true", "HEAD /?q 200 0 0ns true", "GET /slow 200 100000 2s true"]
     );
+}
+
+#[test]
+fn the_access_log_tells_what_was_not_completed() {
+    let sim = Sim::new();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let write = lines.clone();
+    let router = Router::new()
+        .get("/never", async |_: OwnedRequest| std::future::pending::<&str>().await)
+        .get("/part", || vec![0; 1 << 20]);
+    let server = Server::new(router).on_access(move |access| {
+        write.lock().unwrap().push(format!("{} {} {}", access.status, access.sent > 0, access.complete));
+    });
+    let _server = start_with(&sim, server);
+    for path in ["never", "part"] {
+        let client = sim.dial();
+        client.set_window(1000);
+        client.send(format!("GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        sim.run();
+        client.reset();
+        sim.run();
+    }
+    assert_eq!(lines.lock().unwrap()[..], ["499 false false", "200 true false"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_of_a_unix_socket_is_replaced_when_stale_and_removed_at_the_end() {
+    let sim = Sim::new();
+    let path = std::env::temp_dir().join(format!("avx-engine-{}.sock", std::process::id()));
+    let start = |sim: &Sim, path: &std::path::Path| {
+        let (rt, path) = (sim.clone(), path.to_owned());
+        sim.block_on(async move { Server::new(|| "hi").bind(path).start(&rt).await })
+    };
+    // Left over: bound once, listened on by nobody.
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+    // In use by another one.
+    let other = path.with_extension("other");
+    let listening = std::os::unix::net::UnixListener::bind(&other).unwrap();
+    assert_eq!(start(&sim, &other).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    assert!(other.exists());
+    drop(listening);
+    std::fs::remove_file(&other).unwrap();
+    // No socket at all.
+    std::fs::write(&other, "precious").unwrap();
+    assert_eq!(start(&sim, &other).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+    assert_eq!(std::fs::read_to_string(&other).unwrap(), "precious");
+    std::fs::remove_file(&other).unwrap();
+
+    let server = start(&sim, &path).unwrap();
+    assert_eq!(server.local_addrs(), [avx_http::Address::Unix(path.clone())]);
+    let client = sim.dial();
+    client.send(GET);
+    sim.run();
+    assert!(client.recv_text().ends_with("hi"));
+    server.shutdown();
+    sim.run();
+    assert!(!path.exists());
 }
 
 #[test]

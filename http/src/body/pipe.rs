@@ -72,7 +72,8 @@ pub(crate) struct Demand {
     pub(crate) wanted: bool,
     /// Nobody will read any more.
     pub(crate) gone: bool,
-    /// Bytes that still fit into the piece; all of them when it is empty or nobody will read it.
+    /// Bytes that still fit into the piece: any number when it is empty or nobody will read it, none
+    /// when it is nearly full.
     pub(crate) room: usize,
     /// Credit to give back.
     pub(crate) credit: u32,
@@ -218,7 +219,8 @@ impl State {
             room: match self.bytes.len() {
                 0 => usize::MAX,
                 _ if self.reader_gone => usize::MAX,
-                held => PIECE.saturating_sub(held),
+                held if held > PIECE / 4 * 3 => 0,
+                held => PIECE - held,
             },
             credit: mem::take(&mut self.taken),
         }

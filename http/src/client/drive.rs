@@ -473,7 +473,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         if link.input_ended || !link.session.wants_read() {
             return 0;
         }
-        self.room(cx).unwrap_or(usize::MAX)
+        self.room(cx).unwrap_or(usize::MAX).saturating_sub(link.session.unread().len())
     }
 
     fn hand_over(&mut self, link: Wire<IO, R>) {

@@ -16,6 +16,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+/// For the access log only: nobody waited for the response to begin.
+const GIVEN_UP: Option<Status> = Status::new(499);
+
 pub(crate) struct Exchange {
     pub(super) stream: StreamId,
     phase: Phase,
@@ -29,8 +32,11 @@ pub(crate) struct Exchange {
     credit: u32,
     /// The handler's future is to be polled.
     awake: bool,
-    status: Status,
+    /// Of the response, once its head has left.
+    status: Option<Status>,
     sent: u64,
+    /// The response has left as a whole.
+    complete: bool,
     entry: Option<Box<Entry>>,
 }
 
@@ -68,8 +74,9 @@ impl Exchange {
             expects,
             credit: 0,
             awake: true,
-            status: Status::OK,
+            status: None,
             sent: 0,
+            complete: false,
             entry: None,
         }
     }
@@ -193,12 +200,13 @@ impl Exchange {
                     let sent = respond(machine, out, desk.now, self.stream, response, desk.preset);
                     match sent {
                         Ok(follows) => {
-                            self.status = response.status;
+                            self.status = Some(response.status);
                             self.sent = sent_at_once(response, follows, self.entry.as_deref());
                             self.phase = match settle(response, follows, take_over, desk.report) {
                                 Some(body) => Phase::Sending(Sending::new(body)),
                                 None => Phase::Done,
                             };
+                            self.complete = follows == BodyLen::Empty;
                         }
                         Err(UsageError::OutputFull(_)) => break,
                         Err(error) => {
@@ -218,7 +226,7 @@ impl Exchange {
                     self.sent = sending.sent;
                     match step {
                         Step::Waits | Step::Full | Step::Framed => break,
-                        Step::Done => {}
+                        Step::Done => self.complete = true,
                         Step::Failed(error) => {
                             (desk.report)(ConnectionError::Body(error));
                             machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
@@ -281,9 +289,9 @@ impl Exchange {
                 version: entry.version,
                 user_agent: entry.user_agent.as_deref(),
                 referer: entry.referer.as_deref(),
-                status: self.status,
+                status: self.status.or(GIVEN_UP).unwrap_or(Status::INTERNAL_SERVER_ERROR),
                 sent: self.sent,
-                complete: matches!(self.phase, Phase::Done),
+                complete: self.complete,
                 duration: now.saturating_since(entry.since),
             });
         }

@@ -10,7 +10,9 @@ use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Access, Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request, Upgraded};
-use avx_core::{BodyLen, Config, Event, Http, Instant, Protocol, RequestHead, Session, StreamId, Turn, h1};
+use avx_core::{
+    BodyLen, Config, Event, Http, Instant, PeerError, Protocol, RequestHead, Session, StreamId, Turn, h1,
+};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -211,6 +213,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         let now = local.reading.instant(&shared.epoch, std_now);
         let running = shared.life.stage() == Stage::Running;
         if !running && self.drain(shared, local, now) {
+            self.abandon(shared, now);
             return Flow::Over;
         }
         let ticked = self.link.check_time(now);
@@ -230,10 +233,13 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                         continue;
                     }
                     Poll::Ready(Ok(_)) => {}
-                    Poll::Ready(Err(error)) => return self.broken(shared, &error),
-                    Poll::Pending => break,
+                    Poll::Ready(Err(error)) => return self.broken(shared, now, &error),
+                    Poll::Pending => {
+                        self.link.session.hold(now);
+                        break;
+                    }
                 }
-                if let Some(flow) = self.end(cx, shared) {
+                if let Some(flow) = self.end(cx, shared, now) {
                     return flow;
                 }
             }
@@ -244,17 +250,19 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             budget -= 1;
             let limit = self.may_read(cx);
             if limit == 0 {
+                // Whoever is slow now, it is not the peer.
+                self.link.session.hold(now);
                 break;
             }
             match self.link.poll_fill(cx, now, &mut local.scratch, limit) {
                 Poll::Ready(Ok(_)) => {}
-                Poll::Ready(Err(error)) => return self.broken(shared, &error),
+                Poll::Ready(Err(error)) => return self.broken(shared, now, &error),
                 Poll::Pending => break,
             }
         }
         if self.link.session.is_closed() {
             // Nothing is left to write, or nobody to read it.
-            self.close(shared);
+            self.close(shared, now);
             return Flow::Over;
         }
         self.rest(local);
@@ -287,21 +295,22 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
 
     /// Whether and how the connection ends, once its output has left.
     #[inline]
-    fn end<H: Handler>(&mut self, cx: &mut Context<'_>, shared: &Shared<H, R>) -> Option<Flow> {
+    fn end<H: Handler>(&mut self, cx: &mut Context<'_>, shared: &Shared<H, R>, now: Instant) -> Option<Flow> {
         if self.link.session.switched().is_some() {
             return Some(self.switch());
         }
         self.link.shut_down(cx);
         if self.link.session.is_closed() {
-            self.close(shared);
+            self.close(shared, now);
             return Some(Flow::Over);
         }
         None
     }
 
     #[cold]
-    fn broken<H: Handler>(&mut self, shared: &Shared<H, R>, error: &std::io::Error) -> Flow {
+    fn broken<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: &std::io::Error) -> Flow {
         shared.report(Some(self.peer), ConnectionError::Io(error));
+        self.abandon(shared, now);
         Flow::Over
     }
 
@@ -325,7 +334,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                 Ok(Some(turn)) => turn,
                 Ok(None) => return any,
                 Err(error) => {
-                    self.fail(shared, error);
+                    self.fail(shared, now, error);
                     return any;
                 }
             };
@@ -387,7 +396,8 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     /// Whether the next event has to wait: its content would find no room.
     #[inline(never)]
     fn is_held_up(&mut self, cx: &Context<'_>) -> bool {
-        if M::MULTIPLEXED {
+        // A machine that has given up says so, whoever may still be reading.
+        if M::MULTIPLEXED || self.link.session.machine().is_send_closed() {
             return false;
         }
         let unread = self.link.session.unread().len();
@@ -413,7 +423,9 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         if M::MULTIPLEXED {
             return usize::MAX;
         }
-        self.exchanges.iter_mut().filter_map(|exchange| exchange.room(cx)).min().unwrap_or(usize::MAX)
+        // No more than can be passed on: for what lies here unread, the peer's time must not run.
+        let room = self.exchanges.iter_mut().filter_map(|exchange| exchange.room(cx)).min();
+        room.unwrap_or(usize::MAX).saturating_sub(self.link.session.unread().len())
     }
 
     fn advance<H: Handler>(
@@ -477,7 +489,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
 
     /// The peer broke the protocol: nothing that is under way can be completed.
     #[cold]
-    fn fail<H: Handler>(&mut self, shared: &Shared<H, R>, error: avx_core::PeerError) {
+    fn fail<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: PeerError) {
         if std::mem::replace(&mut self.failed, true) {
             return;
         }
@@ -485,14 +497,25 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         for exchange in &mut self.exchanges {
             exchange.fail(BodyError::Peer(error));
         }
-        self.exchanges.clear();
+        self.abandon(shared, now);
+    }
+
+    /// Drops what is under way.
+    #[cold]
+    fn abandon<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) {
+        for mut exchange in self.exchanges.drain(..) {
+            if let Some(hook) = &shared.access {
+                exchange.log(self.peer, now, hook);
+            }
+        }
     }
 
     #[cold]
-    fn close<H: Handler>(&mut self, shared: &Shared<H, R>) {
+    fn close<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) {
         if let Some(error) = self.link.session.error() {
-            self.fail(shared, error);
+            self.fail(shared, now, error);
         }
+        self.abandon(shared, now);
     }
 
     #[cold]

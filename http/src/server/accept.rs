@@ -249,6 +249,9 @@ impl<H: Handler, R: Runtime> Acceptor<H, R> {
     fn accept_each(&mut self, cx: &mut Context<'_>) -> bool {
         let mut any = false;
         for i in 0..self.tcp.len() {
+            if self.parked.is_some() {
+                return true;
+            }
             if let Poll::Ready(result) = self.tcp[i].poll_accept(cx) {
                 any = true;
                 self.accepted(result.map(|(io, peer)| (Accepted::Tcp(io), peer)));
@@ -256,6 +259,9 @@ impl<H: Handler, R: Runtime> Acceptor<H, R> {
         }
         #[cfg(unix)]
         for i in 0..self.unix.len() {
+            if self.parked.is_some() {
+                return true;
+            }
             if let Poll::Ready(result) = self.unix[i].poll_accept(cx) {
                 any = true;
                 self.accepted(result.map(|(io, peer)| (Accepted::Unix(io), peer)));
@@ -289,7 +295,7 @@ impl<H: Handler, R: Runtime> Acceptor<H, R> {
 
     fn serve(&mut self, accepted: Accepted<R>, peer: Peer) {
         let shared = self.engine.shared();
-        if self.parked.is_some() || !shared.life.enter() {
+        if !shared.life.enter() {
             self.parked = Some((accepted, peer));
             return;
         }

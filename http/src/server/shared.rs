@@ -26,7 +26,7 @@ pub struct Access<'a> {
     pub user_agent: Option<&'a [u8]>,
     /// Value of Referer, if there was one.
     pub referer: Option<&'a [u8]>,
-    /// Status of the response.
+    /// Status of the response; 499, which is never sent, when the connection ended before it began.
     pub status: Status,
     /// Bytes of content sent.
     pub sent: u64,
