@@ -517,6 +517,31 @@ fn content_that_breaks_off_is_an_error_to_its_reader() {
 }
 
 #[test]
+fn a_slow_handler_is_not_held_against_its_client() {
+    let sim = Sim::new();
+    let gate = Gate::default();
+    let opens = gate.clone();
+    let router = Router::new().post("/", move |request: OwnedRequest| {
+        let gate = opens.clone();
+        async move {
+            gate.passed().await;
+            request.into_body().collect(100).await
+        }
+    });
+    let _server = start(&sim, router);
+    let client = sim.dial();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
+    sim.run();
+    client.send("0123456789");
+    sim.run();
+    // Far beyond what a client may take for ten bytes: but it has sent them, and nobody has looked.
+    sim.advance(Duration::from_secs(3600));
+    gate.open();
+    sim.run();
+    assert!(client.recv_text().ends_with("\r\n\r\n0123456789"));
+}
+
+#[test]
 fn slow_clients_meet_their_deadlines() {
     let sim = Sim::new();
     let _server =

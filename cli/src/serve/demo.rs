@@ -18,7 +18,7 @@ static TEXT: LazyLock<Preset> = LazyLock::new(|| media_type("text/plain"));
 static JSON: LazyLock<Preset> = LazyLock::new(|| media_type("application/json"));
 
 fn media_type(value: &str) -> Preset {
-    Preset::new(&[Field::new("Content-Type", value)]).unwrap_or_default()
+    Preset::new(&[Field::new("content-type", value)]).unwrap_or_default()
 }
 
 /// The longest that `/delay` waits.
