@@ -47,7 +47,7 @@ pub mod router;
 pub mod rt;
 mod scan;
 pub mod server;
-pub mod sync;
+mod sync;
 
 pub use avx_core::{
     BodyLen, Config, Field, Fields, Lenient, Limits, Method, Preset, Status, Timeouts, Version,

@@ -525,20 +525,24 @@ fn a_slow_handler_is_not_held_against_its_client() {
         let gate = opens.clone();
         async move {
             gate.passed().await;
-            request.into_body().collect(100).await
+            request.into_body().collect(1 << 20).await
         }
     });
     let _server = start(&sim, router);
     let client = sim.dial();
-    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n");
+    let content = "0123456789".repeat(40_000);
+    client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", content.len()));
     sim.run();
-    client.send("0123456789");
+    client.send(&content[..100]);
     sim.run();
-    // Far beyond what a client may take for ten bytes: but it has sent them, and nobody has looked.
-    sim.advance(Duration::from_secs(3600));
+    client.send(&content[100..]);
+    sim.run();
+    // Far beyond what a client may take for the piece that was read: but it has sent more, and nobody
+    // has looked.
+    sim.advance(Duration::from_secs(24 * 3600));
     gate.open();
     sim.run();
-    assert!(client.recv_text().ends_with("\r\n\r\n0123456789"));
+    assert!(client.recv_text().ends_with(&content));
 }
 
 #[test]
