@@ -533,9 +533,9 @@ fn a_slow_handler_is_not_held_against_its_client() {
     let content = "0123456789".repeat(40_000);
     client.send(format!("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", content.len()));
     sim.run();
-    client.send(&content[..100]);
+    client.send(&content[..avx_http::body::PIECE]);
     sim.run();
-    client.send(&content[100..]);
+    client.send(&content[avx_http::body::PIECE..]);
     sim.run();
     // Far beyond what a client may take for the piece that was read: but it has sent more, and nobody
     // has looked.
