@@ -12,17 +12,19 @@
 //! - `link`: the transport, its session and its timer. Shared with the client.
 //! - `sending`: content on its way out. Shared with the client.
 //! - `exchange`: one request and its response, from the head to the last byte of both.
-//! - `serve`: the server's connection.
+//! - `serve`: the pump itself, for a server.
+//! - `connection`: the future around it, which also outlives an upgrade.
 //!
 //! A request that a plain handler answers at once never becomes an exchange: its response goes from
 //! the handler into the output while the head still lies in the read buffer. All that was answered
 //! between two reads leaves in one write. A connection at rest holds its machine and nothing else.
 
+mod connection;
 mod exchange;
 pub(crate) mod link;
 pub(crate) mod sending;
 mod serve;
 
-pub use serve::{Connection, Engine};
+pub use connection::{Connection, Engine, Machine};
 
 pub(crate) use exchange::Exchange;

@@ -1,5 +1,6 @@
-//! The server's connection.
+//! The pump of the server's connection.
 
+use super::connection::Machine;
 use super::exchange::{Desk, Entry, Exchange, panicked, settle};
 use super::link::Link;
 use super::sending::{is_at_hand, respond};
@@ -9,124 +10,25 @@ use crate::message::TakeOver;
 use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Access, Shared, Stage};
-use crate::{BodyError, Handler, Reply, Request, Upgraded};
-use avx_core::{
-    BodyLen, Config, Event, Http, Instant, PeerError, Protocol, RequestHead, Session, StreamId, Turn, h1,
-};
-use std::fmt;
-use std::future::Future;
+use crate::{BodyError, Handler, Reply, Request};
+use avx_core::{BodyLen, Event, Http, Instant, PeerError, Protocol, RequestHead, StreamId, Turn};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Rounds of reading and writing before other tasks get their turn.
 const BUDGET: u32 = 32;
 /// Bytes read ahead while the machine asks for none, to notice a peer that is gone.
 const AHEAD: usize = 4 << 10;
-/// No slot yet.
-const NONE: u32 = u32::MAX;
 /// No handler is being called.
 const NOBODY: StreamId = StreamId(0);
 
-/// A machine that this connection can drive.
-pub trait Machine: Http + Send + Unpin + 'static {
-    /// Whether exchanges overlap, each with credit of its own. Where they do not, content that nobody
-    /// takes holds up everything behind it.
-    const MULTIPLEXED: bool;
-
-    /// A fresh one.
-    fn accept(config: Arc<Config>, now: Instant) -> Self;
-}
-
-impl Machine for h1::Server {
-    const MULTIPLEXED: bool = false;
-
-    fn accept(config: Arc<Config>, now: Instant) -> Self {
-        h1::Server::new(config, now)
-    }
-}
-
-/// A server without addresses: makes connections out of streams that were accepted elsewhere. Clones
-/// name the same one.
-pub struct Engine<H, R>(Arc<Shared<H, R>>);
-
-impl<H: Handler, R: Runtime> Engine<H, R> {
-    pub(crate) fn new(shared: Shared<H, R>) -> Self {
-        Engine(Arc::new(shared))
-    }
-
-    pub(crate) fn shared(&self) -> &Arc<Shared<H, R>> {
-        &self.0
-    }
-
-    /// Serves a stream. The future ends with the connection and must stay in the task that polls it
-    /// first.
-    pub fn connection<IO: Stream>(&self, io: IO, peer: Peer) -> Connection<IO, H, R> {
-        self.0.life.enter_always();
-        self.entered(io, peer)
-    }
-
-    /// As [`connection`](Self::connection), counted in already.
-    pub(crate) fn entered<IO: Stream>(&self, io: IO, peer: Peer) -> Connection<IO, H, R> {
-        let now = self.0.epoch.instant(self.0.rt.now());
-        let machine = h1::Server::accept(self.0.config.clone(), now);
-        let session = Session::new(machine, &self.0.config);
-        let serving = Serving {
-            link: Link::new(io, session),
-            exchanges: Vec::new(),
-            take_over: None,
-            peer,
-            calling: NOBODY,
-            draining: false,
-            failed: false,
-        };
-        Connection { shared: self.0.clone(), slot: NONE, state: State::Http(serving) }
-    }
-
-    /// Begins the graceful end of all its connections.
-    pub fn shutdown(&self) {
-        self.0.life.advance(Stage::Draining);
-    }
-}
-
-impl<H, R> Engine<H, R> {
-    pub(crate) fn shared_life(&self) -> &crate::server::Life {
-        &self.0.life
-    }
-}
-
-impl<H, R> Clone for Engine<H, R> {
-    fn clone(&self) -> Self {
-        Engine(self.0.clone())
-    }
-}
-
-impl<H, R> fmt::Debug for Engine<H, R> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Engine")
-    }
-}
-
-/// One connection of a server, as a future.
-pub struct Connection<IO: Stream, H: Handler, R: Runtime, M: Machine = h1::Server> {
-    shared: Arc<Shared<H, R>>,
-    slot: u32,
-    state: State<IO, R, M>,
-}
-
-enum State<IO, R: Runtime, M> {
-    Http(Serving<IO, R, M>),
-    Upgraded(Pin<Box<dyn Future<Output = ()> + Send>>),
-    Over,
-}
-
-struct Serving<IO, R: Runtime, M> {
-    link: Link<IO, M, R::Sleep>,
+/// An HTTP connection under way.
+pub(super) struct Serving<IO, R: Runtime, M> {
+    pub(super) link: Link<IO, M, R::Sleep>,
     /// Exchanges that were not answered at once. The memory is the thread's while there are none.
     exchanges: Vec<Exchange>,
-    take_over: Option<TakeOver>,
-    peer: Peer,
+    pub(super) take_over: Option<TakeOver>,
+    pub(super) peer: Peer,
     /// The stream whose handler is being called: tells whose panic it was.
     calling: StreamId,
     draining: bool,
@@ -134,81 +36,31 @@ struct Serving<IO, R: Runtime, M> {
 }
 
 /// What a poll came to.
-enum Flow {
+pub(super) enum Flow {
     Waits,
     Over,
     HandOver,
 }
 
-impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Future for Connection<IO, H, R, M> {
-    type Output = ();
-
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        if this.slot == NONE {
-            this.slot = this.shared.life.tasks.insert(cx);
-        }
-        if let State::Http(serving) = &mut this.state {
-            let mut local = Local::take();
-            let flow = serving.poll(cx, &this.shared, &mut local);
-            local.put();
-            match flow {
-                Flow::Waits => return Poll::Pending,
-                Flow::Over => this.state = State::Over,
-                Flow::HandOver => this.hand_over(),
-            }
-        }
-        this.poll_upgraded(cx)
-    }
-}
-
-impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Connection<IO, H, R, M> {
-    #[cold]
-    fn hand_over(&mut self) {
-        if let State::Http(serving) = std::mem::replace(&mut self.state, State::Over) {
-            if let Some(take_over) = serving.take_over {
-                let unread = serving.link.session.unread().to_vec();
-                let io = Upgraded::new(Box::new(serving.link.io), unread, serving.peer);
-                self.state = State::Upgraded(take_over(io));
-            }
-        }
-    }
-
-    #[cold]
-    fn poll_upgraded(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let State::Upgraded(future) = &mut self.state {
-            if self.shared.life.stage() < Stage::Aborted {
-                match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-                    Ok(Poll::Pending) => return Poll::Pending,
-                    Ok(Poll::Ready(())) => {}
-                    Err(_) => self.shared.report(None, ConnectionError::Panicked),
-                }
-            }
-            self.state = State::Over;
-        }
-        Poll::Ready(())
-    }
-}
-
-impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Drop for Connection<IO, H, R, M> {
-    fn drop(&mut self) {
-        self.state = State::Over;
-        if self.slot != NONE {
-            self.shared.life.tasks.remove(self.slot);
-        }
-        self.shared.life.leave();
-    }
-}
-
-impl<IO: Stream, H: Handler, R: Runtime, M: Machine> fmt::Debug for Connection<IO, H, R, M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Connection")
-    }
-}
-
 impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
-    fn poll<H: Handler>(&mut self, cx: &mut Context<'_>, shared: &Shared<H, R>, local: &mut Local) -> Flow {
+    pub(super) fn new(link: Link<IO, M, R::Sleep>, peer: Peer) -> Self {
+        Serving {
+            link,
+            exchanges: Vec::new(),
+            take_over: None,
+            peer,
+            calling: NOBODY,
+            draining: false,
+            failed: false,
+        }
+    }
+
+    pub(super) fn poll<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+    ) -> Flow {
         let std_now = shared.rt.now();
         let now = local.reading.instant(&shared.epoch, std_now);
         let running = shared.life.stage() == Stage::Running;
