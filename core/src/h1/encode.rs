@@ -154,6 +154,41 @@ pub fn response(
     })
 }
 
+/// As [`response`], for what most responses are: a registered reason, no lines but preset ones, the
+/// content at hand, the connection kept. Anything else goes the general way.
+#[inline]
+pub(super) fn plain(
+    response: &Response<'_>,
+    content: &[u8],
+    out: &mut dyn Output,
+) -> Result<Announced, UsageError> {
+    let (first, second) = match *response.presets {
+        [first] => (first.as_bytes(), &[][..]),
+        [first, second] if !first.may_meet(second) => (first.as_bytes(), second.as_bytes()),
+        _ => return self::response(response, exactly(content), Connection::Nothing, content, out),
+    };
+    if !response.fields.is_empty() || response.reason.is_some() || response.status != Status::OK {
+        return self::response(response, exactly(content), Connection::Nothing, content, out);
+    }
+    let digits = content_length::digits(content.len() as u64);
+    const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n";
+    let lines = HEAD.len() + first.len() + second.len();
+    let buf = out.reserve(lines + LENGTH_NAME.len() + digits + 4 + content.len())?;
+    let mut at = 0;
+    put(buf, &mut at, HEAD);
+    put(buf, &mut at, first);
+    put(buf, &mut at, second);
+    put_length(buf, &mut at, exactly(content));
+    put(buf, &mut at, b"\r\n");
+    put(buf, &mut at, content);
+    Ok(Announced { close: false, upgrade: false, expect_continue: false })
+}
+
+#[inline]
+fn exactly(content: &[u8]) -> Length {
+    Length::Exact(content.len() as u64)
+}
+
 /// Writes a response some of whose preset lines might give way: to its own fields, or to a later preset.
 #[cold]
 fn merged(
@@ -561,6 +596,35 @@ mod tests {
             let mut at = 1;
             put(&mut buf, &mut at, &src[..len]);
             assert_eq!((&buf[1..=len], buf[0], buf[len + 1], at), (&src[..len], 0xff, 0xff, len + 1));
+        }
+    }
+
+    #[test]
+    fn the_plain_way_writes_what_the_general_way_writes() {
+        let server = Preset::new(&[Field::new("Server", "avx"), Field::new("Date", "now")]).unwrap();
+        let text = Preset::new(&[Field::new("content-type", "text/plain")]).unwrap();
+        let other = Preset::new(&[Field::new("x", "1")]).unwrap();
+        let late = Preset::new(&[Field::new("date", "later")]).unwrap();
+        let sets: [&[&Preset]; 5] =
+            [&[], &[&server], &[&server, &text], &[&server, &late], &[&server, &text, &other]];
+        let field = [Field::new("a", "b")];
+        for presets in sets {
+            for fields in [&[][..], &field] {
+                for status in [Status::OK, Status::NOT_FOUND] {
+                    for reason in [None, Some(&b"why"[..])] {
+                        for len in [0, 9, 10, 99, 100, 12345] {
+                            let (mut one, mut two) = (Vec::new(), Vec::new());
+                            let content = vec![b'x'; len];
+                            let response = Response { status, reason, fields, presets };
+                            let announced = plain(&response, &content, &mut one);
+                            let length = exactly(&content);
+                            let general =
+                                super::response(&response, length, Connection::Nothing, &content, &mut two);
+                            assert_eq!((announced, one), (general, two));
+                        }
+                    }
+                }
+            }
         }
     }
 

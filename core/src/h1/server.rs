@@ -835,8 +835,7 @@ impl Http for Server {
     ) -> Result<(), UsageError> {
         self.due(stream)?;
         if self.plain && !self.shutting_down && !response.status.forbids_content() {
-            let length = Length::Exact(content.len() as u64);
-            let announced = encode::response(response, length, Connection::Nothing, content, out)?;
+            let announced = encode::plain(response, content, out)?;
             self.persist = !announced.close;
             self.did_answer(now);
             return Ok(());
