@@ -64,16 +64,16 @@ impl Preset {
         Fields::new(&self.bytes, &self.spans)
     }
 
-    /// Whether a line could have the name `name`: false is certain.
+    /// Whether a line has the name `name`. One test for most names that none has.
     #[inline]
-    pub(crate) fn may_have(&self, name: &[u8]) -> bool {
-        self.lengths & bit(name) != 0
+    pub(crate) fn has(&self, name: &[u8]) -> bool {
+        self.lengths & bit(name) != 0 && self.fields().iter().any(|line| line.name.eq_ignore_ascii_case(name))
     }
 
-    /// Whether both could have a line of the same name: false is certain.
+    /// Whether both have a line of the same name.
     #[inline]
-    pub(crate) fn may_meet(&self, other: &Preset) -> bool {
-        self.lengths & other.lengths != 0
+    pub(crate) fn meets(&self, other: &Preset) -> bool {
+        self.lengths & other.lengths != 0 && other.fields().iter().any(|line| self.has(line.name))
     }
 }
 

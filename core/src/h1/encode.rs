@@ -112,8 +112,8 @@ pub fn response(
     let connection = lines.connection(connection);
     let mut presets = 0;
     for (i, preset) in response.presets.iter().enumerate() {
-        let same_name = response.fields.iter().any(|f| preset.may_have(f.name))
-            || response.presets[..i].iter().any(|other| preset.may_meet(other));
+        let same_name = response.fields.iter().any(|f| preset.has(f.name))
+            || response.presets[..i].iter().any(|other| preset.meets(other));
         if same_name {
             return merged(response, length, connection, content, out);
         }
@@ -164,7 +164,7 @@ pub(super) fn plain(
 ) -> Result<Announced, UsageError> {
     let (first, second) = match *response.presets {
         [first] => (first.as_bytes(), &[][..]),
-        [first, second] if !first.may_meet(second) => (first.as_bytes(), second.as_bytes()),
+        [first, second] if !first.meets(second) => (first.as_bytes(), second.as_bytes()),
         _ => return self::response(response, exactly(content), Connection::Nothing, content, out),
     };
     if !response.fields.is_empty() || response.reason.is_some() || response.status != Status::OK {
@@ -189,7 +189,7 @@ fn exactly(content: &[u8]) -> Length {
     Length::Exact(content.len() as u64)
 }
 
-/// Writes a response some of whose preset lines might give way: to its own fields, or to a later preset.
+/// Writes a response some of whose preset lines give way: to its own fields, or to a later preset.
 #[cold]
 fn merged(
     response: &Response<'_>,
@@ -202,8 +202,8 @@ fn merged(
     for (i, preset) in response.presets.iter().enumerate() {
         let later = &response.presets[i + 1..];
         lines.extend(preset.fields().iter().filter(|line| {
-            !response.fields.iter().any(|f| f.name.eq_ignore_ascii_case(line.name))
-                && !later.iter().any(|p| p.fields().iter().any(|f| f.name.eq_ignore_ascii_case(line.name)))
+            let own = response.fields.iter().any(|f| f.name.eq_ignore_ascii_case(line.name));
+            !own && !later.iter().any(|preset| preset.has(line.name))
         }));
     }
     lines.extend_from_slice(response.fields);
