@@ -234,7 +234,7 @@ impl Handle {
         current::with(|w| w.map(Worker::now)).unwrap_or_else(Instant::now)
     }
 
-    /// As [`sleep_until`](crate::sleep_until).
+    /// As [`sleep_until`].
     pub fn sleep_until(&self, deadline: Instant) -> Sleep {
         sleep_until(deadline)
     }

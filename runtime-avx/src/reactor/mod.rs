@@ -8,7 +8,7 @@
 //!
 //! A [`Reactor`] is confined to its worker's thread: no lock, no atomic operation. An [`Io`] tries the
 //! system call first and registers with the reactor of the worker that it is used on when the call says
-//! that it would block: once, for both directions, for edges. From then on the reactor's [`Source`]
+//! that it would block: once, for both directions, for edges. From then on the reactor's `Source`
 //! remembers which directions are ready, so that neither waiting nor finding nothing to read costs a
 //! system call:
 //!
