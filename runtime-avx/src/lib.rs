@@ -70,7 +70,7 @@
 //! The kernel is asked at least every 128 polls. A task that finds its sockets ready is sent to the back of
 //! the queue after 128 calls. Of every four tasks one may come from the ring although there are pinned ones;
 //! inbox and common queue are looked at every 64 tasks. A task that computes without awaiting holds its
-//! worker up, and the pinned tasks there with it: [`yield_now`], or [`Handle::unblock`].
+//! worker up, and the pinned tasks there with it: [`yield_now()`], or [`Handle::unblock`].
 //!
 //! # What it costs
 //!
