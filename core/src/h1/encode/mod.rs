@@ -3,36 +3,16 @@
 //! Nothing reaches the output unchecked: each name is a token, each value free of controls, and the
 //! framing fields come from the announced length, not from the caller.
 
+mod content;
+mod lines;
+
+pub(super) use content::{Sending, data, end, frame};
+
 use crate::http::{Request, Response};
-use crate::syntax::content_length;
-use crate::syntax::token::{self, is};
-use crate::syntax::{connection, list, target};
+use crate::syntax::{content_length, target, token};
 use crate::{BodyLen, Field, Full, Method, Output, Status, UsageError};
 use alloc::vec::Vec;
-
-/// Content being sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sending {
-    /// So many bytes are due.
-    Length(u64),
-    /// Chunks. `line_end`: a chunk whose data the caller wrote still lacks its CR LF.
-    Chunked { line_end: bool },
-    /// Until the connection ends.
-    Close,
-}
-
-/// What the caller's field lines come to.
-#[derive(Default)]
-struct Lines {
-    len: usize,
-    host: Option<usize>,
-    content_length: Option<u64>,
-    close: bool,
-    keep_alive: bool,
-    connection_upgrade: bool,
-    upgrade: bool,
-    expect_continue: bool,
-}
+use lines::Lines;
 
 /// What a written head announced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,163 +270,6 @@ pub(super) fn request_length(method: &Method<'_>, body: BodyLen) -> Result<Lengt
     })
 }
 
-/// Writes as much of `data` as fits, framed, and returns how much that was.
-#[inline]
-pub(super) fn data(sending: &mut Sending, data: &[u8], out: &mut dyn Output) -> Result<usize, UsageError> {
-    match sending {
-        Sending::Length(left) => {
-            let left_after = left.checked_sub(data.len() as u64).ok_or(UsageError::BodyTooLong)?;
-            let n = data.len().min(out.room());
-            out.reserve(n)?.copy_from_slice(&data[..n]);
-            *left = left_after + (data.len() - n) as u64;
-            Ok(n)
-        }
-        Sending::Close => {
-            let n = data.len().min(out.room());
-            out.reserve(n)?.copy_from_slice(&data[..n]);
-            Ok(n)
-        }
-        Sending::Chunked { line_end } => {
-            let line = ChunkLine::fitting(data.len(), out.room(), *line_end, 2);
-            if line.size == 0 {
-                return Ok(0);
-            }
-            let buf = out.reserve(line.len() + line.size + 2)?;
-            let mut at = line.put(buf);
-            put(buf, &mut at, &data[..line.size]);
-            put(buf, &mut at, b"\r\n");
-            *line_end = false;
-            Ok(line.size)
-        }
-    }
-}
-
-/// Writes the framing of `len` bytes that the caller writes itself, and returns how many it may.
-pub(super) fn frame(sending: &mut Sending, len: usize, out: &mut dyn Output) -> Result<usize, UsageError> {
-    match sending {
-        Sending::Length(left) => {
-            *left = left.checked_sub(len as u64).ok_or(UsageError::BodyTooLong)?;
-            Ok(len)
-        }
-        Sending::Close => Ok(len),
-        Sending::Chunked { .. } if len == 0 => Ok(0),
-        Sending::Chunked { line_end } => {
-            let line = ChunkLine { size: len, line_end: *line_end };
-            let Ok(buf) = out.reserve(line.len()) else { return Ok(0) };
-            line.put(buf);
-            *line_end = true;
-            Ok(len)
-        }
-    }
-}
-
-/// Writes the end of the content, with trailers where the framing has a place for them.
-pub(super) fn end(sending: &Sending, trailers: &[Field<'_>], out: &mut dyn Output) -> Result<(), UsageError> {
-    let lines = Lines::of_trailers(trailers)?;
-    match *sending {
-        Sending::Length(0) | Sending::Close => Ok(()),
-        Sending::Length(_) => Err(UsageError::BodyTooShort),
-        Sending::Chunked { line_end } => {
-            let buf = out.reserve(usize::from(line_end) * 2 + 3 + lines + 2)?;
-            let mut at = 0;
-            if line_end {
-                put(buf, &mut at, b"\r\n");
-            }
-            put(buf, &mut at, b"0\r\n");
-            put_fields(buf, &mut at, trailers);
-            put(buf, &mut at, b"\r\n");
-            Ok(())
-        }
-    }
-}
-
-impl Lines {
-    /// Checks the lines and adds them up.
-    #[inline]
-    fn of(fields: &[Field<'_>]) -> Result<Self, UsageError> {
-        let mut lines = Lines::default();
-        for (i, field) in fields.iter().enumerate() {
-            lines.len += check(field)?;
-            if matches!(field.name.len(), 4 | 6 | 7 | 10 | 14 | 17) {
-                lines.note(i, field)?;
-            }
-        }
-        Ok(lines)
-    }
-
-    fn of_trailers(fields: &[Field<'_>]) -> Result<usize, UsageError> {
-        fields.iter().try_fold(0, |len, field| {
-            if connection::is_forbidden_in_trailers(field.name) {
-                return Err(UsageError::ForbiddenTrailer);
-            }
-            Ok(len + check(field)?)
-        })
-    }
-
-    fn note(&mut self, i: usize, field: &Field<'_>) -> Result<(), UsageError> {
-        match field.name.len() {
-            4 if is(field.name, b"host") => {
-                let second = self.host.replace(i).is_some();
-                if second {
-                    return Err(UsageError::BadAuthority);
-                }
-            }
-            6 if is(field.name, b"expect") => {
-                self.expect_continue |= field.value.eq_ignore_ascii_case(b"100-continue");
-            }
-            7 if is(field.name, b"upgrade") => self.upgrade |= !field.value.is_empty(),
-            10 if is(field.name, b"connection") => {
-                self.close |= list::contains(field.value, "close");
-                self.keep_alive |= list::contains(field.value, "keep-alive");
-                self.connection_upgrade |= list::contains(field.value, "upgrade");
-            }
-            14 if is(field.name, b"content-length") => {
-                let n = content_length::parse(field.value, false).map_err(|_| UsageError::FramingField)?;
-                if self.content_length.replace(n).is_some() {
-                    return Err(UsageError::FramingField);
-                }
-            }
-            17 if is(field.name, b"transfer-encoding") => return Err(UsageError::FramingField),
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// The length line still to add: none when the caller's own Content-Length says the same.
-    fn settle(&self, length: Length) -> Result<Length, UsageError> {
-        match (self.content_length, length) {
-            (None, length) => Ok(length),
-            (Some(_), Length::Optional) => Ok(Length::Optional),
-            (Some(given), Length::Exact(n)) if given == n => Ok(Length::Optional),
-            _ => Err(UsageError::FramingField),
-        }
-    }
-
-    /// The connection line still to add.
-    fn connection(&self, wanted: Connection) -> Connection {
-        let given = match wanted {
-            Connection::Nothing => true,
-            Connection::Close => self.close,
-            Connection::KeepAlive => self.keep_alive || self.close,
-            Connection::Upgrade => self.connection_upgrade,
-        };
-        if given { Connection::Nothing } else { wanted }
-    }
-}
-
-/// Bytes of the line, if it may be sent.
-#[inline]
-fn check(field: &Field<'_>) -> Result<usize, UsageError> {
-    // "Field values containing CR, LF, or NUL characters are invalid and dangerous" (RFC 9110, section 5.5)
-    if !token::is_token(field.name) {
-        return Err(UsageError::BadFieldName);
-    }
-    if !token::is_field_value(field.value) {
-        return Err(UsageError::BadFieldValue);
-    }
-    Ok(field.name.len() + field.value.len() + 4)
-}
-
 /// Without its reason phrase.
 const STATUS_LINE: usize = b"HTTP/1.1 000 \r\n".len();
 const CHUNKED_LINE: &[u8] = b"Transfer-Encoding: chunked\r\n";
@@ -483,46 +306,6 @@ fn put_fields(buf: &mut [u8], at: &mut usize, fields: &[Field<'_>]) {
         put(buf, at, b": ");
         put(buf, at, field.value);
         put(buf, at, b"\r\n");
-    }
-}
-
-/// The line before a chunk's data, with the end of the chunk before it where that is missing.
-struct ChunkLine {
-    size: usize,
-    line_end: bool,
-}
-
-impl ChunkLine {
-    /// For as much of `len` bytes as fits into `room` with the line and `behind` more bytes.
-    #[inline]
-    fn fitting(len: usize, room: usize, line_end: bool, behind: usize) -> Self {
-        let mut line = ChunkLine { size: len, line_end };
-        if line.len() + len + behind > room {
-            // The line for the room itself is no shorter than the one for what then fits.
-            line.size = room;
-            line.size = room.saturating_sub(line.len() + behind);
-        }
-        line
-    }
-
-    fn digits(&self) -> usize {
-        ((usize::BITS - self.size.leading_zeros()) as usize).div_ceil(4).max(1)
-    }
-
-    fn len(&self) -> usize {
-        usize::from(self.line_end) * 2 + self.digits() + 2
-    }
-
-    fn put(&self, buf: &mut [u8]) -> usize {
-        let mut at = 0;
-        if self.line_end {
-            put(buf, &mut at, b"\r\n");
-        }
-        for i in (0..self.digits()).rev() {
-            put(buf, &mut at, &[b"0123456789abcdef"[self.size >> (4 * i) & 15]]);
-        }
-        put(buf, &mut at, b"\r\n");
-        at
     }
 }
 
@@ -584,9 +367,7 @@ pub(super) fn goodbye(
 mod tests {
     use super::*;
     use crate::Preset;
-    use crate::SliceOutput;
     use alloc::vec;
-    use alloc::vec::Vec;
 
     #[test]
     fn short_copies_are_exact_at_every_length() {
@@ -648,39 +429,5 @@ mod tests {
         let response = Response { presets: &[&preset, &later], ..Response::new(Status::OK, &[]) };
         super::response(&response, Length::Optional, Connection::Nothing, b"", &mut out).unwrap();
         assert_eq!(out, b"HTTP/1.1 200 OK\r\nServer: avx\r\ndate: later\r\nX: 1\r\n\r\n");
-    }
-
-    #[test]
-    fn rfc9112_7_1_a_chunk_takes_what_the_room_allows() {
-        for room in 0..600 {
-            let mut memory = vec![0; room];
-            let mut out = SliceOutput::new(&mut memory);
-            let mut sending = Sending::Chunked { line_end: false };
-            let n = data(&mut sending, &[b'x'; 300], &mut out).unwrap();
-            assert!(room < 307 || n == 300, "{room} {n}");
-            assert!(room < 7 || n > 0, "{room} {n}");
-            if n == 0 {
-                assert!(out.is_empty());
-                continue;
-            }
-            let want = alloc::format!("{n:x}\r\n{}\r\n", "x".repeat(n));
-            assert_eq!(out.filled(), want.as_bytes());
-        }
-    }
-
-    #[test]
-    fn framed_chunks_get_their_line_end_from_what_follows() {
-        let mut out = Vec::new();
-        let mut sending = Sending::Chunked { line_end: false };
-        assert_eq!(frame(&mut sending, 3, &mut out), Ok(3));
-        out.extend_from_slice(b"abc");
-        assert_eq!(frame(&mut sending, 17, &mut out), Ok(17));
-        out.extend_from_slice(&[b'z'; 17]);
-        assert_eq!(data(&mut sending, b"de", &mut out), Ok(2));
-        assert_eq!(frame(&mut sending, 1, &mut out), Ok(1));
-        out.extend_from_slice(b"f");
-        end(&sending, &[Field::new("x-sum", "1")], &mut out).unwrap();
-        let want = "3\r\nabc\r\n11\r\nzzzzzzzzzzzzzzzzz\r\n2\r\nde\r\n1\r\nf\r\n0\r\nx-sum: 1\r\n\r\n";
-        assert_eq!(core::str::from_utf8(&out).unwrap(), want);
     }
 }
