@@ -22,16 +22,20 @@ struct Input {
     name: &'static str,
     response: bool,
     heads: Vec<Vec<u8>>,
+    /// The first half comes alone, and then all of it.
+    halves: bool,
 }
 
 fn inputs() -> Vec<Input> {
-    let one = |name, response, head: &[u8]| Input { name, response, heads: vec![head.to_vec()] };
+    let one =
+        |name, response, head: &[u8]| Input { name, response, heads: vec![head.to_vec()], halves: false };
     vec![
         one("browser", false, heads::BROWSER),
         one("modern", false, heads::MODERN),
         one("tiny", false, heads::TINY),
         one("response", true, heads::RESPONSE),
-        Input { name: "mixed", response: false, heads: heads::mixed() },
+        Input { name: "mixed", response: false, heads: heads::mixed(), halves: false },
+        Input { name: "halves", response: false, heads: vec![heads::MODERN.to_vec()], halves: true },
     ]
 }
 
@@ -43,6 +47,10 @@ fn avx(input: &Input) -> Parse<'_> {
         for _ in 0..n {
             let head = black_box(heads.next().unwrap().as_slice());
             let mut parser = Parser::new();
+            if input.halves {
+                let half = parser.request(&head[..head.len() / 2], &mut spans, black_box(&options));
+                assert!(black_box(half).is_ok());
+            }
             let len = if response {
                 match parser.response(head, &mut spans, black_box(&options)) {
                     Ok(Parsed::Complete { len, .. }) => len,
@@ -67,6 +75,10 @@ fn httparse(input: &Input) -> Parse<'_> {
     Box::new(move |n| {
         for _ in 0..n {
             let head = black_box(heads.next().unwrap().as_slice());
+            if input.halves {
+                let half = httparse::Request::new(&mut spans).parse(&head[..head.len() / 2]);
+                assert!(black_box(half).is_ok());
+            }
             let len = if response {
                 httparse::Response::new(&mut spans).parse(head)
             } else {

@@ -14,12 +14,21 @@
 //! of it is the proof that makes its methods safe to call.
 #![allow(unsafe_code)]
 
-mod blocks;
 mod portable;
 pub(crate) mod short;
-mod tables;
 #[cfg(test)]
 mod tests;
+
+#[cfg(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_endian = "little", target_feature = "neon")
+))]
+mod blocks;
+#[cfg(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_endian = "little", target_feature = "neon")
+))]
+mod tables;
 
 #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
 mod aarch64;

@@ -40,9 +40,10 @@ impl Scan for Portable<'_> {
     #[inline(always)]
     fn line_end(&mut self) -> Option<usize> {
         let end = control(self.input, self.at)?;
-        let rest = self.input.get(end..)?;
-        let run = rest.iter().position(|&b| CLASS[b as usize] & VALUE != 0);
-        self.at = end + run.unwrap_or(rest.len());
+        self.at = end + 1;
+        while self.input.get(self.at).is_some_and(|&b| CLASS[b as usize] & VALUE == 0) {
+            self.at += 1;
+        }
         Some(end)
     }
 }

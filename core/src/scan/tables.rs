@@ -32,6 +32,7 @@ pub(super) static TOKEN: NibbleTable = NibbleTable::new(token::TCHAR);
 pub(super) static TARGET: NibbleTable = NibbleTable::new(token::TARGET);
 
 /// `TAB_AND_DEL[b & 15] == b` for HTAB and DEL, and for no other byte.
+#[cfg(target_arch = "x86_64")]
 pub(super) static TAB_AND_DEL: [u8; 16] = {
     let mut table = [0xff; 16];
     table[0x9] = b'\t';

@@ -12,7 +12,9 @@
 //! With `bare_lf` a LF goes the way of CR LF; with `obs_fold` whitespace leads from `LineStart` back to
 //! `Value`. The vector path only handles lines that need none of the errors and leniencies named here.
 
-use super::parser::{Options, Parser};
+use super::fast::FieldLines;
+use super::parser::{Marks, Options, Parser};
+use crate::scan;
 use crate::syntax::token::{CLASS, TARGET, TCHAR, VALUE};
 use crate::{PeerError, Span, Status, Version};
 
@@ -66,32 +68,6 @@ pub(super) enum Stop {
     },
 }
 
-/// What was found of a start line.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Marks {
-    pub(super) start: u32,
-    pub(super) method_end: u32,
-    pub(super) target: u32,
-    pub(super) target_end: u32,
-    pub(super) version: Version,
-    pub(super) status: Status,
-    pub(super) reason: u32,
-    pub(super) reason_end: u32,
-}
-
-impl Marks {
-    pub(super) const NONE: Marks = Marks {
-        start: 0,
-        method_end: 0,
-        target: 0,
-        target_end: 0,
-        version: Version::Http11,
-        status: Status::OK,
-        reason: 0,
-        reason_end: 0,
-    };
-}
-
 /// One call's way through a head. What it finds is of use only if it began at the head's first byte.
 pub(super) struct Walk<'a> {
     /// Where it is: all that a later call needs.
@@ -122,15 +98,36 @@ impl<'a> Walk<'a> {
         Walk { at, marks, folded: false, spans, input, options, too_large, span, fold: false }
     }
 
-    /// Goes on to the end of the head, or of the input: then at least so many bytes are missing.
-    pub(super) fn finish(&mut self) -> Result<Option<usize>, PeerError> {
+    /// Goes on to the end of the head, or of the input.
+    pub(super) fn finish(&mut self) -> Result<Stop, PeerError> {
         loop {
             match self.line()? {
                 Stop::Line => {}
-                Stop::Complete => return Ok(None),
-                Stop::Partial { at_least } => return Ok(Some(at_least)),
+                stop => return Ok(stop),
             }
         }
+    }
+
+    /// At the start of a line, goes on to the first field line that is incomplete or unusual.
+    pub(super) fn skip_lines(&mut self) {
+        let at = self.at.pos as usize;
+        let fields = self.at.fields as usize;
+        if let Some(spans) = self.spans.get_mut(fields..) {
+            let lines = FieldLines { input: self.input, at, spans, options: self.options };
+            let (at, more) = scan::dispatch(lines);
+            self.skipped(at, fields + more);
+        }
+    }
+
+    /// Goes on at `at`, where a line begins that is preceded by so many field lines.
+    pub(super) fn skipped(&mut self, at: usize, fields: usize) {
+        self.at.pos = at as u32;
+        if let Some(last) = fields.checked_sub(1).and_then(|last| self.spans.get(last)) {
+            if fields as u32 > self.at.fields {
+                self.at.line = last.name;
+            }
+        }
+        self.at.fields = fields as u32;
     }
 
     /// Goes on to the end of the line.

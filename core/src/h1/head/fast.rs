@@ -1,7 +1,8 @@
 //! The fast way: a whole head without anything unusual, a vector at a time.
 //!
 //! It takes a strict subset of what the bytewise way takes, and decides on no error: where it stops,
-//! the bytewise way goes on.
+//! the bytewise way goes on. It looks no further than a single field line may reach, so that no line
+//! has to be measured: what a longer head has behind that goes bytewise.
 
 use super::parser::{Options, Parsed, Parser, RequestLine, Start, StatusLine};
 use crate::scan::{Job, Scan};
@@ -22,8 +23,7 @@ impl<'a, L: Start> Job<'a> for Head<'a, '_, L> {
 
     #[inline(always)]
     fn input(&self) -> &'a [u8] {
-        let limit = self.options.head.min(self.options.field_line) as usize;
-        &self.input[..self.input.len().min(limit)]
+        within(self.input, self.options)
     }
 
     #[inline(always)]
@@ -41,6 +41,40 @@ impl<'a, L: Start> Job<'a> for Head<'a, '_, L> {
             self.parser.walk(self.input, self.spans, self.options, at, fields)
         }
     }
+}
+
+/// Parses the field lines that begin at a place in the input: where the first line begins that is
+/// incomplete or unusual, and how many there are before.
+pub(super) struct FieldLines<'a, 's> {
+    pub(super) input: &'a [u8],
+    pub(super) at: usize,
+    pub(super) spans: &'s mut [Span],
+    pub(super) options: &'s Options,
+}
+
+impl<'a> Job<'a> for FieldLines<'a, '_> {
+    type Output = (usize, usize);
+
+    #[inline(always)]
+    fn input(&self) -> &'a [u8] {
+        within(self.input, self.options)
+    }
+
+    #[inline(always)]
+    fn run<S: Scan>(self, mut scan: S) -> (usize, usize) {
+        if self.at >= scan.input().len() {
+            return (self.at, 0);
+        }
+        scan.seek(self.at);
+        field_lines(&mut scan, self.at, self.spans)
+    }
+}
+
+/// The part of `input` in which every line is within its limit, and the head is.
+#[inline(always)]
+fn within<'a>(input: &'a [u8], options: &Options) -> &'a [u8] {
+    let limit = options.head.min(options.field_line) as usize;
+    &input[..input.len().min(limit)]
 }
 
 const DOT_1: u32 = u32::from_le_bytes(*b".1\r\n");

@@ -10,8 +10,9 @@
 //!
 //! [`Parser`] turns one head into a [`RequestLine`] or [`StatusLine`] and one [`Span`](crate::Span)
 //! per field line. A head that is all there is read in one pass, a vector at a time. A head that comes
-//! in pieces is checked once, byte by byte as it comes, and read once more when it is complete: the
-//! spans belong to the caller's thread, not to the connection, so none are kept in between.
+//! in pieces is checked as it comes, lines cut by the end of a piece byte by byte, and is read once more
+//! when it is complete: the spans belong to the caller's thread, not to the connection, so none are kept
+//! in between.
 //!
 //! # What is refused, and when
 //!

@@ -1,6 +1,6 @@
 //! The interface: one parser, three kinds of head, and what it is told and tells.
 
-use super::bytewise::{Marks, State, Walk};
+use super::bytewise::{State, Stop, Walk};
 use super::fast::{self, Head};
 use crate::limits::{Lenient, Limits};
 use crate::scan::{self, Scan};
@@ -193,17 +193,18 @@ impl Parser {
         options: &Options,
     ) -> Result<Parsed<L>, PeerError> {
         let mut walk = Walk::new(*self, input, spans, options, L::TOO_LARGE);
-        match walk.finish()? {
-            Some(at_least) => {
-                *self = walk.at;
-                Ok(Parsed::Partial { at_least })
-            }
-            // The spans of the earlier calls are gone: once more, from the start.
-            None => {
-                *self = Parser::new();
-                self.parse(input, spans, options)
-            }
+        let mut stop = walk.line()?;
+        if let Stop::Line = stop {
+            walk.skip_lines();
+            stop = walk.finish()?;
         }
+        if let Stop::Partial { at_least } = stop {
+            *self = walk.at;
+            return Ok(Parsed::Partial { at_least });
+        }
+        // The spans of the earlier calls are gone: once more, from the start.
+        *self = Parser::new();
+        self.parse(input, spans, options)
     }
 
     /// Goes on byte by byte, behind a start line and `fields` field lines that were found valid
@@ -218,14 +219,13 @@ impl Parser {
         at: usize,
         fields: usize,
     ) -> Result<Parsed<L>, PeerError> {
-        let line = match spans.get(fields.wrapping_sub(1)) {
-            Some(last) if fields > 0 => last.name,
-            _ => 0,
-        };
-        let state = if at > 0 { State::LineStart } else { L::FIRST };
-        let start = Parser { pos: at as u32, line, fields: fields as u32, state, count: 0 };
+        let start = Parser { state: L::FIRST, ..Parser::new() };
         let mut walk = Walk::new(start, input, spans, options, L::TOO_LARGE);
-        if let Some(at_least) = walk.finish()? {
+        if at > 0 {
+            walk.at.state = State::LineStart;
+            walk.skipped(at, fields);
+        }
+        if let Stop::Partial { at_least } = walk.finish()? {
             *self = walk.at;
             return Ok(Parsed::Partial { at_least });
         }
@@ -251,6 +251,32 @@ pub(super) trait Start: Copy {
     fn fast<S: Scan>(scan: &mut S) -> Option<(Self, usize)>;
     /// From what was found on the way.
     fn from_marks(marks: &Marks) -> Self;
+}
+
+/// What was found of a start line.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Marks {
+    pub(super) start: u32,
+    pub(super) method_end: u32,
+    pub(super) target: u32,
+    pub(super) target_end: u32,
+    pub(super) version: Version,
+    pub(super) status: Status,
+    pub(super) reason: u32,
+    pub(super) reason_end: u32,
+}
+
+impl Marks {
+    pub(super) const NONE: Marks = Marks {
+        start: 0,
+        method_end: 0,
+        target: 0,
+        target_end: 0,
+        version: Version::Http11,
+        status: Status::OK,
+        reason: 0,
+        reason_end: 0,
+    };
 }
 
 impl Start for RequestLine {
