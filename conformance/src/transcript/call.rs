@@ -8,7 +8,7 @@ use avx_core::{
 use std::time::Duration;
 
 /// One call and what it is to come to.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Call {
     verb: Verb,
     fields: Vec<(Vec<u8>, Vec<u8>)>,
@@ -18,7 +18,7 @@ pub struct Call {
     line: String,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Verb {
     Request {
         method: Vec<u8>,

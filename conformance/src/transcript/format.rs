@@ -15,7 +15,7 @@ pub struct Document {
 }
 
 /// One connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Case {
     /// What it shows, as a sentence.
     pub title: String,
@@ -43,7 +43,7 @@ pub enum Role {
 }
 
 /// Something done to the machine, and all that it does thereupon.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Step {
     /// Prose before its block, as it stands.
     prose: Vec<String>,
@@ -58,7 +58,7 @@ pub struct Step {
 }
 
 /// What a step does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Action {
     /// Bytes arrive; with `true` they are the last.
     In(Vec<u8>, bool),
@@ -162,6 +162,22 @@ impl Document {
 }
 
 impl Case {
+    /// The bytes and the status, when all that happens is that a server reads and answers an error.
+    pub fn refusal(&self) -> Option<(Vec<u8>, u16)> {
+        let [Step { action: Action::In(bytes, false), events, out, .. }] = &self.steps[..] else {
+            return None;
+        };
+        let (_, status) = events.last()?.split_once(", answered ")?;
+        let count = |word: &str| events.iter().filter(|event| event.starts_with(word)).count();
+        let at_once = count("request ") <= 1 && count("end ") == 0 && out.is_empty();
+        status.parse().ok().filter(|_| at_once).map(|status| (bytes.clone(), status))
+    }
+
+    /// Whether `other` is configured the same.
+    pub fn has_config_of(&self, other: &Case) -> bool {
+        format!("{:?}", self.config) == format!("{:?}", other.config)
+    }
+
     fn block(&mut self, kind: &str, block: Vec<String>, mut prose: Vec<String>) -> Result<(), String> {
         let action = match kind {
             "in" => {
