@@ -58,6 +58,7 @@ impl Bench {
                     if let Event::Request { stream, head, .. } = event {
                         black_box(head.target);
                         self.machine.send_full(now, stream, &response, CONTENT, &mut out).expect("room");
+                        self.machine.forgo_end(now, stream);
                     }
                     at += consumed;
                 }
