@@ -56,7 +56,10 @@ pub fn step(parser: &mut Parser, kind: Kind, input: &[u8], spans: usize, options
     match kind {
         Kind::Request => {
             let result = parser.request(input, &mut room, options);
-            outcome(result, &room, |l| vec![l.start, l.method_end, l.target, l.target_end, l.version as u32])
+            outcome(result, &room, |l| {
+                let places = [l.start, l.method_end, l.target, l.target_end];
+                places.map(|at| at as u32).into_iter().chain([l.version as u32]).collect()
+            })
         }
         Kind::Response => {
             let result = parser.response(input, &mut room, options);

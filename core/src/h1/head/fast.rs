@@ -104,13 +104,7 @@ pub(super) fn request_line<S: Scan>(scan: &mut S) -> Option<(RequestLine, usize)
         DOT_0 => Version::Http10,
         _ => return None,
     };
-    let line = RequestLine {
-        start: 0,
-        method_end: method_end as u32,
-        target: target as u32,
-        target_end: target_end as u32,
-        version,
-    };
+    let line = RequestLine { start: 0, method_end, target, target_end, version };
     Some((line, target_end + 11))
 }
 

@@ -88,8 +88,8 @@ impl Server {
         line: &RequestLine,
     ) -> Result<Recv<Event<'b>>, PeerError> {
         let lenient = &self.config.lenient;
-        let method = Method::from_token(&input[line.start as usize..line.method_end as usize]);
-        let target = &input[line.target as usize..line.target_end as usize];
+        let method = Method::from_token(&input[line.start..line.method_end]);
+        let target = &input[line.target..line.target_end];
         let form = target::form(&method, target)?;
         let http10 = line.version == Version::Http10;
         let seen = Semantics::of(input, spans, true, lenient)?;
@@ -101,7 +101,7 @@ impl Server {
             authority: host.map_or(&[], |span| &input[span.value as usize..span.value_end as usize]),
             version: line.version,
             fields: Fields::new(input, spans),
-            raw: &input[line.start as usize..],
+            raw: &input[line.start..],
             expect_continue: false,
             upgrade: None,
         };
