@@ -62,3 +62,8 @@ pub use message::{
 pub use router::Router;
 pub use rt::Peer;
 pub use server::{Access, Address, Server, ServerHandle};
+
+/// The README's programs compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
