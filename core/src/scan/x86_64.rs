@@ -6,20 +6,20 @@ use super::blocks::{self, Vector};
 use super::tables::{NibbleTable, TAB_AND_DEL, TARGET, TOKEN};
 use core::arch::x86_64::*;
 
-#[cfg(feature = "std")]
-use std::is_x86_feature_detected as has;
-
-/// Without std, what the compiler was told.
-#[cfg(not(feature = "std"))]
+/// Whether the processor has all of these; without std, whether the compiler was told so.
 macro_rules! has {
-    ($feature:tt) => {
-        cfg!(target_feature = $feature)
-    };
+    ($($feature:tt),*) => {{
+        #[cfg(feature = "std")]
+        let has = true $(&& std::is_x86_feature_detected!($feature))*;
+        #[cfg(not(feature = "std"))]
+        let has = cfg!(all($(target_feature = $feature),*));
+        has
+    }};
 }
 
 /// Whether the processor has AVX2, BMI1 and BMI2.
 pub(super) fn has_avx2() -> bool {
-    has!("avx2") && has!("bmi1") && has!("bmi2")
+    has!("avx2", "bmi1", "bmi2")
 }
 
 /// Whether the processor has SSSE3.
