@@ -2,8 +2,8 @@
 
 use avx_core::h1::{Client, Server};
 use avx_core::{
-    BodyLen, Config, ErrorCode, Event, Http, Initiator, Instant, Machine, Method, PeerError, Recv, Request,
-    Response, Scratch, Status, StreamId,
+    BodyLen, Config, ErrorCode, Event, Field, Http, Initiator, Instant, Machine, Method, PeerError, Recv,
+    Request, Response, Scratch, Status, StreamId, UsageError,
 };
 use core::time::Duration;
 use std::sync::Arc;
@@ -230,4 +230,46 @@ fn time_without_a_reader_does_not_count_against_the_peer() {
     let mut scratch = Scratch::new();
     assert!(matches!(m.recv(later, &mut [], &mut scratch), Ok(Recv::NeedMore { .. })));
     assert_eq!(m.poll_timeout(), Some(later + Config::default().timeouts.body_grace));
+}
+
+/// RFC 9110, section 10.1.1: content may come without the 100 it might have waited for, all of it.
+#[test]
+fn content_that_ended_before_its_100_is_not_waited_for() {
+    let (mut m, mut out) = (server(), Vec::new());
+    let head = b"POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let mut input = [&head[..], b"0\r\n\r\n"].concat();
+    assert_eq!(drain(&mut m, &mut input).0, ["request", "end"]);
+    m.send_informational(NOW, ONE, &Response::new(Status::CONTINUE, &[]), &mut out).unwrap();
+    assert_eq!(m.poll_timeout(), None);
+    m.handle_timeout(NOW + Duration::from_secs(3600));
+    assert_eq!(drain(&mut m, &mut input), (vec![], None));
+    m.send_full(NOW, ONE, &Response::new(Status::OK, &[]), b"", &mut out).unwrap();
+}
+
+/// RFC 9112, section 6.3: a Content-Length announces content, and would have the server take the next
+/// request for it.
+#[test]
+fn a_request_without_content_announces_none() {
+    for method in [Method::Get, Method::Head, Method::Delete, Method::Options] {
+        for (value, want) in [("5", Err(UsageError::FramingField)), ("0", Ok(ONE))] {
+            let (mut m, mut out) = (client(), Vec::new());
+            let fields = [Field::new("content-length", value)];
+            let request = Request { method, target: b"/", authority: b"a", fields: &fields };
+            assert_eq!(m.send_request(NOW, &request, BodyLen::Empty, &mut out), want, "{method:?}");
+            assert_eq!(out.is_empty(), want.is_err());
+        }
+    }
+}
+
+#[test]
+fn content_that_waits_for_100_is_refused_once_the_connection_has_ended() {
+    let (mut m, mut out) = (client(), Vec::new());
+    let fields = [Field::new("expect", "100-continue")];
+    let request = Request { method: Method::Post, target: b"/", authority: b"a", fields: &fields };
+    let stream = m.send_request(NOW, &request, BodyLen::Exact(3), &mut out).unwrap();
+    assert_eq!(m.send_data(NOW, stream, b"abc", &mut out), Ok(0));
+    m.recv_eof(NOW);
+    assert_eq!(drain(&mut m, &mut Vec::new()).1, Some(PeerError::UnexpectedEof));
+    assert_eq!(m.send_data(NOW, stream, b"abc", &mut out), Err(UsageError::UnknownStream));
+    assert_eq!(m.frame_data(NOW, stream, 3, &mut out), Err(UsageError::UnknownStream));
 }

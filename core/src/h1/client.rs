@@ -345,6 +345,12 @@ impl Client {
         self.error = Some(error);
     }
 
+    /// Whether this request's content waits for 100 (Continue), which may still come.
+    fn is_waiting(&self, stream: StreamId) -> bool {
+        let open = matches!(self.reader, Reader::Head | Reader::Content);
+        open && stream.0 == self.sent && matches!(self.writer, Writer::Waiting(_))
+    }
+
     fn sending(&mut self, stream: StreamId) -> Result<&mut Sending, UsageError> {
         match &mut self.writer {
             _ if stream.0 != self.sent || stream.0 == 0 => Err(UsageError::UnknownStream),
@@ -510,7 +516,7 @@ impl Http for Client {
         data: &[u8],
         out: &mut dyn Output,
     ) -> Result<usize, UsageError> {
-        if stream.0 == self.sent && matches!(self.writer, Writer::Waiting(_)) {
+        if self.is_waiting(stream) {
             return Ok(0);
         }
         encode::data(self.sending(stream)?, data, out)
@@ -524,7 +530,7 @@ impl Http for Client {
         len: usize,
         out: &mut dyn Output,
     ) -> Result<usize, UsageError> {
-        if stream.0 == self.sent && matches!(self.writer, Writer::Waiting(_)) {
+        if self.is_waiting(stream) {
             return Ok(0);
         }
         encode::frame(self.sending(stream)?, len, out)

@@ -220,6 +220,11 @@ pub fn request(request: &Request<'_>, length: Length, out: &mut dyn Output) -> R
         None if target::is_authority(request.authority) => Some(request.authority),
         None => return Err(UsageError::BadAuthority),
     };
+    // "The presence of a message body in a request is signaled by a Content-Length or Transfer-Encoding
+    // header field" (RFC 9112, section 6): a length without content would take the next request for it.
+    if length == Length::Optional && lines.content_length.is_some_and(|n| n > 0) {
+        return Err(UsageError::FramingField);
+    }
     let length = lines.settle(length)?;
     let connection = lines.connection(if lines.upgrade { Connection::Upgrade } else { Connection::Nothing });
     let needed = method.len()

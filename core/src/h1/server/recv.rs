@@ -59,11 +59,6 @@ impl Server {
                 self.head = Parser::new();
                 self.accept(&input[..len], spans, &line)
             }
-            // Empty lines in front of a request that never comes are no request.
-            Parsed::Partial { .. } if self.eof && input.iter().all(|b| matches!(b, b'\r' | b'\n')) => {
-                self.close();
-                Ok(Recv::NeedMore { consumed: input.len(), at_least: 1 })
-            }
             Parsed::Partial { .. } if self.eof && input.iter().all(|b| matches!(b, b'\r' | b'\n')) => {
                 // "a server that is expecting to receive and parse a request-line SHOULD ignore at least
                 // one empty line (CRLF) received prior to the request-line" (RFC 9112, section 2.2): some
@@ -223,6 +218,8 @@ impl Server {
             Step::End { skip, consumed, trailers, dropped } => {
                 self.did_wait(now);
                 self.stop_timer();
+                // Nothing is left to come that a 100 could invite.
+                self.request.expects = false;
                 self.did_receive(now);
                 let trailers = Fields::new(&input[skip..consumed], &scratch.spans[..trailers]);
                 Ok(Recv::Event { consumed, event: Event::End { stream, trailers, dropped } })
