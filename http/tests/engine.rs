@@ -199,6 +199,61 @@ fn rfc9110_10_1_1_continue_is_sent_when_the_content_is_wanted_and_not_before() {
     assert!(client.is_ended());
 }
 
+/// Content may come without the 100 it might have waited for; once it has ended there is none to invite,
+/// and a handler that takes long over it is not the client's fault.
+#[test]
+fn rfc9110_10_1_1_nothing_is_invited_once_the_content_has_ended() {
+    let sim = Sim::new();
+    let gate = Gate::default();
+    let wait = gate.clone();
+    let router = Router::new().post("/", move |request: OwnedRequest| {
+        let wait = wait.clone();
+        async move {
+            let content = request.into_body().collect(100).await;
+            wait.passed().await;
+            content
+        }
+    });
+    let _server = start(&sim, router);
+    let client = sim.dial();
+    client.send(
+        "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n0\r\n\r\n",
+    );
+    sim.run();
+    sim.advance(Duration::from_secs(20));
+    assert_eq!(client.recv_text(), "");
+    gate.open();
+    sim.run();
+    let text = client.recv_text();
+    assert!(text.starts_with("HTTP/1.1 200 OK"), "{text}");
+    assert!(!client.is_ended());
+}
+
+#[test]
+fn an_invitation_that_found_no_room_is_sent_when_there_is_some() {
+    let sim = Sim::new();
+    let router = Router::new()
+        .get("/:n", |request: &Request<'_>| vec![b'x'; request.parse_param("n").unwrap_or_default()])
+        .post("/", async |request: OwnedRequest| request.into_body().collect(100).await);
+    let _server = start(&sim, router);
+    let client = sim.dial();
+    let get = |n: usize| format!("GET /{n} HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send(get(16_000));
+    sim.run();
+    let head = client.recv_text().len() - 16_000;
+    // All that an output holds.
+    let mut requests = get((16 << 10) - head).repeat(4);
+    requests += "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n";
+    client.send(requests);
+    sim.run();
+    let text = client.recv_text();
+    assert_eq!(text.len().min(64 << 10), 64 << 10);
+    assert_eq!(&text[64 << 10..], "HTTP/1.1 100 Continue\r\n\r\n");
+    client.send("ping");
+    sim.run();
+    assert!(client.recv_text().ends_with("\r\n\r\nping"));
+}
+
 #[test]
 fn an_answer_before_the_end_of_the_content_leaves_the_connection_usable_within_limits() {
     let sim = Sim::new();

@@ -125,7 +125,7 @@ impl Exchange {
     }
 
     pub(super) fn end(&mut self, trailers: Fields<'_>, cx: &Context<'_>) {
-        self.receiving = false;
+        (self.receiving, self.expects) = (false, false);
         self.awake = true;
         if let Some(pipe) = self.pipe() {
             pipe.end((!trailers.is_empty()).then(|| trailers.into()), Some(cx.waker()));
@@ -177,6 +177,10 @@ impl Exchange {
                 Phase::Done => break,
                 Phase::Called(future) => {
                     if !std::mem::take(&mut self.awake) {
+                        if self.expects {
+                            // An invitation may have found no room; the client waits for it.
+                            self.inform(desk, machine, out);
+                        }
                         break;
                     }
                     let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
