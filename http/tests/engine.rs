@@ -255,6 +255,29 @@ fn an_invitation_that_found_no_room_is_sent_when_there_is_some() {
 }
 
 #[test]
+fn a_client_that_is_gone_before_it_was_invited_is_noticed() {
+    let sim = Sim::new();
+    let dropped = Arc::new(AtomicBool::new(false));
+    let flag = dropped.clone();
+    let router = Router::new().post("/", move |request: OwnedRequest| {
+        let guard = Dropped(flag.clone());
+        async move {
+            std::future::pending::<()>().await;
+            drop((request, guard));
+        }
+    });
+    let _server = start(&sim, router);
+    let client = sim.dial();
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n");
+    sim.run();
+    assert!(!dropped.load(Ordering::SeqCst));
+    client.finish();
+    sim.run();
+    assert!(dropped.load(Ordering::SeqCst));
+    assert!(client.is_closed());
+}
+
+#[test]
 fn an_answer_before_the_end_of_the_content_leaves_the_connection_usable_within_limits() {
     let sim = Sim::new();
     let router = Router::new().post("/", || "early").post("/later", async |_: OwnedRequest| "early");

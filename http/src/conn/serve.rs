@@ -253,9 +253,10 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             return false;
         }
         let unread = self.link.session.unread().len();
+        let none_yet = unread == 0 && !self.link.input_ended;
         self.exchanges.iter_mut().any(|exchange| {
             let room = exchange.room(cx);
-            room.is_some_and(|room| room == 0 || unread > room) || unread == 0 && exchange.is_expecting()
+            room.is_some_and(|room| room == 0 || unread > room) || none_yet && exchange.is_expecting()
         })
     }
 
