@@ -29,10 +29,8 @@ pub(super) fn router() -> Router {
     Router::new()
         .get("/", page)
         .post("/", Echo)
-        .get("/plaintext", || Response::new(Status::OK).with_preset(&TEXT).with_body("Hello, World!"))
-        .get("/json", || {
-            Response::new(Status::OK).with_preset(&JSON).with_body(r#"{"message":"Hello, World!"}"#)
-        })
+        .get("/plaintext", || Response::prepared(&TEXT, "Hello, World!"))
+        .get("/json", || Response::prepared(&JSON, r#"{"message":"Hello, World!"}"#))
         .any("/echo", Echo)
         .get("/bytes/:n", bytes)
         .get("/stream/:n", stream)

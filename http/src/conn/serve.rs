@@ -193,9 +193,10 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             any = true;
             let Turn { event, machine, out } = turn;
             match event {
-                Event::Request { stream, head, body } => {
+                // By reference: a head is large, and moving it costs more than looking at it.
+                Event::Request { stream, ref head, body } => {
                     let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
-                    let mut request = Request::from_head(&head, body, peer);
+                    let mut request = Request::from_head(head, body, peer);
                     self.calling = stream;
                     let mut reply = shared.handler.call(&mut request);
                     self.calling = NOBODY;
@@ -218,7 +219,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                         }
                     }
                     let entry = shared.access.is_some().then(|| Entry::new(&request, now));
-                    let exchange = open(stream, body, &head, request.pipe.take(), reply).logged(entry);
+                    let exchange = open(stream, body, head, request.pipe.take(), reply).logged(entry);
                     push(&mut self.exchanges, &mut local.exchanges, exchange);
                 }
                 event => pass_on(event, &mut self.exchanges, machine, cx),
