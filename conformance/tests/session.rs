@@ -104,7 +104,11 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
             open = shared.changed.wait(open).unwrap();
         }
         drop(open);
-        let Ok((stream, _)) = listener.accept() else { continue };
+        let Ok((stream, _)) = listener.accept() else {
+            // No descriptors left: some come back.
+            std::thread::park_timeout(Duration::from_millis(100));
+            continue;
+        };
         if shared.ends() {
             return;
         }

@@ -21,7 +21,10 @@
 //! - [`attacks`]: each transcript that ends in an answered error, against the live server
 //! - [`time`]: slow heads, slow content, slow readers, idle connections, graceful ends
 //! - [`crowd`]: many connections, too many of them, random bytes, resets
+//! - `apart`: a server in another process, without descriptors or with thousands of connections
 
+#[cfg(unix)]
+pub mod apart;
 pub mod attacks;
 pub mod crowd;
 pub mod exchange;
@@ -112,6 +115,27 @@ macro_rules! suite {
             random_bytes_do_no_harm
             resets_do_no_harm
         });
+
+        /// The server of the test below, in a process of its own.
+        #[cfg(unix)]
+        #[test]
+        #[ignore = "serves until its input ends"]
+        fn serves_until_its_input_ends() {
+            $crate::live::apart::serve::<$target>();
+        }
+
+        #[cfg(unix)]
+        #[test]
+        fn descriptors_that_run_out_are_waited_for() {
+            $crate::live::apart::descriptors_that_run_out_are_waited_for("serves_until_its_input_ends");
+        }
+
+        #[cfg(unix)]
+        #[test]
+        #[ignore = "takes 10 000 descriptors"]
+        fn ten_thousand_connections_are_served() {
+            $crate::live::apart::ten_thousand_connections_are_served("serves_until_its_input_ends");
+        }
     };
     ($target:ty: $module:ident { $( $name:ident )* }) => {
         $( #[test] fn $name() { $crate::live::$module::$name::<$target>(); } )*
@@ -143,7 +167,13 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
 /// Whatever happened before, the next connection is served.
 #[track_caller]
 fn is_unharmed(server: &impl Running) {
-    let mut peer = Peer::connect(server.addr());
+    served(server.addr());
+}
+
+/// A new connection is served.
+#[track_caller]
+fn served(addr: SocketAddr) {
+    let mut peer = Peer::connect(addr);
     peer.send(GET);
     let answer = peer.answer();
     assert_eq!((answer.status, &answer.content[..]), (200, &b"hello"[..]));
