@@ -273,3 +273,13 @@ fn content_that_waits_for_100_is_refused_once_the_connection_has_ended() {
     assert_eq!(m.send_data(NOW, stream, b"abc", &mut out), Err(UsageError::UnknownStream));
     assert_eq!(m.frame_data(NOW, stream, 3, &mut out), Err(UsageError::UnknownStream));
 }
+
+#[test]
+fn what_came_fast_buys_no_long_silence() {
+    let mut m = server();
+    let head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n";
+    let mut input = head.as_bytes().to_vec();
+    input.resize(input.len() + (10 << 20), b'x');
+    drain(&mut m, &mut input);
+    assert_eq!(m.poll_timeout(), Some(NOW + Config::default().timeouts.idle));
+}

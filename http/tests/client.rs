@@ -436,3 +436,25 @@ mod never {
         }
     }
 }
+
+#[test]
+fn rfc9112_9_2_bytes_behind_a_response_do_not_answer_the_next_request() {
+    for len in [65_530, 65_536, 131_072] {
+        let sim = Sim::new();
+        let (connection, server) = connect(&sim);
+        let first = send(&sim, &connection, Request::get("/1"));
+        let second = send(&sim, &connection, Request::get("/2"));
+        let _ = server.recv_text();
+        // The head and content of the first response fill what is read at once, to the byte.
+        let head = |n: usize| format!("HTTP/1.1 200 OK\r\nContent-Length: {n}\r\n\r\n");
+        let content = len - head(len - head(len).len()).len();
+        let poison = "HTTP/1.1 299 Poison\r\nContent-Length: 0\r\n\r\n";
+        server.send(format!("{}{}{poison}", head(content), "x".repeat(content)));
+        sim.run();
+        let body = first.take().unwrap().unwrap().into_body();
+        assert_eq!(collect(&sim, body).take().unwrap().unwrap().len(), content);
+        let error = second.take().expect("an answer").map(|response| response.status());
+        assert!(error.is_err(), "{len}: {error:?}");
+        assert_eq!(server.recv_text(), "", "{len}: the second request was sent");
+    }
+}

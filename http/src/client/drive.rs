@@ -292,12 +292,17 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
     fn begin(
         &mut self,
         link: &mut Wire<IO, R>,
-        cx: &Context<'_>,
+        cx: &mut Context<'_>,
         local: &mut Local,
         now: Instant,
     ) -> Option<bool> {
         if self.exchange.is_some() {
             return Some(false);
+        }
+        // "If data is received on a connection that is not associated with any outstanding request" it
+        // answers none that is sent later (RFC 9112, section 9.2). What has come is looked at first.
+        if link.may_have_more && link.poll_fill(cx, now, &mut local.scratch, 1).is_ready() {
+            return Some(true);
         }
         let Submission { mut request, reply } = match self.queue.poll_next(cx) {
             Poll::Pending => return Some(false),

@@ -21,11 +21,21 @@ pub(crate) struct Link<IO, M, S> {
     pub(crate) input_ended: bool,
     /// Our side was shut down.
     output_ended: bool,
+    /// The last read took all that it could: the transport may hold more that has come already.
+    pub(crate) may_have_more: bool,
 }
 
 impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
     pub(crate) fn new(io: IO, session: Session<M>) -> Self {
-        Link { io, session, timer: None, fires: NEVER, input_ended: false, output_ended: false }
+        Link {
+            io,
+            session,
+            timer: None,
+            fires: NEVER,
+            input_ended: false,
+            output_ended: false,
+            may_have_more: false,
+        }
     }
 
     /// Writes the output, and `content` behind it. `Ready(true)`: all has left and some of it now.
@@ -117,13 +127,17 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
         let len = buf.len().min(limit);
         let n = loop {
             match self.io.poll_read(cx, &mut buf[..len]) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    self.may_have_more = false;
+                    return Poll::Pending;
+                }
                 Poll::Ready(Ok(n)) => break n,
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
             }
         };
         self.input_ended |= n == 0;
+        self.may_have_more = n > 0 && n == len;
         self.session.did_read(now, n);
         Poll::Ready(Ok(n))
     }

@@ -38,6 +38,9 @@ impl Server {
         let grace = Instant::ZERO + self.config.timeouts.body_grace;
         let earned = self.received.saturating_mul(1_000_000_000 / rate);
         let budget = grace.as_nanos().saturating_add(earned).saturating_sub(self.waited);
+        // However much came at once, no silence is longer than that of a connection nobody uses.
+        let idle = Instant::ZERO + self.config.timeouts.idle;
+        let budget = budget.min(idle.as_nanos());
         self.timer = Timer::Content { since: now.as_nanos() };
         self.timer_at = now.as_nanos().saturating_add(budget);
     }
