@@ -6,8 +6,8 @@ mod generate;
 
 use avx_core::h1::{Client, Server};
 use avx_core::{
-    BodyLen, Config, Field, Http, Instant, Machine, Method, Request, Response, Status, StreamId, UsageError,
-    Version,
+    BodyLen, Config, Field, Http, Instant, Machine, Method, Preset, Request, Response, Status, StreamId,
+    UsageError, Version,
 };
 use conformance::drive::{Driver, Lines, Seen};
 use core::time::Duration;
@@ -36,6 +36,8 @@ struct Exchange {
     interim: Vec<(u16, Lines)>,
     status: u16,
     reason: Option<Vec<u8>>,
+    /// Lines of every response, unless its own or later ones take their place.
+    presets: Vec<Lines>,
     response_fields: Lines,
     response_body: Body,
 }
@@ -86,6 +88,26 @@ impl Body {
 
 fn borrowed(lines: &Lines) -> Vec<Field<'_>> {
     lines.iter().map(|(name, value)| Field::new(name, value)).collect()
+}
+
+impl Exchange {
+    /// Lines of presets that can be sent at all, and give way neither to the response nor to each other.
+    fn lasting_presets(&self) -> Lines {
+        let valid: Vec<&Lines> = self.presets.iter().filter(|p| Preset::new(&borrowed(p)).is_ok()).collect();
+        let mut lasting = Lines::new();
+        for (i, preset) in valid.iter().enumerate() {
+            let stronger = || self.response_fields.iter().chain(valid[i + 1..].iter().copied().flatten());
+            let lasts = |name: &[u8]| !stronger().any(|(n, _)| n.eq_ignore_ascii_case(name));
+            lasting.extend(preset.iter().filter(|(name, _)| lasts(name)).cloned());
+        }
+        lasting
+    }
+}
+
+/// Lines of one name keep their order, others need not.
+fn by_name(mut lines: Lines) -> Lines {
+    lines.sort_by_key(|(name, _)| name.to_ascii_lowercase());
+    lines
 }
 
 /// Bytes go over, cut somewhere.
@@ -143,9 +165,9 @@ fn exchange(slips: u32) -> impl Strategy<Value = Exchange> {
         body(trailers()),
     );
     let reason = prop::option::of(or(generate::field_value().boxed()));
-    let response = (interim, status, reason, lines(), body(trailers()));
+    let response = (interim, status, reason, vec(lines(), 0..3), lines(), body(trailers()));
     (request, response).prop_map(|((method, target, authority, fields, body), response)| {
-        let (interim, status, reason, response_fields, response_body) = response;
+        let (interim, status, reason, presets, response_fields, response_body) = response;
         Exchange {
             method,
             target,
@@ -155,6 +177,7 @@ fn exchange(slips: u32) -> impl Strategy<Value = Exchange> {
             interim,
             status,
             reason,
+            presets,
             response_fields,
             response_body,
         }
@@ -214,8 +237,11 @@ impl Pair {
         let reason = if refused { registered } else { e.reason.as_deref().unwrap_or(registered) };
         // A reason is not trimmed: what stands behind the first space is all of it.
         prop_assert_eq!(&head.reason[..], reason);
-        let lines = if refused { Lines::new() } else { e.response_fields.clone() };
-        prop_assert_eq!(without_added(&head.fields), without_added(&lines));
+        let mut lines = if refused { Lines::new() } else { e.response_fields.clone() };
+        if !refused {
+            lines.extend(e.lasting_presets());
+        }
+        prop_assert_eq!(by_name(without_added(&head.fields)), by_name(without_added(&lines)));
         let bodiless = refused || e.method == b"HEAD" || matches!(answered, 204 | 304);
         let body = if bodiless { Body::Empty } else { e.response_body.clone() };
         prop_assert!(length == body.len(), "{length:?} {:?}", body.len());
@@ -267,12 +293,19 @@ impl Pair {
             }
         }
         let lines = borrowed(&e.response_fields);
-        let response =
-            Response { reason: e.reason.as_deref(), ..Response::new(Status::new(e.status).unwrap(), &lines) };
+        let presets: Vec<Preset> = e.presets.iter().filter_map(|p| Preset::new(&borrowed(p)).ok()).collect();
+        let presets: Vec<&Preset> = presets.iter().collect();
+        let plain = Response::new(Status::new(e.status).unwrap(), &lines);
+        let response = Response { reason: e.reason.as_deref(), presets: &presets, ..plain };
         let before = self.server.out.len();
-        let begun = self
-            .server
-            .call(|m, now, out| m.send_response(now, stream, &response, e.response_body.len(), out));
+        let at_once = matches!(&e.response_body, Body::Exact(pieces) if pieces[0].1);
+        let begun = self.server.call(|m, now, out| {
+            if at_once {
+                let content = e.response_body.content();
+                return m.send_full(now, stream, &response, &content, out).map(|()| BodyLen::Empty);
+            }
+            m.send_response(now, stream, &response, e.response_body.len(), out)
+        });
         let mut trailers = Lines::new();
         let answered = match begun {
             Ok(BodyLen::Empty) => e.status,
