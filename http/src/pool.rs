@@ -3,7 +3,7 @@
 use crate::body::Pipe;
 use crate::clock::{PresetCache, Reading};
 use crate::conn::Exchange;
-use crate::message::Arena;
+use crate::message::{Arena, FieldLine};
 use avx_core::{BodyLen, Scratch};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -14,6 +14,8 @@ pub(crate) const PIECE: usize = 64 << 10;
 const SMALL: usize = 4 << 10;
 /// Heads larger than this are not kept.
 const LARGE_HEAD: usize = 16 << 10;
+/// Field lines that most messages have at most.
+const LINES: usize = 8;
 /// Items kept of each kind.
 const SPARE: usize = 32;
 
@@ -59,11 +61,18 @@ struct Pool {
     small: Vec<Vec<u8>>,
     arenas: Vec<Arena>,
     pipes: Vec<Arc<Pipe>>,
+    lines: Vec<Vec<FieldLine>>,
 }
 
 impl Pool {
     const fn new() -> Self {
-        Pool { large: Vec::new(), small: Vec::new(), arenas: Vec::new(), pipes: Vec::new() }
+        Pool {
+            large: Vec::new(),
+            small: Vec::new(),
+            arenas: Vec::new(),
+            pipes: Vec::new(),
+            lines: Vec::new(),
+        }
     }
 }
 
@@ -94,6 +103,24 @@ pub(crate) fn give_buffer(mut buffer: Vec<u8>) {
             spare.push(buffer);
         }
     });
+}
+
+/// Memory for the field lines of one message.
+pub(crate) fn lines() -> Vec<FieldLine> {
+    with(|pool| pool.lines.pop()).flatten().unwrap_or_else(|| Vec::with_capacity(LINES))
+}
+
+/// Takes it back; what has grown beyond the usual is freed.
+#[inline(never)]
+pub(crate) fn give_lines(mut lines: Vec<FieldLine>) {
+    lines.clear();
+    if lines.capacity() <= 4 * LINES {
+        with(|pool| {
+            if pool.lines.len() < SPARE {
+                pool.lines.push(lines);
+            }
+        });
+    }
 }
 
 pub(crate) fn arena() -> Arena {

@@ -1,12 +1,13 @@
 //! Field lines to send, and received field sections that outlive their buffer.
 
+use crate::pool;
 use avx_core::{Date, Field, Fields, Span};
 use std::fmt;
 
 /// Bytes of a value kept without allocation.
 const INLINE: usize = 22;
-/// Field lines kept without allocation.
-const LINES: usize = 3;
+/// Field lines handed to a machine without allocation.
+const LINES: usize = 4;
 
 /// A field name to send: a literal costs nothing, anything else one allocation.
 #[derive(Clone)]
@@ -175,31 +176,27 @@ impl FieldLine {
     }
 }
 
-/// Field lines to send, in order. Three of them fit without allocation.
+/// Field lines to send, in order. Their memory is the thread's, so that a response is small to move and a
+/// few lines cost no allocation.
 #[derive(Clone, Default)]
 pub struct FieldLines {
-    first: [Option<FieldLine>; LINES],
-    more: More,
+    lines: Vec<FieldLine>,
 }
-
-/// What does not fit. Boxed to keep responses small: they are moved a lot.
-type More = Option<Box<Vec<FieldLine>>>;
 
 impl FieldLines {
     /// None.
     #[inline]
     pub const fn new() -> Self {
-        FieldLines { first: [const { None }; LINES], more: None }
+        FieldLines { lines: Vec::new() }
     }
 
     /// Appends a line; earlier ones of that name stay.
     #[inline]
     pub fn push(&mut self, name: impl Into<Name>, value: impl Into<Value>) {
-        let line = FieldLine { name: name.into(), value: value.into() };
-        match self.first.iter_mut().find(|slot| slot.is_none()) {
-            Some(slot) => *slot = Some(line),
-            None => self.more.get_or_insert_default().push(line),
+        if self.lines.capacity() == 0 {
+            self.lines = pool::lines();
         }
+        self.lines.push(FieldLine { name: name.into(), value: value.into() });
     }
 
     /// Replaces every line of that name by this one.
@@ -212,14 +209,7 @@ impl FieldLines {
     /// Removes every line of that name, ignoring ASCII case.
     pub fn remove(&mut self, name: impl AsRef<[u8]>) {
         let name = name.as_ref();
-        if !self.iter().any(|line| line.name.as_bytes().eq_ignore_ascii_case(name)) {
-            return;
-        }
-        for line in std::mem::take(self) {
-            if !line.name.as_bytes().eq_ignore_ascii_case(name) {
-                self.push(line.name, line.value);
-            }
-        }
+        self.lines.retain(|line| !line.name.as_bytes().eq_ignore_ascii_case(name));
     }
 
     /// Value of the first line of that name, ignoring ASCII case.
@@ -230,28 +220,34 @@ impl FieldLines {
     /// Every line, in order.
     #[inline]
     pub fn iter(&self) -> impl Iterator<Item = &FieldLine> {
-        self.first.iter().map_while(Option::as_ref).chain(self.more.iter().flat_map(|more| more.iter()))
+        self.lines.iter()
     }
 
     /// Number of lines.
     pub fn len(&self) -> usize {
-        self.iter().count()
+        self.lines.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.first[0].is_none()
+        self.lines.is_empty()
+    }
+}
+
+impl Drop for FieldLines {
+    #[inline]
+    fn drop(&mut self) {
+        if self.lines.capacity() > 0 {
+            pool::give_lines(std::mem::take(&mut self.lines));
+        }
     }
 }
 
 impl IntoIterator for FieldLines {
     type Item = FieldLine;
-    type IntoIter = std::iter::Chain<
-        std::iter::Flatten<std::array::IntoIter<Option<FieldLine>, LINES>>,
-        std::vec::IntoIter<FieldLine>,
-    >;
-    fn into_iter(self) -> Self::IntoIter {
-        self.first.into_iter().flatten().chain(self.more.map_or(Vec::new(), |more| *more))
+    type IntoIter = std::vec::IntoIter<FieldLine>;
+    fn into_iter(mut self) -> Self::IntoIter {
+        std::mem::take(&mut self.lines).into_iter()
     }
 }
 
@@ -283,12 +279,13 @@ impl<'a> Wire<'a> {
     pub(crate) fn new(lines: &'a FieldLines) -> Self {
         const NONE: Field<'static> = Field { name: &[], value: &[], sensitive: false };
         let mut wire = Wire { few: [NONE; LINES], len: 0, many: Vec::new() };
-        for (line, few) in lines.first.iter().map_while(Option::as_ref).zip(&mut wire.few) {
+        if lines.len() > LINES {
+            wire.many = lines.iter().map(as_field).collect();
+            return wire;
+        }
+        for (line, few) in lines.iter().zip(&mut wire.few) {
             *few = as_field(line);
             wire.len += 1;
-        }
-        if lines.more.is_some() {
-            wire.many = lines.iter().map(as_field).collect();
         }
         wire
     }

@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 /// Status, field lines, content. The engine writes the framing fields, Date and Server itself.
 ///
-/// Up to three field lines with literal names and literal, numeric or short values, and literal
+/// Up to eight field lines with literal names and literal, numeric or short values, and literal
 /// content, cost no allocation.
 pub struct Response {
     pub(crate) status: Status,
