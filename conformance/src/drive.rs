@@ -266,14 +266,14 @@ impl From<&Event<'_>> for Seen {
         match event {
             Event::Request { stream, head, body } => Seen::Request(Head {
                 stream: stream.0,
-                method: head.method.as_bytes().to_vec(),
-                target: head.target.to_vec(),
-                authority: head.authority.to_vec(),
-                version: head.version,
-                fields: lines(head.fields),
-                raw: head.raw.to_vec(),
-                expect_continue: head.expect_continue,
-                upgrade: head.upgrade.map(<[u8]>::to_vec),
+                method: head.method().as_bytes().to_vec(),
+                target: head.target().to_vec(),
+                authority: head.authority().to_vec(),
+                version: head.version(),
+                fields: lines(head.fields()),
+                raw: head.raw().to_vec(),
+                expect_continue: head.expect_continue(),
+                upgrade: head.upgrade().map(<[u8]>::to_vec),
                 body: *body,
             }),
             Event::Informational { stream, head } => Seen::Informational(stream.0, head.into()),
@@ -294,11 +294,11 @@ impl From<&Event<'_>> for Seen {
 impl From<&ResponseHead<'_>> for Reply {
     fn from(head: &ResponseHead<'_>) -> Self {
         Reply {
-            status: head.status,
-            reason: head.reason.to_vec(),
-            version: head.version,
-            fields: lines(head.fields),
-            raw: head.raw.to_vec(),
+            status: head.status(),
+            reason: head.reason().to_vec(),
+            version: head.version(),
+            fields: lines(head.fields()),
+            raw: head.raw().to_vec(),
         }
     }
 }

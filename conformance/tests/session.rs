@@ -214,7 +214,7 @@ impl Application {
         match event {
             Event::Request { stream, head, .. } => {
                 (self.path, self.stream, self.ended) = (head.path().to_vec(), Some(*stream), false);
-                if head.expect_continue && self.path != b"/ignore" {
+                if head.expect_continue() && self.path != b"/ignore" {
                     m.send_informational(now, *stream, &Response::new(Status::CONTINUE, &[]), out).unwrap();
                 }
                 match &self.path[..] {

@@ -56,7 +56,7 @@ impl Bench {
             match self.machine.recv(now, &mut self.input[at..], &mut self.scratch) {
                 Ok(Recv::Event { consumed, event }) => {
                     if let Event::Request { stream, head, .. } = event {
-                        black_box(head.target);
+                        black_box(head.target());
                         self.machine.send_full(now, stream, &response, CONTENT, &mut out).expect("room");
                         self.machine.forgo_end(now, stream);
                     }

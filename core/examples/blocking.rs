@@ -38,7 +38,7 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
             match turn.event {
                 Event::Request { stream, head, .. } => {
                     echo.clear();
-                    if head.expect_continue {
+                    if head.expect_continue() {
                         let go_on = Response::new(Status::CONTINUE, &[]);
                         turn.machine.send_informational(now(), stream, &go_on, turn.out).expect("room");
                     }

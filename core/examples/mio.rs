@@ -73,7 +73,7 @@ fn drive(connection: &mut Connection, now: Instant, scratch: &mut Scratch) -> io
                 let fields = [Field::new("content-type", "text/plain")];
                 let response = Response::new(Status::OK, &fields);
                 turn.machine
-                    .send_full(now, stream, &response, head.raw, turn.out)
+                    .send_full(now, stream, &response, head.raw(), turn.out)
                     .map_err(io::Error::other)?;
                 answered = true;
             }

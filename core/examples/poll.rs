@@ -124,7 +124,7 @@ impl Connection {
             let Ok(Some(turn)) = self.session.turn(now, scratch) else { return };
             match turn.event {
                 Event::Request { stream, head, body } => {
-                    if head.expect_continue {
+                    if head.expect_continue() {
                         let go_on = Response::new(Status::CONTINUE, &[]);
                         let _ = turn.machine.send_informational(now, stream, &go_on, turn.out);
                     }

@@ -2,7 +2,9 @@
 
 use crate::syntax::method::Method;
 use crate::syntax::status::Status;
-use crate::{ErrorCode, Field, Fields, Initiator, Instant, Machine, Output, Preset, UsageError};
+use crate::{
+    ErrorCode, Field, Fields, Initiator, Instant, Machine, Output, Preset, RequestHead, ResponseHead, UsageError,
+};
 
 /// Names one exchange of a connection. HTTP/1.1 counts 1, 2, 3; HTTP/2 uses its stream identifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,58 +45,6 @@ impl Version {
             Version::Http3 => "3",
         }
     }
-}
-
-/// The head of a received request.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct RequestHead<'b> {
-    /// Method, case kept.
-    pub method: Method<'b>,
-    /// Request target as received: origin-form, absolute-form, authority-form or asterisk-form.
-    pub target: &'b [u8],
-    /// The authority addressed: of an absolute-form or authority-form target, else Host. Empty when
-    /// the request names none.
-    pub authority: &'b [u8],
-    /// Version of the message.
-    pub version: Version,
-    /// Field lines, order and case kept.
-    pub fields: Fields<'b>,
-    /// Raw view: every byte of the head from the request line through the empty line. Empty where
-    /// the wire format is binary.
-    pub raw: &'b [u8],
-    /// The client waits for 100 (Continue) before it sends the content.
-    pub expect_continue: bool,
-    /// Protocols the client offers to switch to, as listed; `None` unless a switch is possible.
-    pub upgrade: Option<&'b [u8]>,
-}
-
-impl<'b> RequestHead<'b> {
-    /// The path of the target, without query. `*` for the asterisk-form, empty for the authority-form.
-    pub fn path(&self) -> &'b [u8] {
-        crate::syntax::target::path_and_query(self.target).0
-    }
-
-    /// The query of the target, without `?`, when there is one.
-    pub fn query(&self) -> Option<&'b [u8]> {
-        crate::syntax::target::path_and_query(self.target).1
-    }
-}
-
-/// The head of a received response.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct ResponseHead<'b> {
-    /// Status code.
-    pub status: Status,
-    /// Reason phrase as received; empty when the wire format has none.
-    pub reason: &'b [u8],
-    /// Version of the message.
-    pub version: Version,
-    /// Field lines, order and case kept.
-    pub fields: Fields<'b>,
-    /// Raw view: every byte of the head. Empty where the wire format is binary.
-    pub raw: &'b [u8],
 }
 
 /// What happens on an HTTP connection.

@@ -71,7 +71,8 @@ pub mod embedding {}
 pub mod error;
 pub mod fields;
 pub mod h1;
-pub mod http;
+pub mod head;
+mod http;
 pub mod limits;
 pub mod machine;
 pub mod output;
@@ -83,7 +84,8 @@ pub mod time;
 
 pub use error::{ErrorCode, Initiator, PeerError, UsageError};
 pub use fields::{Field, Fields, Span};
-pub use http::{BodyLen, Event, Http, Request, RequestHead, Response, ResponseHead, StreamId, Version};
+pub use head::{RequestHead, ResponseHead};
+pub use http::{BodyLen, Event, Http, Request, Response, StreamId, Version};
 pub use limits::{Config, Lenient, Limits, Timeouts};
 pub use machine::{Machine, Protocol, Recv, Scratch};
 pub use output::{Full, Output, SliceOutput};

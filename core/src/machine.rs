@@ -1,5 +1,6 @@
 //! The wire side that every protocol machine has: bytes in, events out, control bytes out, time.
 
+use crate::head::Layout;
 use crate::{Instant, Output, PeerError, Span};
 use alloc::vec::Vec;
 
@@ -47,25 +48,26 @@ pub enum Protocol {
 ///
 /// It also keeps spare buffers for [`Session`](crate::Session), so that connections with nothing
 /// pending hold none.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Scratch {
-    pub(crate) spans: Vec<Span>,
+    pub(crate) layout: Layout,
     pub(crate) spare: Vec<Vec<u8>>,
 }
 
 impl Scratch {
     /// Empty working memory; grows to what the configured limits allow and no further.
     pub const fn new() -> Self {
-        Scratch { spans: Vec::new(), spare: Vec::new() }
+        Scratch { layout: Layout::new(), spare: Vec::new() }
     }
 
     /// Room for `n` field lines.
     #[inline]
     pub(crate) fn spans(&mut self, n: usize) -> &mut [Span] {
-        if self.spans.len() < n {
-            self.spans.resize(n, Span::default());
+        let spans = &mut self.layout.spans;
+        if spans.len() < n {
+            spans.resize(n, Span::default());
         }
-        &mut self.spans[..n]
+        &mut spans[..n]
     }
 }
 

@@ -153,7 +153,7 @@ impl Role for AsServer {
         self.stream += 1;
         // The first protocol offered, but WebSocket above all: what follows in the input is most
         // likely that.
-        self.upgrade = head.upgrade.and_then(|offer| {
+        self.upgrade = head.upgrade().and_then(|offer| {
             let first = list::members(offer).next();
             if list::contains(offer, "websocket") {
                 Some(b"websocket".to_vec())

@@ -60,26 +60,26 @@ impl<W: Write> Json<W> {
         stream: StreamId,
         head: &ResponseHead<'_>,
     ) -> io::Result<Encoding> {
-        let encoding = Encoding::of(head.reason, head.fields);
+        let encoding = Encoding::of(head.reason(), head.fields());
         self.open_on(name, stream)?;
-        write!(self.out, ",\"status\":{},\"reason\":", head.status.code())?;
-        string(&mut self.out, head.reason, encoding)?;
-        write!(self.out, ",\"version\":\"{}\"", head.version.as_str())?;
-        self.fields("fields", head.fields, encoding)?;
+        write!(self.out, ",\"status\":{},\"reason\":", head.status().code())?;
+        string(&mut self.out, head.reason(), encoding)?;
+        write!(self.out, ",\"version\":\"{}\"", head.version().as_str())?;
+        self.fields("fields", head.fields(), encoding)?;
         Ok(encoding)
     }
 }
 
 impl<W: Write> Printer for Json<W> {
     fn request(&mut self, stream: StreamId, head: &RequestHead<'_>, body: BodyLen) -> io::Result<()> {
-        let encoding = Encoding::of(head.target, head.fields);
+        let encoding = Encoding::of(head.target(), head.fields());
         self.open_on("request", stream)?;
         write!(self.out, ",\"method\":")?;
-        string(&mut self.out, head.method.as_bytes(), encoding)?;
+        string(&mut self.out, head.method().as_bytes(), encoding)?;
         write!(self.out, ",\"target\":")?;
-        string(&mut self.out, head.target, encoding)?;
-        write!(self.out, ",\"version\":\"{}\"", head.version.as_str())?;
-        self.fields("fields", head.fields, encoding)?;
+        string(&mut self.out, head.target(), encoding)?;
+        write!(self.out, ",\"version\":\"{}\"", head.version().as_str())?;
+        self.fields("fields", head.fields(), encoding)?;
         self.body(body)?;
         self.close(encoding)
     }

@@ -47,17 +47,17 @@ impl<W: Write> Text<W> {
     }
 
     fn response_head(&mut self, name: &str, stream: StreamId, head: &ResponseHead<'_>) -> io::Result<()> {
-        let (version, status) = (head.version.as_str(), head.status);
-        self.title(name, stream, format_args!("HTTP/{version} {status} {}", Safe(head.reason)))?;
-        self.fields(head.fields)
+        let (version, status) = (head.version().as_str(), head.status());
+        self.title(name, stream, format_args!("HTTP/{version} {status} {}", Safe(head.reason())))?;
+        self.fields(head.fields())
     }
 }
 
 impl<W: Write> Printer for Text<W> {
     fn request(&mut self, stream: StreamId, head: &RequestHead<'_>, body: BodyLen) -> io::Result<()> {
-        let (method, target) = (Safe(head.method.as_bytes()), Safe(head.target));
-        self.title("request", stream, format_args!("{method} {target} HTTP/{}", head.version.as_str()))?;
-        self.fields(head.fields)?;
+        let (method, target) = (Safe(head.method().as_bytes()), Safe(head.target()));
+        self.title("request", stream, format_args!("{method} {target} HTTP/{}", head.version().as_str()))?;
+        self.fields(head.fields())?;
         self.body(body)
     }
 

@@ -15,11 +15,12 @@ use super::encode::{self, Length, Sending};
 use super::framing::{Framing, Semantics};
 use super::head::{Parsed, Parser, StatusLine};
 use super::upgrade::Offer;
-use crate::http::{Request, Response, ResponseHead};
+use crate::head::{Layout, Part, ResponseHead};
+use crate::http::{Request, Response};
 use crate::syntax::list;
 use crate::{
     BodyLen, Config, ErrorCode, Event, Field, Fields, Http, Instant, Machine, Method, Output, PeerError,
-    Protocol, Recv, Scratch, Span, Status, StreamId, UsageError, Version,
+    Protocol, Recv, Scratch, Status, StreamId, UsageError, Version,
 };
 use alloc::sync::Arc;
 
@@ -163,13 +164,14 @@ impl Client {
         let spans = scratch.spans(usize::from(self.config.limits.fields));
         match self.head.response(input, spans, &options)? {
             Parsed::Complete { line, fields, len, folded } => {
-                let spans = &scratch.spans[..fields];
+                let layout = &mut scratch.layout;
+                layout.fields = fields;
                 if folded {
-                    content::unfold(input, spans);
+                    content::unfold(input, layout.lines());
                 }
                 self.head = Parser::new();
                 self.head_at = NEVER;
-                self.accept(&input[..len], spans, &line)
+                self.accept(&input[..len], layout, &line)
             }
             Parsed::Partial { .. } if self.eof => Err(PeerError::UnexpectedEof),
             Parsed::Partial { at_least } => {
@@ -185,7 +187,7 @@ impl Client {
     fn accept<'b>(
         &mut self,
         input: &'b [u8],
-        spans: &'b [Span],
+        layout: &'b mut Layout,
         line: &StatusLine,
     ) -> Result<Recv<Event<'b>>, PeerError> {
         let stream = self.stream();
@@ -197,15 +199,13 @@ impl Client {
         let seen = if tunnel {
             Semantics::default()
         } else {
-            Semantics::of(input, spans, false, &self.config.lenient)?
+            Semantics::of(input, layout.lines(), false, &self.config.lenient)?
         };
-        let head = ResponseHead {
-            status,
-            reason: &input[line.reason as usize..line.reason_end as usize],
-            version: line.version,
-            fields: Fields::new(input, spans),
-            raw: input,
-        };
+        layout.status = status;
+        layout.version = line.version;
+        layout.reason = Part { start: line.reason as usize, end: line.reason_end as usize };
+        layout.raw = Part { start: 0, end: input.len() };
+        let head = ResponseHead::new(input, layout);
         if status.is_informational() && status != Status::SWITCHING_PROTOCOLS {
             // "A client MUST be able to parse one or more 1xx responses received prior to a final response"
             // (RFC 9110, section 15.2): so many, and no more.
@@ -256,7 +256,7 @@ impl Client {
         // the client" (RFC 9110, section 7.8)
         let asked =
             self.upgrade_offered && self.in_flight() == 1 && self.writer == Writer::Idle && kind == PLAIN;
-        let to = head.fields.get_all("upgrade").fold(Offer::default(), Offer::with);
+        let to = head.fields().get_all("upgrade").fold(Offer::default(), Offer::with);
         if asked && seen.connection_upgrade && self.offer.covers(to) {
             Ok(to.protocol())
         } else {
@@ -281,7 +281,7 @@ impl Client {
             }
             Step::End { skip, consumed, trailers, dropped } => {
                 self.did_receive();
-                let trailers = Fields::new(&input[skip..consumed], &scratch.spans[..trailers]);
+                let trailers = Fields::new(&input[skip..consumed], &scratch.layout.spans[..trailers]);
                 Recv::Event { consumed, event: Event::End { stream, trailers, dropped } }
             }
             Step::More { consumed, at_least } => Recv::NeedMore { consumed, at_least },

@@ -4,6 +4,7 @@
 //! One pass over the field lines collects the few that matter ([`Semantics`]); the rules of section
 //! 6.3 then give the length. It does not read content (see [`super::content`]).
 
+use crate::head::Part;
 use crate::syntax::token::{self, is};
 use crate::syntax::{content_length, list, target};
 use crate::{BodyLen, Lenient, PeerError, Span};
@@ -11,8 +12,8 @@ use crate::{BodyLen, Lenient, PeerError, Span};
 /// The field lines that the connection itself has to understand.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Semantics {
-    /// Line of the Host field.
-    pub(super) host: Option<u16>,
+    /// Value of the Host field.
+    pub(super) host: Option<Part>,
     /// Keep-alive is asked for.
     pub(super) keep_alive: bool,
     /// Whether any of the following is there: few messages have more than Host and keep-alive.
@@ -21,8 +22,8 @@ pub(super) struct Semantics {
     pub(super) transfer_encoding: Option<TransferEncoding>,
     pub(super) close: bool,
     pub(super) connection_upgrade: bool,
-    /// Line of the Upgrade field.
-    pub(super) upgrade: Option<u16>,
+    /// Value of the Upgrade field.
+    pub(super) upgrade: Option<Part>,
     pub(super) expect: Option<Expectation>,
 }
 
@@ -77,11 +78,12 @@ impl Semantics {
         lenient: &Lenient,
     ) -> Result<Self, PeerError> {
         let mut seen = Semantics::default();
-        for (line, span) in spans.iter().enumerate() {
+        for span in spans {
             let len = span.name_end.wrapping_sub(span.name);
             if len < 32 && LENGTHS & 1 << len != 0 {
                 let name = &input[span.name as usize..span.name_end as usize];
-                let value = &input[span.value as usize..span.value_end as usize];
+                let part = Part { start: span.value as usize, end: span.value_end as usize };
+                let value = &input[part.start..part.end];
                 match (len, name[0] | 0x20) {
                     (4, b'h') if request && is(name, b"host") => {
                         // "A server MUST respond with a 400 (Bad Request) status code to any HTTP/1.1
@@ -94,14 +96,14 @@ impl Semantics {
                         if !target::is_authority(value) && !value.is_empty() {
                             return Err(PeerError::BadHost);
                         }
-                        seen.host = Some(line as u16);
+                        seen.host = Some(part);
                     }
                     // Nearly every Connection field says this, and nothing else.
                     (10, b'c') if is(name, b"connection") && is(value, b"keep-alive") => {
                         seen.keep_alive = true;
                     }
                     (6, b'e') | (7, b'u') | (10, b'c') | (14, b'c') | (17, b't') => {
-                        seen.note(name, value, line as u16, request, lenient)?;
+                        seen.note(input, name, part, request, lenient)?;
                     }
                     _ => {}
                 }
@@ -113,13 +115,14 @@ impl Semantics {
     #[inline(never)]
     fn note(
         &mut self,
+        input: &[u8],
         name: &[u8],
-        value: &[u8],
-        line: u16,
+        part: Part,
         request: bool,
         lenient: &Lenient,
     ) -> Result<(), PeerError> {
         self.special = true;
+        let value = part.of(input);
         match name.len() {
             6 if request && is(name, b"expect") => {
                 for expectation in list::members(value) {
@@ -131,7 +134,7 @@ impl Semantics {
                     }
                 }
             }
-            7 if is(name, b"upgrade") => self.upgrade = Some(line),
+            7 if is(name, b"upgrade") => self.upgrade = Some(part),
             10 if is(name, b"connection") => {
                 for option in list::members(value) {
                     self.close |= option.eq_ignore_ascii_case(b"close");

@@ -4,6 +4,7 @@ use super::method::Method;
 use super::token::{self, NAME, TARGET};
 use crate::PeerError;
 use crate::scan::short;
+use core::ops::Range;
 
 /// The four forms of a request target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,9 +57,15 @@ pub fn is_target(bytes: &[u8]) -> bool {
 /// The authority of an absolute-form target with an `http` or `https` scheme. Other schemes have
 /// none that this engine could route by, and are no target it accepts.
 pub fn authority(target: &[u8]) -> Option<&[u8]> {
+    authority_range(target).map(|range| &target[range])
+}
+
+/// Where the [`authority`] stands.
+pub(crate) fn authority_range(target: &[u8]) -> Option<Range<usize>> {
     let rest = after_scheme(target)?;
+    let start = target.len() - rest.len();
     let end = rest.iter().position(|b| matches!(b, b'/' | b'?')).unwrap_or(rest.len());
-    Some(&rest[..end])
+    Some(start..start + end)
 }
 
 fn after_scheme(target: &[u8]) -> Option<&[u8]> {

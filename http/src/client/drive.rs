@@ -360,7 +360,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
                 }
                 Event::Response { head, body, .. } => {
                     let response = Response::new(&head, body);
-                    if exchange.request.switches(head.status) {
+                    if exchange.request.switches(head.status()) {
                         exchange.switching = Some(response);
                         continue;
                     }

@@ -21,15 +21,15 @@ pub struct Response {
 impl Response {
     pub(super) fn new(head: &ResponseHead<'_>, body_len: BodyLen) -> Self {
         let mut arena = pool::arena();
-        let (bytes, spans) = head.fields.as_raw();
+        let (bytes, spans) = head.fields().as_raw();
         arena.bytes.extend_from_slice(bytes);
         arena.spans.extend_from_slice(spans);
         let start = arena.bytes.len();
-        arena.bytes.extend_from_slice(head.reason);
+        arena.bytes.extend_from_slice(head.reason());
         Response {
-            status: head.status,
-            version: head.version,
-            reason: (bytes.len(), start + head.reason.len()),
+            status: head.status(),
+            version: head.version(),
+            reason: (bytes.len(), start + head.reason().len()),
             arena,
             body_len,
             body: Body::empty(),

@@ -399,7 +399,7 @@ fn open(
     pipe: Option<Writer>,
     reply: Reply,
 ) -> Exchange {
-    let exchange = Exchange::new(stream, body, head.expect_continue, pipe);
+    let exchange = Exchange::new(stream, body, head.expect_continue(), pipe);
     match reply {
         Reply::Now(response) => exchange.ready(response),
         Reply::Later(future) => exchange.later(future),

@@ -33,22 +33,22 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     #[inline]
     pub(crate) fn from_head(head: &RequestHead<'a>, body_len: BodyLen, peer: Peer) -> Self {
-        let (path, query) = match head.target {
-            [b'/', ..] => match scan::find(head.target, b'?') {
-                Some(at) => (&head.target[..at], Some(&head.target[at + 1..])),
-                None => (head.target, None),
+        let (path, query) = match head.target() {
+            [b'/', ..] => match scan::find(head.target(), b'?') {
+                Some(at) => (&head.target()[..at], Some(&head.target()[at + 1..])),
+                None => (head.target(), None),
             },
             target => avx_core::syntax::target::path_and_query(target),
         };
         Request {
-            method: head.method,
-            target: head.target,
+            method: head.method(),
+            target: head.target(),
             path,
             query,
-            authority: head.authority,
-            version: head.version,
-            fields: head.fields,
-            upgrade: head.upgrade,
+            authority: head.authority(),
+            version: head.version(),
+            fields: head.fields(),
+            upgrade: head.upgrade(),
             body_len,
             peer,
             params: Params::default(),

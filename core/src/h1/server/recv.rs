@@ -7,11 +7,11 @@ use crate::h1::encode;
 use crate::h1::framing::{Expectation, Framing, Semantics};
 use crate::h1::head::{Parsed, Parser, RequestLine};
 use crate::h1::upgrade::Offer;
-use crate::http::RequestHead;
+use crate::head::{Layout, Part, RequestHead};
 use crate::syntax::target;
 use crate::{
     BodyLen, ErrorCode, Event, Fields, Initiator, Instant, Method, Output, PeerError, Protocol, Recv,
-    Scratch, Span, Status, StreamId, Version,
+    Scratch, Status, StreamId, Version,
 };
 
 impl Server {
@@ -52,12 +52,13 @@ impl Server {
         let spans = scratch.spans(usize::from(self.config.limits.fields));
         match self.head.request(input, spans, &options)? {
             Parsed::Complete { line, fields, len, folded } => {
-                let spans = &scratch.spans[..fields];
+                let layout = &mut scratch.layout;
+                layout.fields = fields;
                 if folded {
-                    content::unfold(input, spans);
+                    content::unfold(input, layout.lines());
                 }
                 self.head = Parser::new();
-                self.accept(&input[..len], spans, &line)
+                self.accept(&input[..len], layout, &line)
             }
             Parsed::Partial { .. } if self.eof && input.iter().all(|b| matches!(b, b'\r' | b'\n')) => {
                 // "a server that is expecting to receive and parse a request-line SHOULD ignore at least
@@ -79,27 +80,21 @@ impl Server {
     pub(super) fn accept<'b>(
         &mut self,
         input: &'b [u8],
-        spans: &'b [Span],
+        layout: &'b mut Layout,
         line: &RequestLine,
     ) -> Result<Recv<Event<'b>>, PeerError> {
-        let lenient = &self.config.lenient;
         let method = Method::from_token(&input[line.start..line.method_end]);
-        let target = &input[line.target..line.target_end];
-        let form = target::form(&method, target)?;
+        let form = target::form(&method, &input[line.target..line.target_end])?;
         let http10 = line.version == Version::Http10;
-        let seen = Semantics::of(input, spans, true, lenient)?;
+        let seen = Semantics::of(input, layout.lines(), true, &self.config.lenient)?;
         self.stop_timer();
-        let host = seen.host.and_then(|line| spans.get(usize::from(line)));
-        let mut head = RequestHead {
-            method,
-            target,
-            authority: host.map_or(&[], |span| &input[span.value as usize..span.value_end as usize]),
-            version: line.version,
-            fields: Fields::new(input, spans),
-            raw: &input[line.start..],
-            expect_continue: false,
-            upgrade: None,
-        };
+        layout.raw = Part { start: line.start, end: input.len() };
+        layout.method = Part { start: line.start, end: line.method_end };
+        layout.target = Part { start: line.target, end: line.target_end };
+        layout.authority = seen.host.unwrap_or(Part::NONE);
+        layout.version = line.version;
+        layout.upgrade = None;
+        layout.expect_continue = false;
         let mut body = BodyLen::Empty;
         self.plain = !seen.special
             && !http10
@@ -111,10 +106,11 @@ impl Server {
             self.request = RequestFacts::default();
             self.reader = Reader::Complete;
         } else {
-            body = self.accept_special(&mut head, &seen, form)?;
+            body = self.accept_special(input, layout, &method, &seen, form)?;
         }
         self.stream += 1;
         self.writer = Writer::Due;
+        let head = RequestHead::new(input, layout);
         let event = Event::Request { stream: StreamId(self.stream), head, body };
         Ok(Recv::Event { consumed: input.len(), event })
     }
@@ -123,17 +119,19 @@ impl Server {
     #[inline(never)]
     pub(super) fn accept_special(
         &mut self,
-        head: &mut RequestHead<'_>,
+        input: &[u8],
+        layout: &mut Layout,
+        method: &Method<'_>,
         seen: &Semantics,
         form: target::Form,
     ) -> Result<BodyLen, PeerError> {
         let lenient = &self.config.lenient;
-        let http10 = head.version == Version::Http10;
+        let http10 = layout.version == Version::Http10;
         if seen.host.is_none() && !http10 {
             return Err(PeerError::MissingHost);
         }
         let framing = seen.request_framing(http10, lenient)?;
-        let connect = head.method == Method::Connect;
+        let connect = *method == Method::Connect;
         if connect && framing != Framing::Empty {
             return Err(PeerError::ConnectWithContent);
         }
@@ -147,28 +145,28 @@ impl Server {
         };
         // "A server MUST ignore an Upgrade header field that is received in an HTTP/1.0 request";
         // "A sender of Upgrade MUST also send an "Upgrade" connection option" (RFC 9110, section 7.8)
-        head.upgrade = match seen.upgrade {
-            Some(line) if seen.connection_upgrade && !http10 => {
-                head.fields.at(usize::from(line)).map(|field| field.value)
-            }
-            _ => None,
-        };
+        layout.upgrade = seen.upgrade.filter(|_| seen.connection_upgrade && !http10);
         // "When an origin server receives a request with an absolute-form of request-target, the origin
         // server MUST ignore the received Host header field (if any) and instead use the host
         // information of the request-target." (RFC 9112, section 3.2.2)
         match form {
-            target::Form::Absolute => head.authority = target::authority(head.target).unwrap_or_default(),
-            target::Form::Authority => head.authority = head.target,
+            target::Form::Absolute => {
+                let target = layout.target;
+                let authority = target::authority_range(target.of(input)).unwrap_or_default();
+                layout.authority =
+                    Part { start: target.start + authority.start, end: target.start + authority.end };
+            }
+            target::Form::Authority => layout.authority = layout.target,
             target::Form::Origin | target::Form::Asterisk => {}
         }
-        head.expect_continue = expects;
+        layout.expect_continue = expects;
         self.persist =
             seen.persists(http10) && !(seen.content_length.is_some() && seen.transfer_encoding.is_some());
         self.request = RequestFacts {
             http10,
-            head: head.method == Method::Head,
+            head: *method == Method::Head,
             connect,
-            offer: head.upgrade.map_or(Offer::default(), |value| Offer::default().with(value)),
+            offer: layout.upgrade.map_or(Offer::default(), |part| Offer::default().with(part.of(input))),
             expects,
         };
         if framing == Framing::Empty {
@@ -221,7 +219,7 @@ impl Server {
                 // Nothing is left to come that a 100 could invite.
                 self.request.expects = false;
                 self.did_receive(now);
-                let trailers = Fields::new(&input[skip..consumed], &scratch.spans[..trailers]);
+                let trailers = Fields::new(&input[skip..consumed], &scratch.layout.spans[..trailers]);
                 Ok(Recv::Event { consumed, event: Event::End { stream, trailers, dropped } })
             }
             Step::More { consumed, at_least } => {
