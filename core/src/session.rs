@@ -348,6 +348,17 @@ impl Outgoing {
         }
     }
 
+    /// Room for a unit larger than a buffer, when nothing else waits.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, n: usize) -> Result<(), Full> {
+        if self.filled > 0 {
+            return Err(Full { needed: n });
+        }
+        self.bytes.resize(n, 0);
+        Ok(())
+    }
+
     /// Bytes that wait to be written.
     #[inline]
     pub fn pending(&self) -> &[u8] {
@@ -365,10 +376,7 @@ impl Output for Outgoing {
     #[inline]
     fn reserve(&mut self, n: usize) -> Result<&mut [u8], Full> {
         if n > self.bytes.len() - self.filled {
-            if self.filled > 0 {
-                return Err(Full { needed: n });
-            }
-            self.bytes.resize(n, 0);
+            self.grow(n)?;
         }
         let at = self.filled;
         self.filled += n;

@@ -12,6 +12,7 @@ use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Access, Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
 use avx_core::{BodyLen, Event, Http, Instant, PeerError, Protocol, RequestHead, StreamId, Turn};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::{Context, Poll};
 
@@ -76,7 +77,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         let mut at_rest = running && !ticked && self.exchanges.is_empty() && self.link.is_at_rest();
         let mut budget = BUDGET;
         loop {
-            if !std::mem::take(&mut at_rest) {
+            if !mem::take(&mut at_rest) {
                 self.process(cx, shared, local, now, std_now);
                 match self.flush(cx, now) {
                     // There is room again for those who waited for it.
@@ -193,7 +194,8 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             let peer = &self.peer;
             let Turn { event, machine, out } = turn;
             match event {
-                Event::Request { stream, head, body } => {
+                // By reference: what was just written in pieces is not to be read as a whole.
+                Event::Request { stream, ref head, body } => {
                     let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
                     let mut request = Request::from_head(head, body, peer);
                     self.calling = stream;
@@ -214,6 +216,13 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                             }
                             if let Some(hook) = &shared.access {
                                 log(hook, &request, response, *peer);
+                            }
+                            // To drop what holds nothing costs more than to see that it does.
+                            if response.holds_nothing() {
+                                mem::forget(reply);
+                            }
+                            if request.holds_nothing() {
+                                mem::forget(request);
                             }
                             continue;
                         }
@@ -236,7 +245,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         local: &mut Local,
         panic: Box<dyn std::any::Any + Send>,
     ) -> bool {
-        let stream = std::mem::replace(&mut self.calling, NOBODY);
+        let stream = mem::replace(&mut self.calling, NOBODY);
         if stream == NOBODY {
             resume_unwind(panic);
         }
@@ -335,7 +344,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     /// The server's end has begun. Whether this connection is dropped.
     #[cold]
     fn drain<H: Handler>(&mut self, shared: &Shared<H, R>, local: &mut Local, now: Instant) -> bool {
-        if !std::mem::replace(&mut self.draining, true) {
+        if !mem::replace(&mut self.draining, true) {
             self.link.session.parts(&mut local.scratch).0.shutdown(now);
         }
         shared.life.stage() == Stage::Aborted
@@ -344,7 +353,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     /// The peer broke the protocol: nothing that is under way can be completed.
     #[cold]
     fn fail<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: PeerError) {
-        if std::mem::replace(&mut self.failed, true) {
+        if mem::replace(&mut self.failed, true) {
             return;
         }
         shared.report(Some(self.peer), ConnectionError::Peer(error));
@@ -385,7 +394,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     fn rest(&mut self, local: &mut Local) {
         self.link.session.rest(&mut local.scratch);
         if self.exchanges.is_empty() && self.exchanges.capacity() > 0 {
-            local.exchanges = std::mem::take(&mut self.exchanges);
+            local.exchanges = mem::take(&mut self.exchanges);
         }
     }
 }
@@ -395,7 +404,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
 fn open(
     stream: StreamId,
     body: BodyLen,
-    head: RequestHead<'_>,
+    head: &RequestHead<'_>,
     pipe: Option<Writer>,
     reply: Reply,
 ) -> Exchange {
@@ -431,7 +440,7 @@ fn find(exchanges: &mut [Exchange], stream: StreamId) -> Option<&mut Exchange> {
 #[inline(never)]
 fn push(exchanges: &mut Vec<Exchange>, spare: &mut Vec<Exchange>, exchange: Exchange) {
     if exchanges.capacity() == 0 {
-        *exchanges = std::mem::take(spare);
+        *exchanges = mem::take(spare);
     }
     exchanges.push(exchange);
 }
