@@ -178,6 +178,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         std_now: std::time::Instant,
     ) -> bool {
         let mut any = false;
+        let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
         loop {
             if !self.exchanges.is_empty() && self.is_held_up(cx) {
                 return any;
@@ -196,7 +197,6 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             match event {
                 // By reference: what was just written in pieces is not to be read as a whole.
                 Event::Request { stream, ref head, body } => {
-                    let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
                     let mut request = Request::from_head(head, body, peer);
                     self.calling = stream;
                     let mut reply = shared.handler.call(&mut request);
@@ -273,12 +273,16 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     /// How much may be read now.
     #[inline]
     fn may_read(&mut self, cx: &Context<'_>) -> usize {
-        if self.link.input_ended {
-            return 0;
+        match () {
+            () if self.link.input_ended => 0,
+            () if !self.exchanges.is_empty() => self.may_read_for_exchanges(cx),
+            () if self.link.session.wants_read() => usize::MAX,
+            () => 0,
         }
-        if self.exchanges.is_empty() {
-            return if self.link.session.wants_read() { usize::MAX } else { 0 };
-        }
+    }
+
+    #[inline(never)]
+    fn may_read_for_exchanges(&mut self, cx: &Context<'_>) -> usize {
         if !self.link.session.wants_read() {
             // The machine waits for an answer; what comes now is kept, or tells that the peer is gone.
             return if self.link.session.unread().is_empty() { AHEAD } else { 0 };
@@ -329,6 +333,9 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
 
     #[inline]
     fn flush(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<std::io::Result<bool>> {
+        if self.exchanges.is_empty() {
+            return self.link.poll_flush(cx, now, &[], &mut 0);
+        }
         let framed = self.exchanges.iter_mut().find_map(Exchange::framed);
         match framed {
             None => self.link.poll_flush(cx, now, &[], &mut 0),
