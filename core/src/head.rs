@@ -9,7 +9,7 @@
 use crate::h1::head::{RequestLine, StatusLine};
 use crate::syntax::method::Method;
 use crate::syntax::status::Status;
-use crate::syntax::target;
+use crate::syntax::target::{self, PlainAuthority};
 use crate::{Fields, Span, Version};
 use alloc::vec::Vec;
 use core::fmt;
@@ -160,6 +160,8 @@ pub(crate) struct Layout {
     pub(crate) upgrade: Option<Part>,
     pub(crate) expect_continue: bool,
     pub(crate) status_line: StatusLine,
+    /// The Host that was seen last.
+    pub(crate) host: PlainAuthority,
 }
 
 impl Layout {
@@ -173,6 +175,7 @@ impl Layout {
             upgrade: None,
             expect_continue: false,
             status_line: StatusLine::EMPTY,
+            host: PlainAuthority::new(),
         }
     }
 

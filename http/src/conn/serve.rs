@@ -76,6 +76,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         // At rest there is nothing to do before something has been read.
         let mut at_rest = running && !ticked && self.exchanges.is_empty() && self.link.is_at_rest();
         let mut budget = BUDGET;
+        let mut drained = false;
         loop {
             if !mem::take(&mut at_rest) {
                 self.process(cx, shared, local, now, std_now);
@@ -107,8 +108,11 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                 self.link.session.hold(now);
                 break;
             }
+            if drained {
+                break;
+            }
             match self.link.poll_fill(cx, now, &mut local.scratch, limit) {
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(_)) => drained = self.link.io.is_drained(),
                 Poll::Ready(Err(error)) => return self.broken(shared, now, &error),
                 Poll::Pending => break,
             }
