@@ -173,7 +173,7 @@ impl Router {
 
 impl Table {
     /// The route of this request, with its captures in the request.
-    #[inline]
+    #[inline(always)]
     fn find<'a>(&'a self, request: &mut Request<'a>) -> Option<&'a Route> {
         let method = request.method();
         if let Some(route) = self.trie.exact(request.target()).and_then(|methods| methods.get(&method)) {

@@ -288,7 +288,7 @@ impl Server {
     }
 
     /// The response is complete.
-    #[inline]
+    #[inline(always)]
     pub(super) fn did_answer(&mut self, now: Instant) {
         self.writer = Writer::Idle;
         self.wants_write = false;
