@@ -87,6 +87,11 @@ pub struct Timeouts {
     /// No progress of pending output. Default 30 s. Kept by [`Session`](crate::Session). Stops
     /// readers that never read.
     pub write_stall: Duration,
+    /// Bytes per second of pending output below which, beyond `write_stall`, the peer is too slow.
+    /// Default 240: what a connection has pending, at most 64 KiB and one unit of content, has left
+    /// after some five minutes. Zero switches the check off. Stops readers that take a byte now and
+    /// then and hold that memory for ever.
+    pub write_rate: u32,
     /// From `shutdown` to the end of what is in flight. Default 30 s.
     pub drain: Duration,
     /// Reading on after the last response of a closing connection, so that the peer sees it before
@@ -105,6 +110,7 @@ impl Default for Timeouts {
             body_grace: Duration::from_secs(5),
             body_rate: 240,
             write_stall: Duration::from_secs(30),
+            write_rate: 240,
             drain: Duration::from_secs(30),
             linger: Duration::from_secs(2),
             expect_continue: Duration::from_secs(1),

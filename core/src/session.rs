@@ -29,7 +29,8 @@ pub struct Session<M> {
     machine: M,
     input: Input,
     out: Outgoing,
-    write_stall: Duration,
+    patience: Patience,
+    /// When output that waits has waited too long.
     stalls_at: Option<Instant>,
     failed: Option<PeerError>,
     switched: Option<Protocol>,
@@ -53,7 +54,7 @@ impl<M: Machine> Session<M> {
             machine,
             input: Input::default(),
             out: Outgoing::default(),
-            write_stall: config.timeouts.write_stall,
+            patience: Patience::new(config),
             stalls_at: None,
             failed: None,
             switched: None,
@@ -169,19 +170,28 @@ impl<M: Machine> Session<M> {
         if self.out.sent == self.out.filled {
             (self.out.sent, self.out.filled) = (0, 0);
             self.stalls_at = None;
-        } else if n > 0 || self.stalls_at.is_none() {
-            self.stalls_at = Some(now + self.write_stall);
+        } else {
+            self.wait(now, n);
         }
     }
 
     /// The embedder itself has framed content to write behind the output (see
-    /// [`Http::frame_data`](crate::Http::frame_data)) and `progress` tells whether some just left.
-    /// Keeps the write-stall deadline as `did_write` does; call it with the rest still to write.
-    pub fn did_write_content(&mut self, now: Instant, progress: bool, rest: usize) {
+    /// [`Http::frame_data`](crate::Http::frame_data)); `n` bytes of it just left, and `rest` are still
+    /// to write. Keeps the deadline of what waits as `did_write` does.
+    pub fn did_write_content(&mut self, now: Instant, n: usize, rest: usize) {
         if rest == 0 && self.out.is_empty() {
             self.stalls_at = None;
-        } else if progress || self.stalls_at.is_none() {
-            self.stalls_at = Some(now + self.write_stall);
+        } else {
+            self.wait(now, n);
+        }
+    }
+
+    /// Output waits, and `n` bytes of it have left.
+    #[cold]
+    fn wait(&mut self, now: Instant, n: usize) {
+        if n > 0 || self.stalls_at.is_none() {
+            let begins = self.stalls_at.is_none();
+            self.stalls_at = Some(self.patience.until(now, n, begins));
         }
     }
 
@@ -245,7 +255,7 @@ impl<M: Machine> Session<M> {
             machine,
             input: self.input,
             out: self.out,
-            write_stall: self.write_stall,
+            patience: self.patience,
             stalls_at: self.stalls_at,
             failed: None,
             switched: None,
@@ -261,6 +271,38 @@ impl<M: Machine> Session<M> {
         if self.out.is_empty() && !self.out.bytes.is_empty() {
             scratch.give(core::mem::take(&mut self.out.bytes));
         }
+    }
+}
+
+/// How long output may wait: without progress, and beyond that at a minimum rate.
+#[derive(Debug)]
+struct Patience {
+    stall: Duration,
+    rate: u32,
+    /// Since when output waits, and how many bytes of it have left since.
+    since: Instant,
+    left: u64,
+}
+
+impl Patience {
+    fn new(config: &Config) -> Self {
+        let timeouts = &config.timeouts;
+        Patience { stall: timeouts.write_stall, rate: timeouts.write_rate, since: Instant::ZERO, left: 0 }
+    }
+
+    /// Until when, `n` bytes having left. `begins`: nothing waited before, and they were no wait.
+    fn until(&mut self, now: Instant, n: usize, begins: bool) -> Instant {
+        if begins {
+            (self.since, self.left) = (now, 0);
+        } else {
+            self.left = self.left.saturating_add(n as u64);
+        }
+        let stalls = now + self.stall;
+        if self.rate == 0 {
+            return stalls;
+        }
+        let earned = self.left.saturating_mul(1_000_000_000 / u64::from(self.rate));
+        stalls.min(self.since + self.stall + Duration::from_nanos(earned))
     }
 }
 

@@ -71,7 +71,7 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
                 Poll::Pending => {
                     match rest.len() {
                         0 => self.session.did_write(now, 0),
-                        len => self.session.did_write_content(now, false, len),
+                        len => self.session.did_write_content(now, 0, len),
                     }
                     return Poll::Pending;
                 }
@@ -83,7 +83,7 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
             if !rest.is_empty() {
                 *written += n - of_head;
                 let left = content.len() - *written;
-                self.session.did_write_content(now, n > of_head, left);
+                self.session.did_write_content(now, n - of_head, left);
             }
         }
     }
