@@ -135,8 +135,7 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     let mut shut = false;
     while !session.is_closed() {
         if shared.ends() {
-            let (machine, _) = session.parts(&mut scratch);
-            machine.shutdown(shared.now());
+            session.shutdown(shared.now());
         }
         // Events, as long as what they made the application say finds room.
         let mut rests = false;

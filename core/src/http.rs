@@ -262,6 +262,7 @@ pub trait Http: for<'b> Machine<Event<'b> = Event<'b>> {
     /// The stream to write next, by priority, among those that want to and may.
     fn next_writable(&mut self) -> Option<StreamId>;
 
-    /// Graceful end: what is in flight completes, nothing new begins.
+    /// Graceful end: what is in flight completes, nothing new begins. In a session, call
+    /// [`Session::shutdown`](crate::Session::shutdown) instead, which bounds the output as well.
     fn shutdown(&mut self, now: Instant);
 }

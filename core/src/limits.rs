@@ -92,7 +92,8 @@ pub struct Timeouts {
     /// after some five minutes. Zero switches the check off. Stops readers that take a byte now and
     /// then and hold that memory for ever.
     pub write_rate: u32,
-    /// From `shutdown` to the end of what is in flight. Default 30 s.
+    /// From `shutdown` to the end of what is in flight, and with
+    /// [`Session::shutdown`](crate::Session::shutdown) of the output. Default 30 s.
     pub drain: Duration,
     /// Reading on after the last response of a closing connection, so that the peer sees it before
     /// a reset (RFC 9112, section 9.6). Default 2 s.

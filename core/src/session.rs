@@ -14,7 +14,7 @@
 //! Buffers come from the [`Scratch`] of the thread and go back to it with [`Session::rest`]: a
 //! connection with nothing pending holds none, one with an incomplete unit holds just those bytes.
 
-use crate::{Config, Full, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch};
+use crate::{Config, Full, Http, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch};
 use alloc::{vec, vec::Vec};
 use core::time::Duration;
 
@@ -208,8 +208,8 @@ impl<M: Machine> Session<M> {
     pub fn timed_out(&mut self, now: Instant) {
         self.machine.handle_timeout(now);
         if self.stalls_at.is_some_and(|at| now >= at) {
-            // Nobody reads: what is pending will never leave.
-            self.failed = Some(PeerError::WriteStalled);
+            // What is pending will never leave.
+            self.failed = Some(self.patience.error(now));
             self.stalls_at = None;
             (self.out.sent, self.out.filled) = (0, 0);
         }
@@ -238,10 +238,11 @@ impl<M: Machine> Session<M> {
         self.machine.is_send_closed() && self.out.is_empty()
     }
 
-    /// Whether the transport is to be closed now.
+    /// Whether the transport is to be closed now. Output is waited for, unless that took too long.
     #[inline]
     pub fn is_closed(&self) -> bool {
-        self.failed == Some(PeerError::WriteStalled) || self.machine.is_closed() && self.out.is_empty()
+        matches!(self.failed, Some(PeerError::WriteStalled | PeerError::DrainTimeout))
+            || self.machine.is_closed() && self.out.is_empty()
     }
 
     /// The protocol that goes on here, once the machine has switched.
@@ -274,11 +275,26 @@ impl<M: Machine> Session<M> {
     }
 }
 
-/// How long output may wait: without progress, and beyond that at a minimum rate.
+impl<M: Http> Session<M> {
+    /// Begins the graceful end: what is in flight completes, nothing new begins, and output that has
+    /// not left when the drain is over is discarded. [`Http::shutdown`] alone bounds what the machine
+    /// waits for; of output that waits it knows nothing.
+    pub fn shutdown(&mut self, now: Instant) {
+        self.machine.shutdown(now);
+        self.patience.ends = self.patience.ends.min(now + self.patience.drain);
+        self.stalls_at = self.stalls_at.map(|at| at.min(self.patience.ends));
+    }
+}
+
+/// How long output may wait: without progress, beyond that at a minimum rate, and never beyond the
+/// end of the drain.
 #[derive(Debug)]
 struct Patience {
     stall: Duration,
     rate: u32,
+    drain: Duration,
+    /// Of the drain, once that has begun.
+    ends: Instant,
     /// Since when output waits, and how many bytes of it have left since.
     since: Instant,
     left: u64,
@@ -287,7 +303,14 @@ struct Patience {
 impl Patience {
     fn new(config: &Config) -> Self {
         let timeouts = &config.timeouts;
-        Patience { stall: timeouts.write_stall, rate: timeouts.write_rate, since: Instant::ZERO, left: 0 }
+        Patience {
+            stall: timeouts.write_stall,
+            rate: timeouts.write_rate,
+            drain: timeouts.drain,
+            ends: Instant::from_nanos(u64::MAX),
+            since: Instant::ZERO,
+            left: 0,
+        }
     }
 
     /// Until when, `n` bytes having left. `begins`: nothing waited before, and they were no wait.
@@ -297,12 +320,17 @@ impl Patience {
         } else {
             self.left = self.left.saturating_add(n as u64);
         }
-        let stalls = now + self.stall;
+        let stalls = self.ends.min(now + self.stall);
         if self.rate == 0 {
             return stalls;
         }
         let earned = self.left.saturating_mul(1_000_000_000 / u64::from(self.rate));
         stalls.min(self.since + self.stall + Duration::from_nanos(earned))
+    }
+
+    /// Why it is over.
+    fn error(&self, now: Instant) -> PeerError {
+        if now >= self.ends { PeerError::DrainTimeout } else { PeerError::WriteStalled }
     }
 }
 

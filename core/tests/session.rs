@@ -88,3 +88,26 @@ fn what_left_fast_buys_no_silence_longer_than_a_stall() {
     session.timed_out(at(31.0));
     assert_eq!(session.error(), Some(PeerError::WriteStalled));
 }
+
+/// RFC 9112, section 9.6: the last response is complete as far as the machine is concerned.
+#[test]
+fn the_drain_ends_at_its_deadline_while_output_waits() {
+    for begun_before in [true, false] {
+        let (mut session, _) = waiting(GET, 60_000);
+        if begun_before {
+            session.did_write(NOW, 100);
+        }
+        session.shutdown(at(1.0));
+        session.shutdown(at(20.0));
+        for second in 2..31 {
+            session.did_write(at(f64::from(second)), 1000);
+            session.timed_out(at(f64::from(second)));
+            assert_eq!(session.error(), None, "{second}");
+        }
+        assert!(!session.is_closed());
+        assert_eq!(session.deadline(), Some(at(31.0)));
+        session.timed_out(at(31.0));
+        assert_eq!(session.error(), Some(PeerError::DrainTimeout));
+        assert!(session.is_closed());
+    }
+}

@@ -65,7 +65,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         let std_now = shared.rt.now();
         let now = local.reading.instant(&shared.epoch, std_now);
         let running = shared.life.stage() == Stage::Running;
-        if !running && self.drain(shared, local, now) {
+        if !running && self.drain(shared, now) {
             self.abandon(shared, now);
             return Flow::Over;
         }
@@ -354,9 +354,9 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
 
     /// The server's end has begun. Whether this connection is dropped.
     #[cold]
-    fn drain<H: Handler>(&mut self, shared: &Shared<H, R>, local: &mut Local, now: Instant) -> bool {
+    fn drain<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) -> bool {
         if !mem::replace(&mut self.draining, true) {
-            self.link.session.parts(&mut local.scratch).0.shutdown(now);
+            self.link.session.shutdown(now);
         }
         shared.life.stage() == Stage::Aborted
     }
