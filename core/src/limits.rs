@@ -95,8 +95,8 @@ pub struct Timeouts {
     /// From `shutdown` to the end of what is in flight, and with
     /// [`Session::shutdown`](crate::Session::shutdown) of the output. Default 30 s.
     pub drain: Duration,
-    /// Reading on after the last response of a closing connection, so that the peer sees it before
-    /// a reset (RFC 9112, section 9.6). Default 2 s.
+    /// Reading on after the last response of a closing connection has left, so that the peer sees it
+    /// before a reset (RFC 9112, section 9.6). Default 2 s.
     pub linger: Duration,
     /// How long a client waits for 100 (Continue) before it sends the content anyway. Default 1 s.
     pub expect_continue: Duration,

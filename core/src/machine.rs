@@ -107,6 +107,12 @@ pub trait Machine {
     /// Whether more input can change anything now. False while the peer is ahead.
     fn wants_read(&self) -> bool;
 
+    /// The output has left as a whole, after it had to wait for the transport: how long a machine that
+    /// writes nothing more waits for its peer counts from here. Until then
+    /// [`handle_timeout`](Machine::handle_timeout) is not to be called for one that
+    /// [is](Machine::is_send_closed) at that point.
+    fn did_flush(&mut self, _now: Instant) {}
+
     /// Nothing will be written any more beyond what the output already holds: once that has left,
     /// the sending side of the transport is to be shut down.
     fn is_send_closed(&self) -> bool;

@@ -169,7 +169,7 @@ impl<M: Machine> Session<M> {
         debug_assert!(self.out.sent <= self.out.filled, "wrote beyond the output");
         if self.out.sent == self.out.filled {
             (self.out.sent, self.out.filled) = (0, 0);
-            self.stalls_at = None;
+            self.leave(now);
         } else {
             self.wait(now, n);
         }
@@ -180,9 +180,18 @@ impl<M: Machine> Session<M> {
     /// to write. Keeps the deadline of what waits as `did_write` does.
     pub fn did_write_content(&mut self, now: Instant, n: usize, rest: usize) {
         if rest == 0 && self.out.is_empty() {
-            self.stalls_at = None;
+            self.leave(now);
         } else {
             self.wait(now, n);
+        }
+    }
+
+    /// All output has left.
+    #[inline]
+    fn leave(&mut self, now: Instant) {
+        if self.stalls_at.is_some() {
+            self.stalls_at = None;
+            self.machine.did_flush(now);
         }
     }
 
@@ -198,15 +207,18 @@ impl<M: Machine> Session<M> {
     /// When to call [`timed_out`](Self::timed_out). O(1).
     #[inline]
     pub fn deadline(&self) -> Option<Instant> {
-        match (self.machine.poll_timeout(), self.stalls_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
+        match self.stalls_at {
+            Some(at) if self.machine.is_send_closed() => Some(at),
+            Some(at) => Some(self.machine.poll_timeout().map_or(at, |other| other.min(at))),
+            None => self.machine.poll_timeout(),
         }
     }
 
     /// Time has passed; early or repeated calls do nothing.
     pub fn timed_out(&mut self, now: Instant) {
-        self.machine.handle_timeout(now);
+        if self.stalls_at.is_none() || !self.machine.is_send_closed() {
+            self.machine.handle_timeout(now);
+        }
         if self.stalls_at.is_some_and(|at| now >= at) {
             // What is pending will never leave.
             self.failed = Some(self.patience.error(now));

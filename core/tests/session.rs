@@ -111,3 +111,31 @@ fn the_drain_ends_at_its_deadline_while_output_waits() {
         assert!(session.is_closed());
     }
 }
+
+/// RFC 9112, section 9.6: it is the last response that the client must not lose.
+#[test]
+fn a_server_lingers_from_when_its_last_response_has_left() {
+    let (mut session, mut scratch) =
+        waiting("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 60_000);
+    session.timed_out(at(10.0));
+    assert_eq!(session.deadline(), Some(at(30.0)), "nothing but the client's reading is waited for");
+    session.did_write(at(10.0), session.write_buf().len());
+    assert!(session.wants_shutdown() && !session.is_closed());
+    assert_eq!(session.deadline(), Some(at(12.0)));
+    session.read_from(at(11.0), &mut scratch, b"more");
+    assert!(session.turn(at(11.0), &mut scratch).unwrap().is_none());
+    session.timed_out(at(12.0));
+    assert!(session.is_closed());
+}
+
+#[test]
+fn a_server_lingers_from_when_its_goodbye_has_left() {
+    let (mut session, mut scratch) = (session(), Scratch::new());
+    session.read_from(NOW, &mut scratch, b"(");
+    assert_eq!(session.turn(NOW, &mut scratch).unwrap_err(), PeerError::BadMethod);
+    session.did_write(NOW, 10);
+    session.timed_out(at(10.0));
+    session.did_write(at(10.0), session.write_buf().len());
+    assert!(session.wants_shutdown() && !session.is_closed());
+    assert_eq!(session.deadline(), Some(at(12.0)));
+}

@@ -219,6 +219,12 @@ impl Machine for Server {
         self.did_wait(now);
     }
 
+    fn did_flush(&mut self, now: Instant) {
+        if self.timer == Timer::Linger {
+            self.set_timer(Timer::Linger, now + self.config.timeouts.linger);
+        }
+    }
+
     #[inline]
     fn wants_read(&self) -> bool {
         !self.eof
