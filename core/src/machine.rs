@@ -119,4 +119,10 @@ pub trait Machine {
 
     /// Nothing more will be read or written: the transport is to be closed once the output has left.
     fn is_closed(&self) -> bool;
+
+    /// Whether the transport, if it is closed now, is to be reset instead of ended in order: the peer
+    /// would take part of a message for the whole.
+    fn wants_reset(&self) -> bool {
+        false
+    }
 }

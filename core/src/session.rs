@@ -5,7 +5,7 @@
 //!     while let Some(turn) = session.turn(now, scratch)? { answer turn.event through turn.machine, turn.out }
 //!     write session.write_buf(), then session.did_write(now, n)
 //!     if session.wants_shutdown() { shut the sending side down once }
-//!     if session.is_closed() { stop }
+//!     if session.is_closed() { reset the transport if session.wants_reset(), else close it; stop }
 //!     if session.wants_read() { read into session.read_buf(scratch), then session.did_read(now, n) }
 //!     session.rest(scratch); wait for the socket or until session.deadline(), then session.timed_out(now)
 //! }
@@ -32,6 +32,8 @@ pub struct Session<M> {
     patience: Patience,
     /// When output that waits has waited too long.
     stalls_at: Option<Instant>,
+    /// Output was dropped.
+    cut: bool,
     failed: Option<PeerError>,
     switched: Option<Protocol>,
 }
@@ -56,6 +58,7 @@ impl<M: Machine> Session<M> {
             out: Outgoing::default(),
             patience: Patience::new(config),
             stalls_at: None,
+            cut: false,
             failed: None,
             switched: None,
         }
@@ -223,6 +226,7 @@ impl<M: Machine> Session<M> {
             // What is pending will never leave.
             self.failed = Some(self.patience.error(now));
             self.stalls_at = None;
+            self.cut = true;
             (self.out.sent, self.out.filled) = (0, 0);
         }
     }
@@ -247,7 +251,7 @@ impl<M: Machine> Session<M> {
     /// Whether the sending side of the transport is to be shut down now.
     #[inline]
     pub fn wants_shutdown(&self) -> bool {
-        self.machine.is_send_closed() && self.out.is_empty()
+        self.machine.is_send_closed() && self.out.is_empty() && !self.wants_reset()
     }
 
     /// Whether the transport is to be closed now. Output is waited for, unless that took too long.
@@ -255,6 +259,13 @@ impl<M: Machine> Session<M> {
     pub fn is_closed(&self) -> bool {
         matches!(self.failed, Some(PeerError::WriteStalled | PeerError::DrainTimeout))
             || self.machine.is_closed() && self.out.is_empty()
+    }
+
+    /// Whether the transport, if it is closed now, is to be reset (SO_LINGER of zero) instead of ended in
+    /// order, because the peer would take part of a message for the whole: output is lost, or the
+    /// response that broke off has no end of its own.
+    pub fn wants_reset(&self) -> bool {
+        self.cut || !self.out.is_empty() || self.machine.wants_reset()
     }
 
     /// The protocol that goes on here, once the machine has switched.
@@ -270,6 +281,7 @@ impl<M: Machine> Session<M> {
             out: self.out,
             patience: self.patience,
             stalls_at: self.stalls_at,
+            cut: self.cut,
             failed: None,
             switched: None,
         };

@@ -117,7 +117,7 @@ impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Future for Connection<IO, H
             local.put();
             match flow {
                 Flow::Waits => return Poll::Pending,
-                Flow::Over => this.state = State::Over,
+                Flow::Over => this.leave(),
                 Flow::HandOver => this.hand_over(),
             }
         }
@@ -126,6 +126,16 @@ impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Future for Connection<IO, H
 }
 
 impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Connection<IO, H, R, M> {
+    /// Lets go of the transport.
+    fn leave(&mut self) {
+        if let State::Http(serving) = &mut self.state {
+            if serving.link.session.wants_reset() {
+                serving.link.io.reset();
+            }
+        }
+        self.state = State::Over;
+    }
+
     #[cold]
     fn hand_over(&mut self) {
         if let State::Http(serving) = std::mem::replace(&mut self.state, State::Over) {
@@ -155,7 +165,7 @@ impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Connection<IO, H, R, M> {
 
 impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Drop for Connection<IO, H, R, M> {
     fn drop(&mut self) {
-        self.state = State::Over;
+        self.leave();
         if self.slot != NONE {
             self.shared.life.tasks.remove(self.slot);
         }

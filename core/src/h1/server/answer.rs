@@ -119,7 +119,6 @@ impl Http for Server {
         if stream.0 == self.stream
             && matches!(self.reader, Reader::Content | Reader::Complete | Reader::Answering)
         {
-            self.writer = Writer::Idle;
             self.close();
         }
     }

@@ -46,6 +46,8 @@ pub struct Server {
     wants_write: bool,
     error: Option<PeerError>,
     goodbye_due: bool,
+    /// A response that the end of the connection delimits broke off.
+    cut: bool,
     timer: Timer,
     timer_at: u64,
     /// End of the graceful drain.
@@ -132,6 +134,7 @@ impl Server {
             wants_write: false,
             error: None,
             goodbye_due: false,
+            cut: false,
             timer: Timer::FirstHead,
             timer_at: first_head.as_nanos(),
             drain_at: NEVER,
@@ -251,5 +254,12 @@ impl Machine for Server {
     #[inline]
     fn is_closed(&self) -> bool {
         self.reader == Reader::Closed
+    }
+
+    fn wants_reset(&self) -> bool {
+        // "A response that has neither chunked transfer coding nor Content-Length is terminated by closure
+        // of the connection and, if the header section was received intact, is considered complete unless
+        // an error was indicated by the underlying connection" (RFC 9112, section 8)
+        self.cut || self.writer == Writer::Content(Sending::Close)
     }
 }

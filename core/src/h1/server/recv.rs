@@ -10,8 +10,8 @@ use crate::h1::upgrade::Offer;
 use crate::head::{Layout, Part, RequestHead};
 use crate::syntax::target;
 use crate::{
-    BodyLen, ErrorCode, Event, Fields, Initiator, Instant, Method, Output, PeerError, Protocol, Recv,
-    Scratch, Status, StreamId, Version,
+    BodyLen, ErrorCode, Event, Fields, Initiator, Instant, Machine, Method, Output, PeerError, Protocol,
+    Recv, Scratch, Status, StreamId, Version,
 };
 
 impl Server {
@@ -349,6 +349,7 @@ impl Server {
     }
 
     pub(super) fn close(&mut self) {
+        self.cut = self.wants_reset();
         self.reader = Reader::Closed;
         self.writer = Writer::Idle;
         self.stop_timer();
@@ -364,8 +365,9 @@ impl Server {
             // What the last request was says nothing about the one that failed.
             self.request = RequestFacts::default();
         }
+        self.cut = self.wants_reset();
         self.writer = Writer::Idle;
-        if self.eof && !self.goodbye_due {
+        if self.cut || self.eof && !self.goodbye_due {
             return self.close();
         }
         self.reader = Reader::Failed;
