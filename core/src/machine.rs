@@ -107,10 +107,14 @@ pub trait Machine {
     /// Whether more input can change anything now. False while the peer is ahead.
     fn wants_read(&self) -> bool;
 
-    /// The output has left as a whole, after it had to wait for the transport: how long a machine that
-    /// writes nothing more waits for its peer counts from here. Until then
-    /// [`handle_timeout`](Machine::handle_timeout) is not to be called for one that
-    /// [is](Machine::is_send_closed) at that point.
+    /// Whether nothing is waited for but what the peer makes of the output: as long as that has not left,
+    /// the peer's time does not run, and [`handle_timeout`](Machine::handle_timeout) is not to be called.
+    fn wants_flush(&self) -> bool {
+        false
+    }
+
+    /// The output has left as a whole, after it had to wait for the transport: the time of a machine that
+    /// [wanted](Machine::wants_flush) that counts from here.
     fn did_flush(&mut self, _now: Instant) {}
 
     /// Nothing will be written any more beyond what the output already holds: once that has left,

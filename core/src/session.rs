@@ -211,7 +211,7 @@ impl<M: Machine> Session<M> {
     #[inline]
     pub fn deadline(&self) -> Option<Instant> {
         match self.stalls_at {
-            Some(at) if self.machine.is_send_closed() => Some(at),
+            Some(at) if self.machine.wants_flush() => Some(at),
             Some(at) => Some(self.machine.poll_timeout().map_or(at, |other| other.min(at))),
             None => self.machine.poll_timeout(),
         }
@@ -219,7 +219,7 @@ impl<M: Machine> Session<M> {
 
     /// Time has passed; early or repeated calls do nothing.
     pub fn timed_out(&mut self, now: Instant) {
-        if self.stalls_at.is_none() || !self.machine.is_send_closed() {
+        if self.stalls_at.is_none() || !self.machine.wants_flush() {
             self.machine.handle_timeout(now);
         }
         if self.stalls_at.is_some_and(|at| now >= at) {

@@ -139,3 +139,17 @@ fn a_server_lingers_from_when_its_goodbye_has_left() {
     assert!(session.wants_shutdown() && !session.is_closed());
     assert_eq!(session.deadline(), Some(at(12.0)));
 }
+
+#[test]
+fn a_connection_is_idle_from_when_its_response_has_left() {
+    let (mut session, _) = waiting(GET, 60_000);
+    for second in (10..=90).step_by(10) {
+        session.timed_out(at(f64::from(second)));
+        session.did_write(at(f64::from(second)), 5000);
+    }
+    session.did_write(at(100.0), session.write_buf().len());
+    assert!(!session.is_closed());
+    assert_eq!(session.deadline(), Some(at(160.0)));
+    session.timed_out(at(160.0));
+    assert!(session.is_closed());
+}

@@ -222,9 +222,16 @@ impl Machine for Server {
         self.did_wait(now);
     }
 
+    fn wants_flush(&self) -> bool {
+        matches!(self.timer, Timer::Idle | Timer::Linger)
+    }
+
     fn did_flush(&mut self, now: Instant) {
-        if self.timer == Timer::Linger {
-            self.set_timer(Timer::Linger, now + self.config.timeouts.linger);
+        let timeouts = &self.config.timeouts;
+        match self.timer {
+            Timer::Idle => self.set_timer(Timer::Idle, now + timeouts.idle),
+            Timer::Linger => self.set_timer(Timer::Linger, now + timeouts.linger),
+            _ => {}
         }
     }
 
