@@ -192,3 +192,46 @@ fn what_is_complete_or_has_an_end_of_its_own_ends_without_a_reset() {
         assert!(client.is_closed() && !client.is_reset(), "{path} {version}");
     }
 }
+
+#[test]
+fn what_came_while_the_worker_was_busy_is_not_too_late() {
+    const LONG: Duration = Duration::from_secs(100);
+    let router = Router::new()
+        .post("/", async |request: OwnedRequest| request.into_body().collect(100).await)
+        .get("/", || vec![b'x'; 10_000]);
+    let (sim, errors) = (Sim::new(), Errors::default());
+    let engine = errors.of(server(router)).engine(&sim).unwrap();
+    let post = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nping";
+    for cut in [0, 10, post.len() - 2] {
+        for idle in [false, true] {
+            let client = connect(&sim, &engine);
+            if idle {
+                client.send(post);
+                sim.run();
+                client.recv();
+            }
+            client.send(&post[..cut]);
+            sim.run();
+            client.send(&post[cut..]);
+            sim.block(LONG);
+            let text = client.recv_text();
+            assert!(text.starts_with("HTTP/1.1 200 ") && text.ends_with("ping"), "{cut} {idle}: {text}");
+            assert!(!client.is_closed());
+        }
+    }
+
+    let client = connect(&sim, &engine);
+    client.set_window(1000);
+    client.send(GET);
+    sim.run();
+    let some = client.recv().len();
+    client.set_window(usize::MAX);
+    sim.block(LONG);
+    assert!(some + client.recv().len() > 10_000 && !client.is_closed());
+    assert_eq!(errors.take(), []);
+
+    client.send("GET / HTTP");
+    sim.run();
+    sim.block(LONG);
+    assert!(client.recv_text().starts_with("HTTP/1.1 408 "), "what did not come is too late");
+}

@@ -150,10 +150,16 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
         }
     }
 
+    /// Whether the timer has fired.
+    #[inline]
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        now.as_nanos().saturating_add(EARLY) >= self.fires.as_nanos()
+    }
+
     /// Tells the session about the time, when the timer has fired. Whether it has.
     #[inline]
     pub(crate) fn check_time(&mut self, now: Instant) -> bool {
-        let fired = now.as_nanos().saturating_add(EARLY) >= self.fires.as_nanos();
+        let fired = self.is_due(now);
         if fired {
             self.fires = NEVER;
             self.session.timed_out(now);

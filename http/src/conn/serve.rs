@@ -69,10 +69,15 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             self.abandon(shared, now);
             return Flow::Over;
         }
-        let ticked = self.link.check_time(now);
         for exchange in &mut self.exchanges {
             exchange.wake();
         }
+        if self.link.is_due(now) {
+            if let Err(error) = self.catch_up(cx, shared, local, now, std_now) {
+                return self.broken(shared, now, &error);
+            }
+        }
+        let ticked = self.link.check_time(now);
         // At rest there is nothing to do before something has been read.
         let mut at_rest = running && !ticked && self.exchanges.is_empty() && self.link.is_at_rest();
         let mut budget = BUDGET;
@@ -125,6 +130,31 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         self.rest(local);
         self.link.arm(cx, &shared.rt, &shared.epoch, None);
         Flow::Waits
+    }
+
+    /// A deadline has passed, or so it looks: what the peer sent and took in time is not held against it,
+    /// however late this worker comes to see it.
+    #[cold]
+    fn catch_up<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+        now: Instant,
+        std_now: std::time::Instant,
+    ) -> std::io::Result<()> {
+        for _ in 0..BUDGET {
+            let Poll::Ready(flushed) = self.flush(cx, now) else { break };
+            flushed?;
+            let limit = self.may_read(cx);
+            if limit == 0 {
+                break;
+            }
+            let Poll::Ready(read) = self.link.poll_fill(cx, now, &mut local.scratch, limit) else { break };
+            read?;
+            self.process(cx, shared, local, now, std_now);
+        }
+        Ok(())
     }
 
     /// Everything that can be done without reading or writing.

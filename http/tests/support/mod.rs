@@ -104,6 +104,13 @@ impl Sim {
         self.run();
     }
 
+    /// Lets time pass while the only worker is busy with something else: nothing runs, and only then is
+    /// seen what has come and what is due.
+    pub fn block(&self, by: Duration) {
+        self.with(|w| w.now += by);
+        self.advance(Duration::ZERO);
+    }
+
     /// Runs a future to its end; time does not pass.
     pub fn block_on<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
         let result = Arc::new(Mutex::new(None));
