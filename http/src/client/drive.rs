@@ -1,5 +1,6 @@
 //! The driver: the pump of a client's connection.
 
+use super::queue::{Queue, Reply, Submission};
 use super::{Error, Request, Response};
 use crate::body::{Pipe, Writer};
 use crate::clock::Epoch;
@@ -7,105 +8,15 @@ use crate::conn::link::Link;
 use crate::conn::sending::{Sending, Step};
 use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
-use crate::sync::Sender;
 use crate::{Body, BodyError, Upgraded};
 use avx_core::{BodyLen, Config, Event, Http, Instant, PeerError, Session, StreamId, Turn, UsageError, h1};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// Rounds of reading and writing before other tasks get their turn.
 const BUDGET: u32 = 32;
-
-/// A request on its way to the driver.
-pub(super) struct Submission {
-    pub(super) request: Request,
-    pub(super) reply: Reply,
-}
-
-type Reply = Sender<Result<Response, Error>>;
-
-/// Requests that wait for the driver, and whether it takes any.
-pub(super) struct Queue {
-    authority: Box<str>,
-    state: Mutex<QueueState>,
-}
-
-struct QueueState {
-    waiting: VecDeque<Submission>,
-    driver: Option<Waker>,
-    handles: usize,
-    open: bool,
-}
-
-impl Queue {
-    /// For one handle.
-    pub(super) fn new(authority: &str) -> Self {
-        let state = QueueState { waiting: VecDeque::new(), driver: None, handles: 1, open: true };
-        Queue { authority: authority.into(), state: Mutex::new(state) }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn enter(&self) {
-        self.lock().handles += 1;
-    }
-
-    pub(super) fn leave(&self) {
-        let mut state = self.lock();
-        state.handles -= 1;
-        if state.handles == 0 {
-            wake(state);
-        }
-    }
-
-    /// Dropped, and so answered with `Closed`, when the connection has ended.
-    pub(super) fn push(&self, submission: Submission) {
-        let mut state = self.lock();
-        if state.open {
-            state.waiting.push_back(submission);
-            wake(state);
-        }
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.lock().open
-    }
-
-    /// The next request, `None` when there will be none.
-    fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Submission>> {
-        let mut state = self.lock();
-        let next = state.waiting.pop_front();
-        if next.is_some() || state.handles == 0 {
-            return Poll::Ready(next);
-        }
-        if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            state.driver = Some(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    /// No further request is taken.
-    fn close(&self) {
-        let mut state = self.lock();
-        state.open = false;
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
-        drop(waiting);
-    }
-}
-
-fn wake(mut state: MutexGuard<'_, QueueState>) {
-    let waker = state.driver.take();
-    drop(state);
-    if let Some(waker) = waker {
-        waker.wake();
-    }
-}
 
 /// The request under way and its response.
 struct Exchange {
