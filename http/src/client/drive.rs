@@ -146,6 +146,9 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         local: &mut Local,
     ) -> Result<Flow, Error> {
         let now = self.epoch.instant(self.rt.now());
+        if link.is_due(now) {
+            self.catch_up(link, cx, local, now)?;
+        }
         link.check_time(now);
         let mut budget = BUDGET;
         loop {
@@ -180,23 +183,31 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
             if wrote && self.exchange.as_ref().is_some_and(|exchange| exchange.sending.is_some()) {
                 continue;
             }
-            let limit = self.may_read(link, cx);
-            if limit == 0 {
+            if !self.fill(link, cx, local, now)? {
                 break;
-            }
-            match link.poll_fill(cx, now, &mut local.scratch, limit) {
-                Poll::Ready(Ok(n)) => {
-                    if let Some(exchange) = &mut self.exchange {
-                        exchange.begun |= n > 0;
-                    }
-                }
-                Poll::Ready(Err(error)) => return Err(Error::Io(error)),
-                Poll::Pending => break,
             }
         }
         let deadline = self.exchange.as_ref().and_then(|exchange| exchange.deadline);
         link.arm(cx, &self.rt, &self.epoch, deadline);
         Ok(Flow::Waits)
+    }
+
+    /// A deadline has passed, or so it looks: what has come in time is taken first.
+    #[cold]
+    fn catch_up(
+        &mut self,
+        link: &mut Wire<IO, R>,
+        cx: &mut Context<'_>,
+        local: &mut Local,
+        now: Instant,
+    ) -> Result<(), Error> {
+        for _ in 0..BUDGET {
+            if !self.fill(link, cx, local, now)? {
+                break;
+            }
+            self.receive(link, cx, local, now)?;
+        }
+        Ok(())
     }
 
     /// Begins the next exchange, if none is under way. `None` when there will be no other.
@@ -385,11 +396,24 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         exchange.pipe().map(|pipe| pipe.poll_demand(cx).room)
     }
 
-    fn may_read(&self, link: &Wire<IO, R>, cx: &Context<'_>) -> usize {
-        if link.input_ended || !link.session.wants_read() {
-            return 0;
+    /// Reads what there is room for; whether something, or the end, has come.
+    fn fill(
+        &mut self,
+        link: &mut Wire<IO, R>,
+        cx: &mut Context<'_>,
+        local: &mut Local,
+        now: Instant,
+    ) -> Result<bool, Error> {
+        let limit = self.room(cx).unwrap_or(usize::MAX).saturating_sub(link.session.unread().len());
+        if limit == 0 || link.input_ended || !link.session.wants_read() {
+            return Ok(false);
         }
-        self.room(cx).unwrap_or(usize::MAX).saturating_sub(link.session.unread().len())
+        match link.poll_fill(cx, now, &mut local.scratch, limit) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Err(error)) => return Err(Error::Io(error)),
+            Poll::Ready(Ok(n)) => self.exchange.iter_mut().for_each(|exchange| exchange.begun |= n > 0),
+        }
+        Ok(true)
     }
 
     fn hand_over(&mut self, link: Wire<IO, R>) {
