@@ -80,7 +80,8 @@ impl<'b> RequestHead<'b> {
         self.layout.expect_continue
     }
 
-    /// Protocols the client offers to switch to, as listed; `None` unless a switch is possible.
+    /// Protocols the client offers to switch to, as listed in the first Upgrade line (any others are in
+    /// the fields); `None` unless a switch is possible.
     #[inline]
     pub fn upgrade(&self) -> Option<&'b [u8]> {
         self.layout.upgrade.map(|part| part.of(self.bytes))

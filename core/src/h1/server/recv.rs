@@ -185,7 +185,7 @@ impl Server {
             http10,
             head: method == Method::Head,
             connect,
-            offer: layout.upgrade.map_or(Offer::default(), |part| Offer::default().with(part.of(input))),
+            offer: layout.upgrade.map_or(Offer::default(), |_| seen.offer),
             expects,
         };
         if framing == Framing::Empty {
