@@ -194,8 +194,9 @@ pub trait Http: for<'b> Machine<Event<'b> = Event<'b>> {
         out: &mut dyn Output,
     ) -> Result<BodyLen, UsageError>;
 
-    /// Sends a whole response, head, content and end, with one reservation. Content is left out
-    /// where method or status forbid it.
+    /// Sends a whole response, head, content and end, with one reservation. Content is left out where
+    /// the method is HEAD or the status 304: there, the length is that of another response. A status
+    /// that knows no content (1xx, 204, 205) is not sent with any.
     ///
     /// # Errors
     /// [`UsageError`]; nothing was written.
