@@ -290,3 +290,24 @@ fn help_and_version_are_there() {
         assert!(!output.stdout.contains(&0x1b), "{args:?}");
     }
 }
+
+#[test]
+fn a_low_soft_limit_of_open_files_is_raised() {
+    let serving = Serving::start_behind("ulimit -Sn 64", &[]);
+    let mut connections: Vec<_> = (0..200).map(|_| serving.connect()).collect();
+    for stream in &mut connections {
+        stream.write_all(b"GET /plaintext HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = [0; 15];
+        stream.read_exact(&mut answer).expect("all are served at the same time");
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    }
+}
+
+#[test]
+fn a_low_hard_limit_of_open_files_is_told() {
+    let serving = Serving::start_behind("ulimit -n 64", &["--max-connections", "100"]);
+    serving.signal("TERM");
+    let (code, stderr) = serving.end();
+    assert_eq!(code, Some(0));
+    assert!(stderr.starts_with("avx serve: 64 open files are allowed (ulimit -Hn)"), "{stderr}");
+}
