@@ -242,6 +242,11 @@ fn the_access_log_has_a_line_for_each_request() {
     let serving = Serving::start(&["--access-log"]);
     serving.get("/plaintext");
     serving.exchange(b"GET /x%22 HTTP/1.1\r\nHost: x\r\nUser-Agent: a\"b\r\nConnection: close\r\n\r\n");
+    let mut refused = serving.connect();
+    refused.write_all(b"GET /\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    refused.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 400 "), "{}", answer.escape_ascii());
     serving.signal("TERM");
     let (code, log) = serving.end();
     assert_eq!(code, Some(0));
@@ -249,7 +254,8 @@ fn the_access_log_has_a_line_for_each_request() {
     assert!(lines[0].starts_with("127.0.0.1 - - ["), "{log}");
     assert!(lines[0].contains("] \"GET /plaintext HTTP/1.1\" 200 13 \"-\" \"-\" "), "{log}");
     assert!(lines[1].contains("\"a\\x22b\""), "{log}");
-    assert_eq!(lines.len(), 2);
+    assert!(lines[2].contains("] \"-\" 400 "), "{log}");
+    assert_eq!(lines.len(), 3);
 }
 
 #[test]

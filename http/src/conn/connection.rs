@@ -7,7 +7,7 @@ use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Shared, Stage};
 use crate::{Handler, Upgraded};
-use avx_core::{Config, Http, Instant, Session, h1};
+use avx_core::{Config, Http, Instant, Session, Status, h1};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +26,10 @@ pub trait Machine: Http + Send + Unpin + 'static {
 
     /// A fresh one.
     fn accept(config: Arc<Config>, now: Instant) -> Self;
+
+    /// The status with which it answered an error of the peer itself, and how many bytes of content it
+    /// gave the reason in.
+    fn refusal(&self) -> Option<(Status, u64)>;
 }
 
 impl Machine for h1::Server {
@@ -33,6 +37,10 @@ impl Machine for h1::Server {
 
     fn accept(config: Arc<Config>, now: Instant) -> Self {
         h1::Server::new(config, now)
+    }
+
+    fn refusal(&self) -> Option<(Status, u64)> {
+        h1::Server::refusal(self)
     }
 }
 

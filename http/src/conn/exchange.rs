@@ -141,6 +141,19 @@ impl Exchange {
         }
     }
 
+    /// The machine answered in the handler's place.
+    pub(super) fn refuse(&mut self, refusal: Option<(Status, u64)>) {
+        if let (Some((status, sent)), None) = (refusal, self.status) {
+            (self.status, self.sent, self.complete) = (Some(status), sent, true);
+        }
+    }
+
+    /// Nothing more comes, and nothing more is sent.
+    pub(super) fn give_up(&mut self) {
+        self.phase = Phase::Done;
+        (self.pipe, self.receiving) = (None, false);
+    }
+
     fn pipe(&self) -> Option<&Arc<Pipe>> {
         self.pipe.as_ref().and_then(Writer::pipe)
     }

@@ -398,8 +398,14 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             return;
         }
         shared.report(Some(self.peer), ConnectionError::Peer(error));
+        let refusal = self.link.session.machine().refusal();
+        if let (Some((status, sent)), Some(hook), true) = (refusal, &shared.access, self.exchanges.is_empty())
+        {
+            hook(&Access::refused(self.peer, status, sent));
+        }
         for exchange in &mut self.exchanges {
             exchange.fail(BodyError::Peer(error));
+            exchange.refuse(refusal);
         }
         self.abandon(shared, now);
     }
@@ -469,7 +475,11 @@ fn pass_on<M: Http>(event: Event<'_>, exchanges: &mut Vec<Exchange>, machine: &m
                 exchange.end(trailers, cx);
             }
         }
-        Event::Reset { stream, .. } => exchanges.retain(|exchange| exchange.stream != stream),
+        Event::Reset { stream, .. } => {
+            if let Some(exchange) = find(exchanges, stream) {
+                exchange.give_up();
+            }
+        }
         _ => {}
     }
 }

@@ -1,6 +1,6 @@
 //! Reading requests: heads, content, and what follows an exchange.
 
-use super::{NEVER, Reader, RequestFacts, Server, Timer, Writer};
+use super::{NEVER, Reader, RequestFacts, Server, Timer, Writer, explanation, status};
 use crate::h1::PREFACE;
 use crate::h1::content::{self, Content, Role, Step};
 use crate::h1::encode;
@@ -11,7 +11,7 @@ use crate::head::{Layout, Part, RequestHead};
 use crate::syntax::target;
 use crate::{
     BodyLen, ErrorCode, Event, Fields, Initiator, Instant, Machine, Method, Output, PeerError, Protocol,
-    Recv, Scratch, Status, StreamId, Version,
+    Recv, Scratch, StreamId, Version,
 };
 
 impl Server {
@@ -361,6 +361,7 @@ impl Server {
         self.error = Some(error);
         // Once a response has begun, nothing else can be said.
         self.goodbye_due = !matches!(self.writer, Writer::Content(_)) && !self.is_unanswerable();
+        self.refused = self.goodbye_due;
         if self.reader == Reader::Head {
             // What the last request was says nothing about the one that failed.
             self.request = RequestFacts::default();
@@ -383,9 +384,7 @@ impl Server {
     #[cold]
     pub(super) fn say_goodbye(&mut self, now: Instant, out: &mut dyn Output) {
         let Some(error) = self.error else { return };
-        let status = Status::new(error.h1_status()).unwrap_or(Status::BAD_REQUEST);
-        let text = [error.text().as_bytes(), b" (", error.rfc().as_bytes(), b")\n"];
-        if encode::goodbye(status, &text, !self.request.head, out).is_ok() {
+        if encode::goodbye(status(error), &explanation(error), !self.request.head, out).is_ok() {
             self.goodbye_due = false;
             if self.eof {
                 self.close();
