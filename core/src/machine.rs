@@ -61,6 +61,12 @@ impl Scratch {
     }
 }
 
+impl Default for Scratch {
+    fn default() -> Self {
+        Scratch::new()
+    }
+}
+
 /// The wire side of a protocol: HTTP/1.1, HTTP/2, WebSocket.
 pub trait Machine {
     /// What happens on this wire.
