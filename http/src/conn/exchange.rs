@@ -361,6 +361,28 @@ fn sent_at_once(response: &Response, follows: BodyLen, entry: Option<&Entry>) ->
     }
 }
 
+/// The line of the access log for what was answered at once.
+#[cold]
+pub(super) fn log(hook: &dyn Fn(&Access<'_>), request: &Request<'_>, response: &Response, peer: Peer) {
+    let bare = request.method() == Method::Head || response.status.forbids_content();
+    let sent = match response.body.len() {
+        BodyLen::Exact(n) if !bare => n,
+        _ => 0,
+    };
+    hook(&Access {
+        peer,
+        method: request.method(),
+        target: request.target(),
+        version: request.version(),
+        user_agent: request.field("user-agent"),
+        referer: request.field("referer"),
+        status: response.status,
+        sent,
+        complete: true,
+        duration: std::time::Duration::ZERO,
+    });
+}
+
 fn is_echo(response: &Response, pipe: Option<&Arc<Pipe>>) -> bool {
     match (response.body.content(), pipe) {
         (Content::Pipe(body, _), Some(pipe)) => Arc::ptr_eq(body, pipe),

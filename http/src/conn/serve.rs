@@ -1,7 +1,7 @@
 //! The pump of the server's connection.
 
 use super::connection::Machine;
-use super::exchange::{Desk, Entry, Exchange, panicked, settle};
+use super::exchange::{Desk, Entry, Exchange, log, panicked, settle};
 use super::link::Link;
 use super::sending::{at_hand, respond_at_once};
 use crate::body::Writer;
@@ -494,25 +494,4 @@ fn push(exchanges: &mut Vec<Exchange>, spare: &mut Vec<Exchange>, exchange: Exch
         *exchanges = mem::take(spare);
     }
     exchanges.push(exchange);
-}
-
-#[cold]
-fn log(hook: &dyn Fn(&Access<'_>), request: &Request<'_>, response: &crate::Response, peer: Peer) {
-    let bare = request.method() == avx_core::Method::Head || response.status.forbids_content();
-    let sent = match response.body.len() {
-        BodyLen::Exact(n) if !bare => n,
-        _ => 0,
-    };
-    hook(&Access {
-        peer,
-        method: request.method(),
-        target: request.target(),
-        version: request.version(),
-        user_agent: request.field("user-agent"),
-        referer: request.field("referer"),
-        status: response.status,
-        sent,
-        complete: true,
-        duration: std::time::Duration::ZERO,
-    });
 }
