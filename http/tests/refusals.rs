@@ -2,7 +2,7 @@
 
 mod support;
 
-use avx_http::{OwnedRequest, Router, Server, ServerHandle};
+use avx_http::{OwnedRequest, Router, Server, ServerHandle, Status};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::Sim;
@@ -15,6 +15,8 @@ fn start(sim: &Sim) -> (ServerHandle, Arc<Mutex<Vec<String>>>) {
     let write = lines.clone();
     let router = Router::new()
         .post("/", async |request: OwnedRequest| request.into_body().collect(1000).await)
+        .get("/reset", || (Status::RESET_CONTENT, "left out"))
+        .get("/reset/later", async |_: OwnedRequest| (Status::RESET_CONTENT, "left out"))
         .post("/early", async |_: OwnedRequest| "early");
     let server = Server::new(router).on_access(move |access| {
         let target = String::from_utf8_lossy(access.target).into_owned();
@@ -100,4 +102,18 @@ fn the_access_log_tells_nothing_of_connections_without_a_request() {
     sim.advance(SLOW);
     assert!(silent.is_closed() && gone.is_closed() && done.is_closed());
     assert_eq!(take(&lines), ["POST / 200 0 true"]);
+}
+
+/// RFC 9110, section 15.3.6.
+#[test]
+fn content_that_a_205_leaves_out_was_not_sent() {
+    let sim = Sim::new();
+    let (_server, lines) = start(&sim);
+    for path in ["/reset", "/reset/later"] {
+        let client = sim.dial();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        sim.run();
+        assert!(client.recv_text().ends_with("Content-Length: 0\r\n\r\n"));
+        assert_eq!(take(&lines), [format!("GET {path} 205 0 true")]);
+    }
 }

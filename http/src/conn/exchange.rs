@@ -356,7 +356,7 @@ pub(super) fn panicked(report: &dyn Fn(ConnectionError<'_>)) -> Response {
 fn sent_at_once(response: &Response, follows: BodyLen, entry: Option<&Entry>) -> u64 {
     let head = entry.is_some_and(|entry| *entry.method == *b"HEAD");
     match response.body.len() {
-        BodyLen::Exact(n) if follows == BodyLen::Empty && !head && !response.status.forbids_content() => n,
+        BodyLen::Exact(n) if follows == BodyLen::Empty && !head && !is_bare(response.status) => n,
         _ => 0,
     }
 }
@@ -364,7 +364,7 @@ fn sent_at_once(response: &Response, follows: BodyLen, entry: Option<&Entry>) ->
 /// The line of the access log for what was answered at once.
 #[cold]
 pub(super) fn log(hook: &dyn Fn(&Access<'_>), request: &Request<'_>, response: &Response, peer: Peer) {
-    let bare = request.method() == Method::Head || response.status.forbids_content();
+    let bare = request.method() == Method::Head || is_bare(response.status);
     let sent = match response.body.len() {
         BodyLen::Exact(n) if !bare => n,
         _ => 0,
@@ -381,6 +381,11 @@ pub(super) fn log(hook: &dyn Fn(&Access<'_>), request: &Request<'_>, response: &
         complete: true,
         duration: std::time::Duration::ZERO,
     });
+}
+
+/// Whether content of a response with this status is left out.
+fn is_bare(status: Status) -> bool {
+    status.forbids_content() || status == Status::RESET_CONTENT
 }
 
 fn is_echo(response: &Response, pipe: Option<&Arc<Pipe>>) -> bool {
