@@ -464,7 +464,7 @@ fn open(
 
 /// Events of exchanges that are open already. Those of the others were answered and forgotten.
 #[inline(never)]
-fn pass_on<M: Http>(event: Event<'_>, exchanges: &mut Vec<Exchange>, machine: &mut M, cx: &Context<'_>) {
+fn pass_on<M: Http>(event: Event<'_>, exchanges: &mut [Exchange], machine: &mut M, cx: &Context<'_>) {
     match event {
         Event::Data { stream, data, credit } => match find(exchanges, stream) {
             Some(exchange) => exchange.receive(data, credit, cx),
