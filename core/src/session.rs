@@ -305,56 +305,49 @@ impl<M: Http> Session<M> {
     /// waits for; of output that waits it knows nothing.
     pub fn shutdown(&mut self, now: Instant) {
         self.machine.shutdown(now);
-        self.patience.ends = self.patience.ends.min(now + self.patience.drain);
-        self.stalls_at = self.stalls_at.map(|at| at.min(self.patience.ends));
+        let ends = now.as_nanos().saturating_add(self.patience.drain).min(self.patience.ends);
+        self.patience.ends = ends;
+        self.stalls_at = self.stalls_at.map(|at| at.min(Instant::from_nanos(ends)));
     }
 }
 
 /// How long output may wait: without progress, beyond that at a minimum rate, and never beyond the
-/// end of the drain.
+/// end of the drain. Nanoseconds.
 #[derive(Debug)]
 struct Patience {
-    stall: Duration,
-    rate: u32,
-    drain: Duration,
-    /// Of the drain, once that has begun.
-    ends: Instant,
-    /// Since when output waits, and how many bytes of it have left since.
-    since: Instant,
-    left: u64,
+    stall: u64,
+    drain: u64,
+    /// Time that a byte buys, and when all that has been bought is over.
+    byte: u64,
+    over: u64,
+    /// End of the drain, once that has begun.
+    ends: u64,
 }
 
 impl Patience {
     fn new(config: &Config) -> Self {
+        let nanos = |time: Duration| (Instant::ZERO + time).as_nanos();
         let timeouts = &config.timeouts;
         Patience {
-            stall: timeouts.write_stall,
-            rate: timeouts.write_rate,
-            drain: timeouts.drain,
-            ends: Instant::from_nanos(u64::MAX),
-            since: Instant::ZERO,
-            left: 0,
+            stall: nanos(timeouts.write_stall),
+            drain: nanos(timeouts.drain),
+            byte: 1_000_000_000_u64.checked_div(timeouts.write_rate.into()).unwrap_or(u64::MAX),
+            over: 0,
+            ends: u64::MAX,
         }
     }
 
     /// Until when, `n` bytes having left. `begins`: nothing waited before, and they were no wait.
     fn until(&mut self, now: Instant, n: usize, begins: bool) -> Instant {
-        if begins {
-            (self.since, self.left) = (now, 0);
-        } else {
-            self.left = self.left.saturating_add(n as u64);
-        }
-        let stalls = self.ends.min(now + self.stall);
-        if self.rate == 0 {
-            return stalls;
-        }
-        let earned = self.left.saturating_mul(1_000_000_000 / u64::from(self.rate));
-        stalls.min(self.since + self.stall + Duration::from_nanos(earned))
+        let stalls = now.as_nanos().saturating_add(self.stall);
+        let bought = self.byte.saturating_mul(n as u64);
+        self.over = if begins { stalls } else { self.over.saturating_add(bought) };
+        Instant::from_nanos(stalls.min(self.over).min(self.ends))
     }
 
     /// Why it is over.
     fn error(&self, now: Instant) -> PeerError {
-        if now >= self.ends { PeerError::DrainTimeout } else { PeerError::WriteStalled }
+        if now.as_nanos() >= self.ends { PeerError::DrainTimeout } else { PeerError::WriteStalled }
     }
 }
 

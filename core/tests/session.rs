@@ -12,7 +12,11 @@ fn at(seconds: f64) -> Instant {
 }
 
 fn session() -> Session<Server> {
-    let config = Arc::new(Config::default());
+    session_with(Config::default())
+}
+
+fn session_with(config: Config) -> Session<Server> {
+    let config = Arc::new(config);
     Session::new(Server::new(config.clone(), NOW), &config)
 }
 
@@ -152,4 +156,18 @@ fn a_connection_is_idle_from_when_its_response_has_left() {
     assert_eq!(session.deadline(), Some(at(160.0)));
     session.timed_out(at(160.0));
     assert!(session.is_closed());
+}
+
+#[test]
+fn without_a_rate_any_progress_will_do() {
+    let mut config = Config::default();
+    config.timeouts.write_rate = 0;
+    let (mut session, mut scratch) = (session_with(config), Scratch::new());
+    session.read_from(NOW, &mut scratch, b"(".repeat(10).as_slice());
+    assert!(session.turn(NOW, &mut scratch).is_err());
+    for second in (29..290).step_by(29) {
+        session.did_write(at(f64::from(second)), 1);
+        session.timed_out(at(f64::from(second)));
+        assert_eq!(session.error(), Some(PeerError::BadMethod), "{second}");
+    }
 }

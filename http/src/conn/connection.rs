@@ -104,6 +104,7 @@ pub struct Connection<IO: Stream, H: Handler, R: Runtime, M: Machine = h1::Serve
     state: State<IO, R, M>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "few connections are ever anything else than HTTP")]
 enum State<IO, R: Runtime, M> {
     Http(Serving<IO, R, M>),
     Upgraded(Pin<Box<dyn Future<Output = ()> + Send>>),
