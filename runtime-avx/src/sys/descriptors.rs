@@ -10,6 +10,7 @@ use super::check;
 const OPEN_MAX: libc::rlim_t = 10_240;
 
 /// Raises the soft limit of open descriptors to the hard one. Returns how many there may be now.
+#[allow(clippy::unnecessary_cast, reason = "the number is signed on some systems")]
 pub(crate) fn raise_limit() -> io::Result<u64> {
     let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the structure lives through the call, which fills it.
