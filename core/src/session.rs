@@ -179,7 +179,7 @@ impl<M: Machine> Session<M> {
     }
 
     /// The embedder itself has framed content to write behind the output (see
-    /// [`Http::frame_data`](crate::Http::frame_data)); `n` bytes of it just left, and `rest` are still
+    /// [`Http::frame_data`]); `n` bytes of it just left, and `rest` are still
     /// to write. Keeps the deadline of what waits as `did_write` does.
     pub fn did_write_content(&mut self, now: Instant, n: usize, rest: usize) {
         if rest == 0 && self.out.is_empty() {
