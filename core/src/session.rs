@@ -454,12 +454,13 @@ impl Outgoing {
     /// Room for a unit larger than a buffer, when nothing else waits.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, n: usize) -> Result<(), Full> {
+    fn grow(&mut self, n: usize) -> Result<&mut [u8], Full> {
         if self.filled > 0 {
             return Err(Full { needed: n });
         }
         self.bytes.resize(n, 0);
-        Ok(())
+        self.filled = n;
+        Ok(&mut self.bytes)
     }
 
     /// Bytes that wait to be written.
@@ -478,12 +479,12 @@ impl Outgoing {
 impl Output for Outgoing {
     #[inline]
     fn reserve(&mut self, n: usize) -> Result<&mut [u8], Full> {
-        if n > self.bytes.len() - self.filled {
-            self.grow(n)?;
+        let (at, end) = (self.filled, self.filled.wrapping_add(n));
+        if end > self.bytes.len() || end < at {
+            return self.grow(n);
         }
-        let at = self.filled;
-        self.filled += n;
-        Ok(&mut self.bytes[at..at + n])
+        self.filled = end;
+        self.bytes.get_mut(at..end).ok_or(Full { needed: n })
     }
 
     #[inline]
