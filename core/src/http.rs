@@ -3,7 +3,8 @@
 use crate::syntax::method::Method;
 use crate::syntax::status::Status;
 use crate::{
-    ErrorCode, Field, Fields, Initiator, Instant, Machine, Output, Preset, RequestHead, ResponseHead, UsageError,
+    ErrorCode, Field, Fields, Initiator, Instant, Machine, Output, Preset, RequestHead, ResponseHead,
+    UsageError,
 };
 
 /// Names one exchange of a connection. HTTP/1.1 counts 1, 2, 3; HTTP/2 uses its stream identifiers.
