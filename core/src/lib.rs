@@ -71,6 +71,7 @@ pub mod embedding {}
 pub mod error;
 pub mod fields;
 pub mod h1;
+pub mod h2;
 pub mod http;
 pub mod limits;
 pub mod machine;
