@@ -3,6 +3,7 @@
 mod flood;
 mod flow;
 pub mod frame;
+pub mod hpack;
 mod limits;
 mod settings;
 mod state;

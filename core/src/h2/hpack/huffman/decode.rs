@@ -1,0 +1,324 @@
+//! Octets to bytes: twelve bits choose up to two symbols at once.
+
+use super::super::error::DecodeError;
+use super::table::{CODES_OF_APPENDIX_B as CODES, EOS, LENGTHS, LONGEST, SYMBOLS};
+use crate::syntax::token;
+
+/// Bits of one look-up: enough for any two of the letters and digits that are most frequent.
+const STEP: usize = 12;
+
+/// What the table holds for twelve bits:
+///
+/// ```text
+///   31     24 23     16 15          8 7      4 3       0
+///   second    first     bits of the   symbols  bits of
+///   symbol    symbol    first symbol           them all
+/// ```
+///
+/// Zero where the first code is longer than that.
+#[derive(Clone, Copy)]
+struct Step(u32);
+
+impl Step {
+    const fn bits(self) -> u32 {
+        self.0 & 15
+    }
+    const fn symbols(self) -> u32 {
+        self.0 >> 4 & 15
+    }
+    const fn first_bits(self) -> u32 {
+        self.0 >> 8 & 0xff
+    }
+    const fn text(self) -> u32 {
+        self.0 >> 16
+    }
+}
+
+static STEPS: [Step; 1 << STEP] = {
+    let mut steps = [Step(0); 1 << STEP];
+    let mut first = 0;
+    while first < EOS {
+        let bits = LENGTHS[first] as usize;
+        if bits <= STEP {
+            let start = (CODES[first] as usize) << (STEP - bits);
+            let one = bits as u32 | 1 << 4 | (bits as u32) << 8 | (first as u32) << 16;
+            let mut i = 0;
+            while i < 1 << (STEP - bits) {
+                steps[start + i] = Step(one);
+                i += 1;
+            }
+            let mut second = 0;
+            while second < EOS {
+                let both = bits + LENGTHS[second] as usize;
+                if both <= STEP {
+                    let start = start + ((CODES[second] as usize) << (STEP - both));
+                    let two = both as u32 | 2 << 4 | (bits as u32) << 8 | (first as u32) << 16;
+                    let mut i = 0;
+                    while i < 1 << (STEP - both) {
+                        steps[start + i] = Step(two | (second as u32) << 24);
+                        i += 1;
+                    }
+                }
+                second += 1;
+            }
+        }
+        first += 1;
+    }
+    steps
+};
+
+/// The symbols in the order of their codes.
+static SORTED: [u16; SYMBOLS] = {
+    let mut sorted = [0; SYMBOLS];
+    let (mut len, mut at) = (1, 0);
+    while len <= LONGEST {
+        let mut symbol = 0;
+        while symbol < SYMBOLS {
+            if LENGTHS[symbol] as usize == len {
+                sorted[at] = symbol as u16;
+                at += 1;
+            }
+            symbol += 1;
+        }
+        len += 1;
+    }
+    sorted
+};
+
+/// For each length: the first code that is longer, aligned to the most significant of 32 bits, and what
+/// to add to a code of this length for its place in [`SORTED`].
+static LONG: [(u64, i32); LONGEST + 1] = {
+    let mut long = [(0, 0); LONGEST + 1];
+    let (mut len, mut at) = (1, 0);
+    while len <= LONGEST {
+        let mut symbol = 0;
+        let mut count = 0;
+        let mut first = 0;
+        while symbol < SYMBOLS {
+            if LENGTHS[symbol] as usize == len {
+                if count == 0 {
+                    first = CODES[symbol];
+                }
+                count += 1;
+            }
+            symbol += 1;
+        }
+        long[len] = if count == 0 {
+            long[len - 1]
+        } else {
+            (((first + count) as u64) << (32 - len), at - first as i32)
+        };
+        at += count as i32;
+        len += 1;
+    }
+    long
+};
+
+/// Bytes written at once, which may be more than there are symbols.
+const SLACK: usize = 8;
+
+/// Room that `len` octets need to be decoded in.
+#[inline]
+pub(in super::super) fn max_decoded_len(len: usize) -> usize {
+    // The shortest code has five bits.
+    len * 8 / 5 + SLACK + 1
+}
+
+/// Decodes `octets` into `out`, which has room for [`max_decoded_len`]: how many bytes it makes, and
+/// whether all of them may stand in a field value.
+pub(in super::super) fn decode(octets: &[u8], out: &mut [u8]) -> Result<(usize, bool), DecodeError> {
+    let mut bytes = Bytes { out, len: 0, plain: true };
+    let mut bit = 0;
+    let last = octets.len() * 8;
+    // While 64 bits are left behind the octet in which the next code begins.
+    while let Some(eight) = octets.get(bit / 8..).and_then(|rest| rest.first_chunk()) {
+        let mut bits = u64::from_be_bytes(*eight) << (bit % 8);
+        let (mut text, mut symbols, mut used) = (0u64, 0, 0);
+        // 57 bits at least are there, and four steps take 48 at most.
+        for _ in 0..4 {
+            let step = STEPS[(bits >> (64 - STEP)) as usize];
+            text |= u64::from(step.text()) << (symbols * 8);
+            symbols += step.symbols();
+            used += step.bits();
+            bits <<= step.bits();
+        }
+        bytes.put(text, symbols);
+        bit += used as usize;
+        if used == 0 {
+            // Bits beyond the string's last cannot be missed: 57 are there, and no code has more than 30.
+            let (symbol, len) = long((bits >> 32) as u32);
+            bytes.put_long(symbol)?;
+            bit += len as usize;
+        }
+    }
+    // Fewer than 64 bits, and ones behind them.
+    let mut left = (last - bit) as u32;
+    let mut bits = octets[bit / 8..]
+        .iter()
+        .enumerate()
+        .fold(!0, |bits, (i, &octet)| bits ^ (u64::from(octet ^ 0xff) << (56 - 8 * i)));
+    bits = !(!bits << (bit % 8));
+    while left > 0 {
+        let step = STEPS[(bits >> (64 - STEP)) as usize];
+        let (text, symbols, len) = if step.symbols() == 0 {
+            let (symbol, len) = long((bits >> 32) as u32);
+            if len > left {
+                break;
+            }
+            bytes.put_long(symbol)?;
+            (0, 0, len)
+        } else if step.bits() <= left {
+            (step.text(), step.symbols(), step.bits())
+        } else if step.first_bits() <= left {
+            (step.text(), 1, step.first_bits())
+        } else {
+            break;
+        };
+        bytes.put(u64::from(text), symbols);
+        bits = !(!bits << len);
+        left -= len;
+    }
+    // RFC 7541, section 5.2: "A padding strictly longer than 7 bits MUST be treated as a decoding error."
+    if left > 7 {
+        return Err(DecodeError::PaddingTooLong);
+    }
+    // RFC 7541, section 5.2: "A padding not corresponding to the most significant bits of the code for
+    // the EOS symbol MUST be treated as a decoding error."
+    if bits != !0 {
+        return Err(DecodeError::PaddingNotOnes);
+    }
+    Ok((bytes.len, bytes.plain))
+}
+
+struct Bytes<'a> {
+    out: &'a mut [u8],
+    len: usize,
+    plain: bool,
+}
+
+impl Bytes<'_> {
+    #[inline(always)]
+    fn put(&mut self, text: u64, symbols: u32) {
+        if let Some(eight) = self.out.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut()) {
+            *eight = text.to_le_bytes();
+        }
+        self.len += symbols as usize;
+    }
+
+    fn put_long(&mut self, symbol: u16) -> Result<(), DecodeError> {
+        // RFC 7541, section 5.2: "A Huffman-encoded string literal containing the EOS symbol MUST be
+        // treated as a decoding error."
+        let symbol = u8::try_from(symbol).map_err(|_| DecodeError::EndOfString)?;
+        self.plain &= token::CLASS[usize::from(symbol)] & token::VALUE != 0;
+        self.put(symbol.into(), 1);
+        Ok(())
+    }
+}
+
+/// The symbol whose code begins `window`, and the code's length: for codes longer than one step.
+fn long(window: u32) -> (u16, u32) {
+    let mut len = STEP + 1;
+    while len < LONGEST && u64::from(window) >= LONG[len].0 {
+        len += 1;
+    }
+    let at = (window >> (32 - len)) as i32 + LONG[len].1;
+    (SORTED.get(at as usize).copied().unwrap_or(EOS as u16), len as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::h2::hpack::huffman;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    /// What `decode` has to say, one bit after the other.
+    fn slowly(octets: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        let (mut bytes, mut code, mut len) = (Vec::new(), 0u32, 0);
+        for octet in octets {
+            for i in (0..8).rev() {
+                (code, len) = (code << 1 | u32::from(octet >> i & 1), len + 1);
+                if let Some(symbol) = (0..SYMBOLS).find(|&s| LENGTHS[s] == len && CODES[s] == code) {
+                    bytes.push(u8::try_from(symbol).map_err(|_| DecodeError::EndOfString)?);
+                    (code, len) = (0, 0);
+                }
+            }
+        }
+        match len {
+            8.. => Err(DecodeError::PaddingTooLong),
+            _ if code != (1 << len) - 1 => Err(DecodeError::PaddingNotOnes),
+            _ => Ok(bytes),
+        }
+    }
+
+    fn quickly(octets: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        let mut out = alloc::vec![0; max_decoded_len(octets.len())];
+        let (len, plain) = decode(octets, &mut out)?;
+        out.truncate(len);
+        assert_eq!(plain, token::all(&out, token::VALUE));
+        Ok(out)
+    }
+
+    #[test]
+    fn every_octet_comes_back_at_every_place() {
+        for byte in 0..=255u8 {
+            for before in 0..20 {
+                for behind in [0, 1, 9] {
+                    let bytes =
+                        [&b"a long enough string"[..before], &[byte], &b"/and more"[..behind]].concat();
+                    let mut out = alloc::vec![0; huffman::encoded_len(&bytes) + 8];
+                    let len = huffman::encode(&bytes, &mut out, 0);
+                    assert_eq!(len, huffman::encoded_len(&bytes));
+                    assert_eq!(quickly(&out[..len]).unwrap(), bytes);
+                    assert_eq!(slowly(&out[..len]).unwrap(), bytes);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn rfc7541_5_2_padding_of_eight_bits_or_more_is_refused() {
+        assert_eq!(quickly(&[0xff]), Err(DecodeError::PaddingTooLong));
+        assert_eq!(quickly(&[0b00011_111, 0xff]), Err(DecodeError::PaddingTooLong));
+        assert_eq!(quickly(&[0xff, 0xff, 0xff]), Err(DecodeError::PaddingTooLong));
+        assert_eq!(quickly(&[0b00011_111]).unwrap(), b"a");
+        assert_eq!(quickly(&[0b1111011_1]).unwrap(), b"z");
+    }
+
+    #[test]
+    fn rfc7541_5_2_padding_other_than_ones_is_refused() {
+        for padding in 0..7 {
+            assert_eq!(quickly(&[0b00011_000 | padding]), Err(DecodeError::PaddingNotOnes));
+        }
+        assert_eq!(quickly(&[0b1111011_0]), Err(DecodeError::PaddingNotOnes));
+    }
+
+    #[test]
+    fn rfc7541_5_2_the_end_of_string_symbol_is_refused() {
+        assert_eq!(quickly(&[0xff; 4]), Err(DecodeError::EndOfString));
+        assert_eq!(quickly(&[0xff; 40]), Err(DecodeError::EndOfString));
+        let in_the_middle = [0b00011_111, 0xff, 0xff, 0xff, 0b111_00011, 0, 0, 0, 0, 0, 0, 0];
+        assert_eq!(quickly(&in_the_middle), Err(DecodeError::EndOfString));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
+            let mut out = alloc::vec![0; huffman::encoded_len(&bytes) + 8];
+            let len = huffman::encode(&bytes, &mut out, 0);
+            prop_assert_eq!(quickly(&out[..len]).unwrap(), bytes);
+        }
+
+        #[test]
+        fn any_octets_decode_as_they_do_bit_by_bit(octets in proptest::collection::vec(any::<u8>(), 0..60)) {
+            prop_assert_eq!(quickly(&octets), slowly(&octets));
+        }
+
+        #[test]
+        fn long_codes_decode_as_they_do_bit_by_bit(
+            octets in proptest::collection::vec(prop_oneof![Just(0xff), Just(0xfe), any::<u8>()], 0..40),
+        ) {
+            prop_assert_eq!(quickly(&octets), slowly(&octets));
+        }
+    }
+}
