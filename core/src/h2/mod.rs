@@ -5,8 +5,11 @@ mod flow;
 pub mod frame;
 pub mod hpack;
 mod limits;
+mod schedule;
 mod settings;
 mod state;
+mod stream;
+mod streams;
 
 pub use limits::Limits;
 pub use settings::PeerSettings;
