@@ -6,6 +6,7 @@
 //! head     (bytes, layout)                                     three words, whatever a head may hold
 //! ```
 
+use crate::h1::head::{RequestLine, StatusLine};
 use crate::syntax::method::Method;
 use crate::syntax::status::Status;
 use crate::syntax::target;
@@ -29,13 +30,13 @@ impl<'b> RequestHead<'b> {
     /// Method, case kept.
     #[inline]
     pub fn method(&self) -> Method<'b> {
-        Method::from_token(self.layout.method.of(self.bytes))
+        Method::from_token(self.layout.method(self.bytes))
     }
 
     /// Request target as received: origin-form, absolute-form, authority-form or asterisk-form.
     #[inline]
     pub fn target(&self) -> &'b [u8] {
-        self.layout.target.of(self.bytes)
+        self.layout.target(self.bytes)
     }
 
     /// The path of the target, without query. `*` for the asterisk-form, empty for the authority-form.
@@ -58,7 +59,7 @@ impl<'b> RequestHead<'b> {
     /// Version of the message.
     #[inline]
     pub fn version(&self) -> Version {
-        self.layout.version
+        self.layout.line.version
     }
 
     /// Field lines, order and case kept.
@@ -70,7 +71,7 @@ impl<'b> RequestHead<'b> {
     /// Raw view: every byte of the head from the request line through the empty line. Empty where
     /// the wire format is binary.
     pub fn raw(&self) -> &'b [u8] {
-        self.layout.raw.of(self.bytes)
+        self.bytes.get(self.layout.line.start..self.layout.end).unwrap_or_default()
     }
 
     /// The client waits for 100 (Continue) before it sends the content.
@@ -111,17 +112,18 @@ impl<'b> ResponseHead<'b> {
 
     /// Status code.
     pub fn status(&self) -> Status {
-        self.layout.status
+        self.layout.status_line.status
     }
 
     /// Reason phrase as received; empty when the wire format has none.
     pub fn reason(&self) -> &'b [u8] {
-        self.layout.reason.of(self.bytes)
+        let line = &self.layout.status_line;
+        self.bytes.get(line.reason as usize..line.reason_end as usize).unwrap_or_default()
     }
 
     /// Version of the message.
     pub fn version(&self) -> Version {
-        self.layout.version
+        self.layout.status_line.version
     }
 
     /// Field lines, order and case kept.
@@ -131,7 +133,7 @@ impl<'b> ResponseHead<'b> {
 
     /// Raw view: every byte of the head. Empty where the wire format is binary.
     pub fn raw(&self) -> &'b [u8] {
-        self.layout.raw.of(self.bytes)
+        self.bytes.get(..self.layout.end).unwrap_or_default()
     }
 }
 
@@ -151,15 +153,13 @@ pub(crate) struct Layout {
     /// Memory for field lines, the first `fields` of them in use.
     pub(crate) spans: Vec<Span>,
     pub(crate) fields: usize,
-    pub(crate) raw: Part,
-    pub(crate) method: Part,
-    pub(crate) target: Part,
+    /// Where the raw view ends; 0 when there is none.
+    pub(crate) end: usize,
+    pub(crate) line: RequestLine,
     pub(crate) authority: Part,
     pub(crate) upgrade: Option<Part>,
-    pub(crate) version: Version,
     pub(crate) expect_continue: bool,
-    pub(crate) status: Status,
-    pub(crate) reason: Part,
+    pub(crate) status_line: StatusLine,
 }
 
 impl Layout {
@@ -167,16 +167,32 @@ impl Layout {
         Layout {
             spans: Vec::new(),
             fields: 0,
-            raw: Part::NONE,
-            method: Part::NONE,
-            target: Part::NONE,
+            end: 0,
+            line: RequestLine::EMPTY,
             authority: Part::NONE,
             upgrade: None,
-            version: Version::Http11,
             expect_continue: false,
-            status: Status::OK,
-            reason: Part::NONE,
+            status_line: StatusLine::EMPTY,
         }
+    }
+
+    /// Room for `n` field lines. (Only the memory is borrowed: the start line goes beside it.)
+    #[inline]
+    pub(crate) fn room(spans: &mut Vec<Span>, n: usize) -> &mut [Span] {
+        if spans.len() < n {
+            spans.resize(n, Span::default());
+        }
+        &mut spans[..n]
+    }
+
+    #[inline]
+    pub(crate) fn method<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        bytes.get(self.line.start..self.line.method_end).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn target<'b>(&self, bytes: &'b [u8]) -> &'b [u8] {
+        bytes.get(self.line.target..self.line.target_end).unwrap_or_default()
     }
 
     /// Where the field lines stand.

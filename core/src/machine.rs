@@ -1,7 +1,7 @@
 //! The wire side that every protocol machine has: bytes in, events out, control bytes out, time.
 
 use crate::head::Layout;
-use crate::{Instant, Output, PeerError, Span};
+use crate::{Instant, Output, PeerError};
 use alloc::vec::Vec;
 
 /// What one call of [`Machine::recv`] came to.
@@ -58,16 +58,6 @@ impl Scratch {
     /// Empty working memory; grows to what the configured limits allow and no further.
     pub const fn new() -> Self {
         Scratch { layout: Layout::new(), spare: Vec::new() }
-    }
-
-    /// Room for `n` field lines.
-    #[inline]
-    pub(crate) fn spans(&mut self, n: usize) -> &mut [Span] {
-        let spans = &mut self.layout.spans;
-        if spans.len() < n {
-            spans.resize(n, Span::default());
-        }
-        &mut spans[..n]
     }
 }
 

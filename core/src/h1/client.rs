@@ -15,7 +15,7 @@ use super::encode::{self, Length, Sending};
 use super::framing::{Framing, Semantics};
 use super::head::{Parsed, Parser, StatusLine};
 use super::upgrade::Offer;
-use crate::head::{Layout, Part, ResponseHead};
+use crate::head::{Layout, ResponseHead};
 use crate::http::{Request, Response};
 use crate::syntax::list;
 use crate::{
@@ -161,7 +161,7 @@ impl Client {
             return Ok(Recv::NeedMore { consumed: 0, at_least: 1 });
         }
         let options = Role::Client.options(&self.config);
-        let spans = scratch.spans(usize::from(self.config.limits.fields));
+        let spans = Layout::room(&mut scratch.layout.spans, usize::from(self.config.limits.fields));
         match self.head.response(input, spans, &options)? {
             Parsed::Complete { line, fields, len, folded } => {
                 let layout = &mut scratch.layout;
@@ -201,10 +201,8 @@ impl Client {
         } else {
             Semantics::of(input, layout.lines(), false, &self.config.lenient)?
         };
-        layout.status = status;
-        layout.version = line.version;
-        layout.reason = Part { start: line.reason as usize, end: line.reason_end as usize };
-        layout.raw = Part { start: 0, end: input.len() };
+        layout.status_line = *line;
+        layout.end = input.len();
         let head = ResponseHead::new(input, layout);
         if status.is_informational() && status != Status::SWITCHING_PROTOCOLS {
             // "A client MUST be able to parse one or more 1xx responses received prior to a final response"

@@ -6,6 +6,7 @@
 use super::chunked::{Chunked, Piece};
 use super::framing::Framing;
 use super::head::{Options, Parsed, Parser};
+use crate::head::Layout;
 use crate::syntax::connection;
 use crate::{Config, PeerError, Scratch, Span};
 
@@ -150,7 +151,7 @@ impl Content {
         let Content::Trailers(parser) = self else { return Ok(more(0, 1)) };
         let mut options = role.options(config);
         options.head = config.limits.trailers;
-        let spans = scratch.spans(usize::from(config.limits.fields));
+        let spans = Layout::room(&mut scratch.layout.spans, usize::from(config.limits.fields));
         let section = &mut input[skip..];
         match parser.trailers(section, spans, &options)? {
             Parsed::Complete { fields, len, folded, .. } => {

@@ -16,8 +16,6 @@ pub(super) struct Semantics {
     pub(super) host: Option<Part>,
     /// Keep-alive is asked for.
     pub(super) keep_alive: bool,
-    /// Whether any of the following is there: few messages have more than Host and keep-alive.
-    pub(super) special: bool,
     pub(super) content_length: Option<u64>,
     pub(super) transfer_encoding: Option<TransferEncoding>,
     pub(super) close: bool,
@@ -65,12 +63,46 @@ impl Framing {
     }
 }
 
+/// First letters of the names below, in lower case, by the length of the name.
+const FIRST: [u8; 32] = {
+    let mut first = [0; 32];
+    let names: [&[u8]; 6] =
+        [b"host", b"expect", b"upgrade", b"connection", b"content-length", b"transfer-encoding"];
+    let mut i = 0;
+    while i < names.len() {
+        first[names[i].len()] = names[i][0];
+        i += 1;
+    }
+    first
+};
+
+/// The Host of a request whose field lines tell the connection nothing else, but perhaps to be kept: of
+/// nearly every request without content. `None` decides nothing; [`Semantics`] does.
+#[inline(always)]
+pub(super) fn plain_host(input: &[u8], spans: &[Span]) -> Option<Part> {
+    let mut host = Part::NONE;
+    for span in spans {
+        let (start, end) = (span.name as usize, span.name_end as usize);
+        let len = end.wrapping_sub(start);
+        if len >= FIRST.len() || *input.get(start)? | 0x20 != FIRST[len] {
+            continue;
+        }
+        let name = input.get(start..end)?;
+        let part = Part { start: span.value as usize, end: span.value_end as usize };
+        if is(name, b"host") && host.end == 0 && target::is_plain_authority(input, part.start, part.end) {
+            host = part;
+        } else if !(is(name, b"connection") && is(part.of(input), b"keep-alive")) {
+            return None;
+        }
+    }
+    (host.end > 0).then_some(host)
+}
+
 /// Lengths of the names below: all other field lines are stepped over with one test.
 const LENGTHS: u32 = 1 << 4 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 14 | 1 << 17;
 
 impl Semantics {
     /// Reads the field lines of a head. Host is checked for form and number only where `request`.
-    #[inline(always)]
     pub(super) fn of(
         input: &[u8],
         spans: &[Span],
@@ -98,10 +130,6 @@ impl Semantics {
                         }
                         seen.host = Some(part);
                     }
-                    // Nearly every Connection field says this, and nothing else.
-                    (10, b'c') if is(name, b"connection") && is(value, b"keep-alive") => {
-                        seen.keep_alive = true;
-                    }
                     (6, b'e') | (7, b'u') | (10, b'c') | (14, b'c') | (17, b't') => {
                         seen.note(input, name, part, request, lenient)?;
                     }
@@ -121,7 +149,6 @@ impl Semantics {
         request: bool,
         lenient: &Lenient,
     ) -> Result<(), PeerError> {
-        self.special = true;
         let value = part.of(input);
         match name.len() {
             6 if request && is(name, b"expect") => {

@@ -30,8 +30,29 @@ pub(crate) fn is_plain_text(block: &[u8; 16]) -> bool {
     portable::is_plain_text(block)
 }
 
+/// Which bytes of a block are what an authority is made of, the first byte in the lowest bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AuthorityMasks {
+    /// Letters, digits, "-" and ".".
+    pub(crate) host: u16,
+    /// Digits.
+    pub(crate) digits: u16,
+    /// ":".
+    pub(crate) colons: u16,
+}
+
+/// Classes of an authority's bytes.
+#[inline(always)]
+pub(crate) fn authority(block: &[u8; 16]) -> AuthorityMasks {
+    #[cfg(target_arch = "x86_64")]
+    return sse2::authority(block);
+    #[cfg(not(target_arch = "x86_64"))]
+    portable::authority(block)
+}
+
 #[cfg(target_arch = "x86_64")]
 mod sse2 {
+    use super::AuthorityMasks;
     use core::arch::x86_64::*;
 
     #[inline(always)]
@@ -47,6 +68,21 @@ mod sse2 {
             let bytes = _mm_loadu_si128(block.as_ptr().cast());
             let dots = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'.' as i8));
             _mm_movemask_epi8(_mm_or_si128(name(bytes), dots)) == 0xffff
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn authority(block: &[u8; 16]) -> AuthorityMasks {
+        // SAFETY: as above.
+        unsafe {
+            let bytes = _mm_loadu_si128(block.as_ptr().cast());
+            let mask = |bytes| _mm_movemask_epi8(bytes) as u16;
+            let dots = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(b'.' as i8));
+            AuthorityMasks {
+                host: mask(_mm_or_si128(name(bytes), dots)),
+                digits: mask(within(bytes, b'0', b'9')),
+                colons: mask(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(b':' as i8))),
+            }
         }
     }
 
@@ -87,6 +123,18 @@ mod sse2 {
 
 #[cfg(any(test, not(target_arch = "x86_64")))]
 mod portable {
+    use super::AuthorityMasks;
+
+    pub(super) fn authority(block: &[u8; 16]) -> AuthorityMasks {
+        let mask =
+            |class: fn(u8) -> bool| block.iter().rev().fold(0, |mask, &b| mask << 1 | u16::from(class(b)));
+        AuthorityMasks {
+            host: mask(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.'),
+            digits: mask(|b| b.is_ascii_digit()),
+            colons: mask(|b| b == b':'),
+        }
+    }
+
     pub(super) fn is_plain_name(block: &[u8; 16]) -> bool {
         block.iter().all(|&b| b.is_ascii_alphanumeric() || b == b'-')
     }
@@ -112,6 +160,7 @@ mod tests {
                 block[at] = b;
                 assert_eq!(is_plain_name(&block), portable::is_plain_name(&block), "{block:?}");
                 assert_eq!(is_plain_host(&block), portable::is_plain_host(&block), "{block:?}");
+                assert_eq!(authority(&block), portable::authority(&block), "{block:?}");
                 assert_eq!(is_plain_text(&block), portable::is_plain_text(&block), "{block:?}");
             }
         }

@@ -113,6 +113,45 @@ pub fn is_authority(bytes: &[u8]) -> bool {
     !host.is_empty() && token::blocks(host, short::is_plain_host) || is_unusual_authority(bytes)
 }
 
+/// A quick yes for what nearly every authority within a head is: a short plain name or address, with or
+/// without a port. A no decides nothing.
+///
+/// It looks at the 32 bytes that end with the authority at `start..end`, which a head always has.
+#[inline(always)]
+pub(crate) fn is_plain_authority(head: &[u8], start: usize, end: usize) -> bool {
+    let len = end.wrapping_sub(start);
+    let block = |behind: usize| head.get(..end.wrapping_sub(behind)).and_then(<[u8]>::last_chunk);
+    if len.wrapping_sub(1) >= 32 {
+        return false;
+    }
+    let Some(last) = block(0) else { return false };
+    let last = short::authority(last);
+    let [mut host, mut digits, mut colons] =
+        [last.host, last.digits, last.colons].map(|mask| u32::from(mask) << 16);
+    if len > 16 {
+        let Some(first) = block(16) else { return false };
+        let first = short::authority(first);
+        host |= u32::from(first.host);
+        digits |= u32::from(first.digits);
+        colons |= u32::from(first.colons);
+    }
+    // The authority in the highest bits, its last byte in the very highest.
+    let whole = u32::MAX << (32 - len);
+    let other = whole & !host;
+    if other == 0 {
+        return true;
+    }
+    // One byte that is of no host, and it is a colon, with a name in front and a port behind.
+    let first = 1 << (32 - len);
+    let port = !(other << 1).wrapping_sub(1);
+    other & other.wrapping_sub(1) == 0
+        && other & colons != 0
+        && other != first
+        && port & !digits == 0
+        // At most five bytes of it.
+        && port << 5 == 0
+}
+
 #[inline]
 fn is_port(port: &[u8]) -> bool {
     port.len() <= 5 && port.iter().all(u8::is_ascii_digit)
@@ -166,6 +205,7 @@ pub fn split_port(bytes: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn rfc9112_3_2_each_form_belongs_to_its_methods() {
@@ -205,6 +245,41 @@ mod tests {
         ];
         for bad in bad {
             assert!(!is_authority(bad.as_bytes()), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_quick_look_at_an_authority_takes_nothing_that_the_grammar_refuses() {
+        let parts = [
+            "",
+            "h",
+            "a.b-c",
+            "example",
+            ".",
+            "1.2.3.4",
+            "[::1]",
+            "_",
+            "u@",
+            "\u{e9}",
+            "x".repeat(15).leak(),
+        ];
+        let ports = ["", ":", ":0", ":8080", ":12345", ":123456", ":8x", ":8:9", " "];
+        let mut quick = 0;
+        for (a, b) in parts.iter().flat_map(|a| parts.iter().map(move |b| (a, b))) {
+            for port in ports {
+                let authority = format!("{a}{b}{port}");
+                let head = format!("GET / HTTP/1.1\r\nx:1\r\nHost: {authority}");
+                let plain = is_plain_authority(head.as_bytes(), head.len() - authority.len(), head.len());
+                assert!(!plain || is_authority(authority.as_bytes()), "{authority}");
+                quick += u32::from(plain);
+            }
+        }
+        assert!(quick > 100, "{quick}");
+        for common in
+            ["h", "localhost:8080", "127.0.0.1:65535", "www.example.com", "a.rather.long.name.example:443"]
+        {
+            let head = format!("GET / HTTP/1.1\r\nHost: {common}");
+            assert!(is_plain_authority(head.as_bytes(), 22, head.len()), "{common}");
         }
     }
 

@@ -24,6 +24,32 @@ pub(crate) fn respond<M: Http>(
     response: &Response,
     preset: &Preset,
 ) -> Result<BodyLen, UsageError> {
+    with_head(response, preset, |head| match at_hand(response) {
+        Some(content) => machine.send_full(now, stream, head, content, out).map(|()| BodyLen::Empty),
+        None => machine.send_response(now, stream, head, response.body.len(), out),
+    })
+}
+
+/// Writes a response whose content is [at hand](at_hand).
+///
+/// # Errors
+/// [`UsageError`]; nothing was written.
+#[inline]
+pub(crate) fn respond_at_once<M: Http>(
+    machine: &mut M,
+    out: &mut dyn Output,
+    now: Instant,
+    stream: StreamId,
+    response: &Response,
+    content: &[u8],
+    preset: &Preset,
+) -> Result<(), UsageError> {
+    with_head(response, preset, |head| machine.send_full(now, stream, head, content, out))
+}
+
+/// Calls `send` with the head as a machine takes it.
+#[inline]
+fn with_head<T>(response: &Response, preset: &Preset, send: impl FnOnce(&avx_core::Response<'_>) -> T) -> T {
     let wire;
     let fields = if response.fields.is_empty() {
         &[]
@@ -31,29 +57,26 @@ pub(crate) fn respond<M: Http>(
         wire = Wire::new(&response.fields);
         wire.as_slice()
     };
-    let status = response.status;
     let both = [preset, response.preset.unwrap_or(preset)];
     let presets = &both[..1 + usize::from(response.preset.is_some())];
-    let head = avx_core::Response { status, reason: response.reason(), fields, presets };
-    let full = |machine: &mut M, content: &[u8], out: &mut dyn Output| {
-        machine.send_full(now, stream, &head, content, out).map(|()| BodyLen::Empty)
-    };
-    match response.body.content() {
-        Content::Static(content) if is_at_hand(response) && !is_bare(status) => full(machine, content, out),
-        Content::Bytes(content) if is_at_hand(response) && !is_bare(status) => full(machine, content, out),
-        _ if is_at_hand(response) => full(machine, &[], out),
-        _ => machine.send_response(now, stream, &head, response.body.len(), out),
-    }
+    send(&avx_core::Response { status: response.status, reason: response.reason(), fields, presets })
 }
 
-/// Whether the content leaves together with its head.
+/// The content, if it leaves together with its head: when it is there, and small.
 #[inline]
-pub(crate) fn is_at_hand(response: &Response) -> bool {
-    match response.body.content() {
-        Content::Empty => true,
-        Content::Static(content) => content.len() <= COPY || is_bare(response.status),
-        Content::Bytes(content) => content.len() <= COPY || is_bare(response.status),
-        _ => is_bare(response.status),
+pub(crate) fn at_hand(response: &Response) -> Option<&[u8]> {
+    let content = match response.body.content() {
+        Content::Static(content) => *content,
+        Content::Bytes(content) => content,
+        Content::Empty => return Some(&[]),
+        _ if is_bare(response.status) => return Some(&[]),
+        _ => return None,
+    };
+    match response.status {
+        Status::OK if content.len() <= COPY => Some(content),
+        status if is_bare(status) => Some(&[]),
+        _ if content.len() <= COPY => Some(content),
+        _ => None,
     }
 }
 

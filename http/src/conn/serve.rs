@@ -3,7 +3,7 @@
 use super::connection::Machine;
 use super::exchange::{Desk, Entry, Exchange, panicked, settle};
 use super::link::Link;
-use super::sending::{is_at_hand, respond};
+use super::sending::{at_hand, respond_at_once};
 use crate::body::Writer;
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
@@ -176,7 +176,6 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         now: Instant,
         std_now: std::time::Instant,
     ) -> bool {
-        let peer = self.peer;
         let mut any = false;
         loop {
             if !self.exchanges.is_empty() && self.is_held_up(cx) {
@@ -191,10 +190,10 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                 }
             };
             any = true;
+            let peer = &self.peer;
             let Turn { event, machine, out } = turn;
             match event {
-                // By reference: a head is large, and moving it costs more than looking at it.
-                Event::Request { stream, ref head, body } => {
+                Event::Request { stream, head, body } => {
                     let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
                     let mut request = Request::from_head(head, body, peer);
                     self.calling = stream;
@@ -202,18 +201,19 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                     self.calling = NOBODY;
                     if let (Reply::Now(response), None) = (&mut reply, &request.pipe) {
                         // The plain case: nothing is moved, nothing remembered.
-                        if is_at_hand(response)
-                            && respond(machine, out, now, stream, response, preset).is_ok()
-                        {
+                        let sent = at_hand(response).is_some_and(|content| {
+                            respond_at_once(machine, out, now, stream, response, content, preset).is_ok()
+                        });
+                        if sent {
                             if body == BodyLen::Empty {
                                 machine.forgo_end(now, stream);
                             }
                             if response.extra.is_some() {
-                                let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
+                                let report = |error: ConnectionError<'_>| shared.report(Some(*peer), error);
                                 settle(response, BodyLen::Empty, &mut self.take_over, &report);
                             }
                             if let Some(hook) = &shared.access {
-                                log(hook, &request, response, peer);
+                                log(hook, &request, response, *peer);
                             }
                             continue;
                         }
@@ -395,7 +395,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
 fn open(
     stream: StreamId,
     body: BodyLen,
-    head: &RequestHead<'_>,
+    head: RequestHead<'_>,
     pipe: Option<Writer>,
     reply: Reply,
 ) -> Exchange {

@@ -72,22 +72,22 @@ pub struct OwnedRequest {
 impl OwnedRequest {
     pub(super) fn copy(request: &mut Request<'_>) -> Self {
         let mut arena = pool::arena();
-        let (whole, spans) = request.fields.as_raw();
+        let (whole, spans) = request.fields().as_raw();
         arena.bytes.extend_from_slice(whole);
         arena.spans.extend_from_slice(spans);
         let fresh = request.pipe.is_none();
         let writer = request.pipe.get_or_insert_with(|| Writer::new(request.body_len));
         let pipe = writer.pipe().cloned();
         OwnedRequest {
-            method: arena.place(whole, request.method.as_bytes()),
-            target: arena.place(whole, request.target),
-            path: arena.place(whole, request.path),
-            query: request.query.map(|query| arena.place(whole, query)),
-            authority: arena.place(whole, request.authority),
-            upgrade: request.upgrade.map(|offer| arena.place(whole, offer)),
-            version: request.version,
+            method: arena.place(whole, request.method().as_bytes()),
+            target: arena.place(whole, request.target()),
+            path: arena.place(whole, request.path()),
+            query: request.query().map(|query| arena.place(whole, query)),
+            authority: arena.place(whole, request.authority()),
+            upgrade: request.upgrade().map(|offer| arena.place(whole, offer)),
+            version: request.version(),
             body_len: request.body_len,
-            peer: request.peer,
+            peer: request.peer(),
             params: request.params,
             names: request.names.cloned(),
             extensions: mem::take(&mut request.extensions),

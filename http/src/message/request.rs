@@ -14,41 +14,42 @@ use std::str::FromStr;
 /// it takes an [`OwnedRequest`] (see [`detach`](Request::detach)); what nobody reads is discarded
 /// within the limits.
 pub struct Request<'a> {
-    pub(super) method: Method<'a>,
-    pub(super) target: &'a [u8],
-    pub(super) path: &'a [u8],
-    pub(super) query: Option<&'a [u8]>,
-    pub(super) authority: &'a [u8],
-    pub(super) version: Version,
-    pub(super) fields: Fields<'a>,
-    pub(super) upgrade: Option<&'a [u8]>,
+    head: Head<'a>,
     pub(super) body_len: BodyLen,
-    pub(super) peer: Peer,
+    peer: &'a Peer,
     pub(crate) params: Params,
     pub(crate) names: Option<&'a Names>,
     pub(super) extensions: Extensions,
     pub(crate) pipe: Option<Writer>,
 }
 
+enum Head<'a> {
+    Received(RequestHead<'a>),
+    /// Put together without a connection.
+    Made {
+        method: Method<'a>,
+        target: &'a [u8],
+        fields: Fields<'a>,
+    },
+}
+
 impl<'a> Request<'a> {
     #[inline]
-    pub(crate) fn from_head(head: &RequestHead<'a>, body_len: BodyLen, peer: Peer) -> Self {
-        let (path, query) = match head.target() {
-            [b'/', ..] => match scan::find(head.target(), b'?') {
-                Some(at) => (&head.target()[..at], Some(&head.target()[at + 1..])),
-                None => (head.target(), None),
-            },
-            target => avx_core::syntax::target::path_and_query(target),
-        };
+    pub(crate) fn from_head(head: RequestHead<'a>, body_len: BodyLen, peer: &'a Peer) -> Self {
+        Request::with_head(Head::Received(head), body_len, peer)
+    }
+
+    /// A request that came over no connection, to call handlers with: HTTP/1.1, no fields, no
+    /// content.
+    pub fn new(method: Method<'a>, target: &'a str) -> Self {
+        let (target, fields) = (target.as_bytes(), Fields::default());
+        Request::with_head(Head::Made { method, target, fields }, BodyLen::Empty, &Peer::Unix)
+    }
+
+    #[inline]
+    fn with_head(head: Head<'a>, body_len: BodyLen, peer: &'a Peer) -> Self {
         Request {
-            method: head.method(),
-            target: head.target(),
-            path,
-            query,
-            authority: head.authority(),
-            version: head.version(),
-            fields: head.fields(),
-            upgrade: head.upgrade(),
+            head,
             body_len,
             peer,
             params: Params::default(),
@@ -58,81 +59,96 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// A request that came over no connection, to call handlers with: HTTP/1.1, no fields, no
-    /// content.
-    pub fn new(method: Method<'a>, target: &'a str) -> Self {
-        let target = target.as_bytes();
-        let (path, query) = avx_core::syntax::target::path_and_query(target);
-        Request {
-            method,
-            target,
-            path,
-            query,
-            authority: b"",
-            version: Version::Http11,
-            fields: Fields::default(),
-            upgrade: None,
-            body_len: BodyLen::Empty,
-            peer: Peer::Unix,
-            params: Params::default(),
-            names: None,
-            extensions: Extensions::default(),
-            pipe: None,
-        }
-    }
-
     /// The same request with these fields.
-    pub fn with_fields(mut self, fields: Fields<'a>) -> Self {
-        self.fields = fields;
+    pub fn with_fields(mut self, lines: Fields<'a>) -> Self {
+        let (method, target) = (self.method(), self.target());
+        self.head = Head::Made { method, target, fields: lines };
         self
     }
 
     /// Method.
     #[inline]
     pub fn method(&self) -> Method<'a> {
-        self.method
+        match &self.head {
+            Head::Received(head) => head.method(),
+            Head::Made { method, .. } => *method,
+        }
     }
 
     /// Request target as received.
     pub fn target(&self) -> &'a [u8] {
-        self.target
+        match &self.head {
+            Head::Received(head) => head.target(),
+            Head::Made { target, .. } => target,
+        }
+    }
+
+    /// Raw view: every byte of the head. Empty where the wire format is binary, and for a request that came
+    /// over no connection.
+    pub fn raw(&self) -> &'a [u8] {
+        match &self.head {
+            Head::Received(head) => head.raw(),
+            Head::Made { .. } => b"",
+        }
+    }
+
+    #[inline]
+    fn path_and_query(&self) -> (&'a [u8], Option<&'a [u8]>) {
+        let target = self.target();
+        match (target.first(), scan::find(target, b'?')) {
+            (Some(b'/'), Some(at)) => (&target[..at], Some(&target[at + 1..])),
+            (Some(b'/'), None) => (target, None),
+            _ => avx_core::syntax::target::path_and_query(target),
+        }
     }
 
     /// Path of the target, without query, escapes as received. `*` for the asterisk-form, empty for
     /// the authority-form.
     #[inline]
     pub fn path(&self) -> &'a [u8] {
-        self.path
+        self.path_and_query().0
     }
 
     /// Query of the target, without `?`, escapes as received.
     pub fn query(&self) -> Option<&'a [u8]> {
-        self.query
+        self.path_and_query().1
     }
 
     /// The authority addressed; empty when the request names none.
     pub fn authority(&self) -> &'a [u8] {
-        self.authority
+        match &self.head {
+            Head::Received(head) => head.authority(),
+            Head::Made { .. } => b"",
+        }
     }
 
     /// Version of the message.
     pub fn version(&self) -> Version {
-        self.version
+        match &self.head {
+            Head::Received(head) => head.version(),
+            Head::Made { .. } => Version::Http11,
+        }
     }
 
     /// Field lines, order and case kept.
     pub fn fields(&self) -> Fields<'a> {
-        self.fields
+        match &self.head {
+            Head::Received(head) => head.fields(),
+            Head::Made { fields, .. } => *fields,
+        }
     }
 
     /// Value of the first field line of that name.
     pub fn field(&self, name: &str) -> Option<&'a [u8]> {
-        self.fields.get(name)
+        self.fields().get(name)
     }
 
     /// Protocols the client offers to switch to; `None` unless a switch is possible.
     pub fn upgrade(&self) -> Option<&'a [u8]> {
-        self.upgrade
+        match &self.head {
+            Head::Received(head) => head.upgrade(),
+            Head::Made { .. } => None,
+        }
     }
 
     /// How much content follows.
@@ -142,7 +158,7 @@ impl<'a> Request<'a> {
 
     /// Who sent it.
     pub fn peer(&self) -> Peer {
-        self.peer
+        *self.peer
     }
 
     /// What the route's `:name` captured, escapes decoded; allocates only when there are some.
@@ -152,7 +168,7 @@ impl<'a> Request<'a> {
 
     /// What the route's `:name` captured, as received.
     pub fn param_bytes(&self, name: &str) -> Option<&'a [u8]> {
-        self.params.named(self.names?, name, self.path)
+        self.params.named(self.names?, name, self.path())
     }
 
     /// What the route's `:name` captured, read as a `T`.
@@ -165,14 +181,14 @@ impl<'a> Request<'a> {
 
     /// What the wildcards `*` and `**` and the `:name`s captured, by position, as received.
     pub fn capture(&self, i: usize) -> Option<&'a [u8]> {
-        self.params.at(i, self.path)
+        self.params.at(i, self.path())
     }
 
     /// What the route's final `**` captured, as received: no slash in front. `None` on other routes.
     pub fn rest(&self) -> Option<&'a [u8]> {
         let names = self.names?;
         (names.last().is_some_and(|name| **name == *"**"))
-            .then(|| self.params.at(names.len() - 1, self.path))
+            .then(|| self.params.at(names.len() - 1, self.path()))
             .flatten()
     }
 
@@ -197,10 +213,10 @@ impl<'a> Request<'a> {
 impl fmt::Debug for Request<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Request")
-            .field("method", &self.method)
-            .field("target", &format_args!("{}", self.target.escape_ascii()))
-            .field("version", &self.version.as_str())
-            .field("fields", &self.fields)
+            .field("method", &self.method())
+            .field("target", &format_args!("{}", self.target().escape_ascii()))
+            .field("version", &self.version().as_str())
+            .field("fields", &self.fields())
             .finish_non_exhaustive()
     }
 }

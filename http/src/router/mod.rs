@@ -22,6 +22,7 @@
 //! Matching allocates nothing and takes time in proportion to the path, except where parameters and
 //! literals overlap at several levels.
 
+mod exact;
 mod pattern;
 #[expect(clippy::module_inception, reason = "the concept and its folder share a word")]
 mod router;

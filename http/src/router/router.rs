@@ -175,12 +175,22 @@ impl Table {
     /// The route of this request, with its captures in the request.
     #[inline]
     fn find<'a>(&'a self, request: &mut Request<'a>) -> Option<&'a Route> {
-        let (method, path) = (request.method(), request.path());
+        let method = request.method();
+        if let Some(route) = self.trie.exact(request.target()).and_then(|methods| methods.get(&method)) {
+            return Some(route);
+        }
+        self.search(&method, request)
+    }
+
+    /// As [`find`](Self::find), segment by segment.
+    #[inline(never)]
+    fn search<'a>(&'a self, method: &Method<'_>, request: &mut Request<'a>) -> Option<&'a Route> {
+        let path = request.path();
         if path.first() != Some(&b'/') {
             return None;
         }
         let mut params = Params::default();
-        let route = self.trie.find(path, &mut params, &mut |methods| methods.get(&method))?;
+        let route = self.trie.find(path, &mut params, &mut |methods| methods.get(method))?;
         if let Some(names) = &route.names {
             request.params = params;
             request.names = Some(names);

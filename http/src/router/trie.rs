@@ -1,5 +1,6 @@
 //! The routes as a tree of segments.
 
+use super::exact::Exact;
 use super::pattern::Segment;
 use crate::message::{Params, decodes_to};
 use crate::scan;
@@ -11,9 +12,9 @@ type Id = u32;
 /// A tree whose nodes are segments; `T` is what stands at the end of a pattern.
 pub(super) struct Trie<T> {
     nodes: Vec<Node<T>>,
-    /// Where the patterns of nothing but literals end, sorted by length, then by bytes: they go before
-    /// all others, so most requests need no walk.
-    exact: Vec<(Box<[u8]>, Id)>,
+    /// Where the patterns of nothing but literals end: they go before all others, so most requests need
+    /// no walk.
+    exact: Exact,
 }
 
 struct Node<T> {
@@ -27,7 +28,7 @@ struct Node<T> {
 
 impl<T> Trie<T> {
     pub(super) fn new() -> Self {
-        Trie { nodes: vec![Node::new()], exact: Vec::new() }
+        Trie { nodes: vec![Node::new()], exact: Exact::new() }
     }
 
     /// What stands at the end of this pattern, put there by `new` if nothing did.
@@ -60,30 +61,27 @@ impl<T> Trie<T> {
                 self.nodes.push(Node::new());
             }
         }
-        if let Some(path) = exact {
-            if let Err(i) = search(&self.exact, &path) {
-                self.exact.insert(i, (path.into(), at));
-            }
+        // A target is looked up as a whole: no query may be taken for a part of the path.
+        if let Some(path) = exact.filter(|path| !path.contains(&b'?')) {
+            self.exact.insert(&path, at);
         }
         self.nodes[at as usize].end.get_or_insert_with(new)
     }
 
+    /// What stands at the end of the pattern that is this target, byte by byte.
+    #[inline]
+    pub(super) fn exact(&self, target: &[u8]) -> Option<&T> {
+        self.nodes.get(self.exact.find(target)? as usize)?.end.as_ref()
+    }
+
     /// The first end, in order of precedence, that `accept` takes, with its captures in `params`.
     /// `path` begins with a slash.
-    #[inline]
     pub(super) fn find<'t, R>(
         &'t self,
         path: &[u8],
         params: &mut Params,
         accept: &mut impl FnMut(&'t T) -> Option<R>,
     ) -> Option<R> {
-        if let Ok(i) = search(&self.exact, path) {
-            let end = &self.nodes[self.exact[i].1 as usize].end;
-            let found = end.as_ref().and_then(&mut *accept);
-            if found.is_some() {
-                return found;
-            }
-        }
         self.walk(&self.nodes[0], path, 1, params, accept)
     }
 

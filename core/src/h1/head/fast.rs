@@ -7,7 +7,6 @@
 use super::parser::{Options, Parsed, Parser, RequestLine, Start, StatusLine};
 use crate::scan::{Job, Scan};
 use crate::{PeerError, Span, Status, Version};
-use core::marker::PhantomData;
 
 /// Parses the head that begins the input.
 pub(super) struct Head<'a, 's, L> {
@@ -15,11 +14,12 @@ pub(super) struct Head<'a, 's, L> {
     pub(super) input: &'a [u8],
     pub(super) spans: &'s mut [Span],
     pub(super) options: &'s Options,
-    pub(super) kind: PhantomData<L>,
+    /// Where the start line goes.
+    pub(super) line: &'s mut L,
 }
 
 impl<'a, L: Start> Job<'a> for Head<'a, '_, L> {
-    type Output = Result<Parsed<L>, PeerError>;
+    type Output = Result<Parsed<()>, PeerError>;
 
     #[inline(always)]
     fn input(&self) -> &'a [u8] {
@@ -29,16 +29,19 @@ impl<'a, L: Start> Job<'a> for Head<'a, '_, L> {
     #[inline(always)]
     fn run<S: Scan>(self, mut scan: S) -> Self::Output {
         let start = self.options.start_line as usize;
-        let (line, at) = match L::fast(&mut scan) {
-            Some((line, at)) if at <= start => (line, at),
-            _ => return self.parser.walk(self.input, self.spans, self.options, 0, 0),
+        let at = match L::fast(&mut scan) {
+            Some((line, at)) if at <= start => {
+                *self.line = line;
+                at
+            }
+            _ => return self.parser.walk(self.input, self.spans, self.options, self.line, 0, 0),
         };
         scan.seek(at);
         let (at, fields) = field_lines(&mut scan, at, self.spans);
         if scan.input().get(at..).and_then(|rest| rest.first_chunk()) == Some(b"\r\n") {
-            Ok(Parsed::Complete { line, fields, len: at + 2, folded: false })
+            Ok(Parsed::Complete { line: (), fields, len: at + 2, folded: false })
         } else {
-            self.parser.walk(self.input, self.spans, self.options, at, fields)
+            self.parser.walk(self.input, self.spans, self.options, self.line, at, fields)
         }
     }
 }

@@ -5,7 +5,6 @@ use super::fast::{self, Head};
 use crate::limits::{Lenient, Limits};
 use crate::scan::{self, Scan};
 use crate::{PeerError, Span, Status, Version};
-use core::marker::PhantomData;
 
 /// Resume state of a head parser: how far the head was checked. Nothing of the head is kept.
 ///
@@ -52,6 +51,18 @@ pub enum Parsed<T> {
     },
 }
 
+impl Parsed<()> {
+    #[inline]
+    fn with<L>(self, line: L) -> Parsed<L> {
+        match self {
+            Parsed::Complete { line: (), fields, len, folded } => {
+                Parsed::Complete { line, fields, len, folded }
+            }
+            Parsed::Partial { at_least } => Parsed::Partial { at_least },
+        }
+    }
+}
+
 /// Offsets of a request line (RFC 9112, section 3).
 ///
 /// As wide as they are used: halves of words, written one by one and read as one, stall the processor
@@ -81,6 +92,16 @@ pub struct StatusLine {
     pub reason: u32,
     /// One past the reason phrase's last byte; equal to `reason` when there is none.
     pub reason_end: u32,
+}
+
+impl RequestLine {
+    pub(crate) const EMPTY: RequestLine =
+        RequestLine { start: 0, method_end: 0, target: 0, target_end: 0, version: Version::Http11 };
+}
+
+impl StatusLine {
+    pub(crate) const EMPTY: StatusLine =
+        StatusLine { version: Version::Http11, status: Status::OK, reason: 0, reason_end: 0 };
 }
 
 /// What a parser is told: the part of limits and leniency that concerns heads.
@@ -134,13 +155,27 @@ impl Parser {
     ///
     /// # Errors
     /// The first offence of the bytes seen, as the [module](crate::h1::head) says.
+    #[inline]
     pub fn request(
         &mut self,
         input: &[u8],
         spans: &mut [Span],
         options: &Options,
     ) -> Result<Parsed<RequestLine>, PeerError> {
-        self.parse(input, spans, options)
+        let mut line = RequestLine::EMPTY;
+        self.parse(input, spans, options, &mut line).map(|parsed| parsed.with(line))
+    }
+
+    /// As [`request`](Self::request), with the request line in `line`, where it stays.
+    #[inline]
+    pub(crate) fn request_into(
+        &mut self,
+        input: &[u8],
+        spans: &mut [Span],
+        options: &Options,
+        line: &mut RequestLine,
+    ) -> Result<Parsed<()>, PeerError> {
+        self.parse(input, spans, options, line)
     }
 
     /// Parses a response head at the start of `input`, with one span per field line.
@@ -153,7 +188,8 @@ impl Parser {
         spans: &mut [Span],
         options: &Options,
     ) -> Result<Parsed<StatusLine>, PeerError> {
-        self.parse(input, spans, options)
+        let mut line = StatusLine::EMPTY;
+        self.parse(input, spans, options, &mut line).map(|parsed| parsed.with(line))
     }
 
     /// Parses a trailer section (RFC 9112, section 7.1.2) at the start of `input`: field lines and an
@@ -171,7 +207,7 @@ impl Parser {
         if self.pos == 0 && options.head >= 2 && input.starts_with(b"\r\n") {
             return Ok(Parsed::Complete { line: (), fields: 0, len: 2, folded: false });
         }
-        self.parse(input, spans, options)
+        self.parse(input, spans, options, &mut ())
     }
 
     #[inline]
@@ -180,11 +216,12 @@ impl Parser {
         input: &[u8],
         spans: &mut [Span],
         options: &Options,
-    ) -> Result<Parsed<L>, PeerError> {
+        line: &mut L,
+    ) -> Result<Parsed<()>, PeerError> {
         if self.pos > 0 {
-            return self.resume(input, spans, options);
+            return self.resume(input, spans, options, line);
         }
-        scan::dispatch(Head { parser: self, input, spans, options, kind: PhantomData })
+        scan::dispatch(Head { parser: self, input, spans, options, line })
     }
 
     /// Goes on with a head of which an earlier call saw the start.
@@ -194,7 +231,8 @@ impl Parser {
         input: &[u8],
         spans: &mut [Span],
         options: &Options,
-    ) -> Result<Parsed<L>, PeerError> {
+        line: &mut L,
+    ) -> Result<Parsed<()>, PeerError> {
         let mut walk = Walk::new(*self, input, spans, options, L::TOO_LARGE);
         let mut stop = walk.line()?;
         if let Stop::Line = stop {
@@ -207,7 +245,7 @@ impl Parser {
         }
         // The spans of the earlier calls are gone: once more, from the start.
         *self = Parser::new();
-        self.parse(input, spans, options)
+        self.parse(input, spans, options, line)
     }
 
     /// Goes on byte by byte, behind a start line and `fields` field lines that were found valid
@@ -219,9 +257,10 @@ impl Parser {
         input: &[u8],
         spans: &mut [Span],
         options: &Options,
+        line: &mut L,
         at: usize,
         fields: usize,
-    ) -> Result<Parsed<L>, PeerError> {
+    ) -> Result<Parsed<()>, PeerError> {
         let start = Parser { state: L::FIRST, ..Parser::new() };
         let mut walk = Walk::new(start, input, spans, options, L::TOO_LARGE);
         if at > 0 {
@@ -240,7 +279,8 @@ impl Parser {
             walk.line()?;
             marks = walk.marks;
         }
-        Ok(Parsed::Complete { line: L::from_marks(&marks), fields, len, folded })
+        *line = L::from_marks(&marks);
+        Ok(Parsed::Complete { line: (), fields, len, folded })
     }
 }
 

@@ -14,9 +14,9 @@ mod answer;
 mod deadline;
 mod recv;
 
-use super::content::Content;
+use super::content::{Content, Role};
 use super::encode::Sending;
-use super::head::Parser;
+use super::head::{Options, Parser};
 use super::upgrade::Offer;
 use crate::{Config, Event, Fields, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch, StreamId};
 use alloc::sync::Arc;
@@ -25,6 +25,9 @@ use alloc::sync::Arc;
 #[derive(Debug)]
 pub struct Server {
     config: Arc<Config>,
+    /// What the config says of heads, and of idle connections in nanoseconds: asked for each request.
+    options: Options,
+    idle: u64,
     /// Number of the current or last exchange.
     stream: u64,
     reader: Reader,
@@ -112,6 +115,8 @@ impl Server {
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
         let first_head = now + config.timeouts.first_head;
         Server {
+            options: Role::Server.options(&config),
+            idle: (Instant::ZERO + config.timeouts.idle).as_nanos(),
             config,
             stream: 0,
             reader: Reader::Head,

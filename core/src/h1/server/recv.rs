@@ -4,8 +4,8 @@ use super::{NEVER, Reader, RequestFacts, Server, Timer, Writer};
 use crate::h1::PREFACE;
 use crate::h1::content::{self, Content, Role, Step};
 use crate::h1::encode;
-use crate::h1::framing::{Expectation, Framing, Semantics};
-use crate::h1::head::{Parsed, Parser, RequestLine};
+use crate::h1::framing::{self, Expectation, Framing, Semantics};
+use crate::h1::head::Parsed;
 use crate::h1::upgrade::Offer;
 use crate::head::{Layout, Part, RequestHead};
 use crate::syntax::target;
@@ -48,17 +48,15 @@ impl Server {
                 };
             }
         }
-        let options = Role::Server.options(&self.config);
-        let spans = scratch.spans(usize::from(self.config.limits.fields));
-        match self.head.request(input, spans, &options)? {
-            Parsed::Complete { line, fields, len, folded } => {
-                let layout = &mut scratch.layout;
+        let layout = &mut scratch.layout;
+        let spans = Layout::room(&mut layout.spans, usize::from(self.config.limits.fields));
+        match self.head.request_into(input, spans, &self.options, &mut layout.line)? {
+            Parsed::Complete { fields, len, folded, .. } => {
                 layout.fields = fields;
                 if folded {
                     content::unfold(input, layout.lines());
                 }
-                self.head = Parser::new();
-                self.accept(&input[..len], layout, &line)
+                self.accept(&input[..len], layout)
             }
             Parsed::Partial { .. } if self.eof && input.iter().all(|b| matches!(b, b'\r' | b'\n')) => {
                 // "a server that is expecting to receive and parse a request-line SHOULD ignore at least
@@ -81,33 +79,27 @@ impl Server {
         &mut self,
         input: &'b [u8],
         layout: &'b mut Layout,
-        line: &RequestLine,
     ) -> Result<Recv<Event<'b>>, PeerError> {
-        let method = Method::from_token(&input[line.start..line.method_end]);
-        let form = target::form(&method, &input[line.target..line.target_end])?;
-        let http10 = line.version == Version::Http10;
-        let seen = Semantics::of(input, layout.lines(), true, &self.config.lenient)?;
-        self.stop_timer();
-        layout.raw = Part { start: line.start, end: input.len() };
-        layout.method = Part { start: line.start, end: line.method_end };
-        layout.target = Part { start: line.target, end: line.target_end };
-        layout.authority = seen.host.unwrap_or(Part::NONE);
-        layout.version = line.version;
+        layout.end = input.len();
         layout.upgrade = None;
         layout.expect_continue = false;
-        let mut body = BodyLen::Empty;
-        self.plain = !seen.special
-            && !http10
-            && seen.host.is_some()
-            && form == target::Form::Origin
-            && method != Method::Head;
-        if self.plain {
+        // Neither HEAD nor CONNECT, and a path: the form fits the method.
+        let line = &layout.line;
+        let plain_line = line.version == Version::Http11
+            && input.get(line.target) == Some(&b'/')
+            && !matches!(input.get(line.start), None | Some(b'H' | b'C'));
+        let host = if plain_line { framing::plain_host(input, layout.lines()) } else { None };
+        self.plain = host.is_some();
+        let body = if let Some(host) = host {
+            layout.authority = host;
             self.persist = true;
             self.request = RequestFacts::default();
             self.reader = Reader::Complete;
+            BodyLen::Empty
         } else {
-            body = self.accept_special(input, layout, &method, &seen, form)?;
-        }
+            self.accept_special(input, layout)?
+        };
+        self.stop_timer();
         self.stream += 1;
         self.writer = Writer::Due;
         let head = RequestHead::new(input, layout);
@@ -117,21 +109,18 @@ impl Server {
 
     /// A head with content, expectations, an upgrade, another version: all that few requests have.
     #[inline(never)]
-    pub(super) fn accept_special(
-        &mut self,
-        input: &[u8],
-        layout: &mut Layout,
-        method: &Method<'_>,
-        seen: &Semantics,
-        form: target::Form,
-    ) -> Result<BodyLen, PeerError> {
+    pub(super) fn accept_special(&mut self, input: &[u8], layout: &mut Layout) -> Result<BodyLen, PeerError> {
+        let method = Method::from_token(layout.method(input));
+        let form = target::form(&method, layout.target(input))?;
+        let seen = Semantics::of(input, layout.lines(), true, &self.config.lenient)?;
+        layout.authority = seen.host.unwrap_or(Part::NONE);
         let lenient = &self.config.lenient;
-        let http10 = layout.version == Version::Http10;
+        let http10 = layout.line.version == Version::Http10;
         if seen.host.is_none() && !http10 {
             return Err(PeerError::MissingHost);
         }
         let framing = seen.request_framing(http10, lenient)?;
-        let connect = *method == Method::Connect;
+        let connect = method == Method::Connect;
         if connect && framing != Framing::Empty {
             return Err(PeerError::ConnectWithContent);
         }
@@ -151,12 +140,13 @@ impl Server {
         // information of the request-target." (RFC 9112, section 3.2.2)
         match form {
             target::Form::Absolute => {
-                let target = layout.target;
-                let authority = target::authority_range(target.of(input)).unwrap_or_default();
-                layout.authority =
-                    Part { start: target.start + authority.start, end: target.start + authority.end };
+                let authority = target::authority_range(layout.target(input)).unwrap_or_default();
+                let start = layout.line.target;
+                layout.authority = Part { start: start + authority.start, end: start + authority.end };
             }
-            target::Form::Authority => layout.authority = layout.target,
+            target::Form::Authority => {
+                layout.authority = Part { start: layout.line.target, end: layout.line.target_end };
+            }
             target::Form::Origin | target::Form::Asterisk => {}
         }
         layout.expect_continue = expects;
@@ -164,7 +154,7 @@ impl Server {
             seen.persists(http10) && !(seen.content_length.is_some() && seen.transfer_encoding.is_some());
         self.request = RequestFacts {
             http10,
-            head: *method == Method::Head,
+            head: method == Method::Head,
             connect,
             offer: layout.upgrade.map_or(Offer::default(), |part| Offer::default().with(part.of(input))),
             expects,
@@ -278,7 +268,7 @@ impl Server {
             self.drain_at = NEVER;
         } else if self.persist && !self.shutting_down {
             self.reader = Reader::Head;
-            self.set_timer(Timer::Idle, now + self.config.timeouts.idle);
+            self.set_timer(Timer::Idle, Instant::from_nanos(now.as_nanos().saturating_add(self.idle)));
         } else {
             self.linger(now);
         }
