@@ -279,25 +279,25 @@ mod tests {
     #[test]
     fn rfc7541_5_2_padding_of_eight_bits_or_more_is_refused() {
         assert_eq!(quickly(&[0xff]), Err(DecodeError::PaddingTooLong));
-        assert_eq!(quickly(&[0b00011_111, 0xff]), Err(DecodeError::PaddingTooLong));
+        assert_eq!(quickly(&[0b0001_1111, 0xff]), Err(DecodeError::PaddingTooLong));
         assert_eq!(quickly(&[0xff, 0xff, 0xff]), Err(DecodeError::PaddingTooLong));
-        assert_eq!(quickly(&[0b00011_111]).unwrap(), b"a");
-        assert_eq!(quickly(&[0b1111011_1]).unwrap(), b"z");
+        assert_eq!(quickly(&[0b0001_1111]).unwrap(), b"a");
+        assert_eq!(quickly(&[0b1111_0111]).unwrap(), b"z");
     }
 
     #[test]
     fn rfc7541_5_2_padding_other_than_ones_is_refused() {
         for padding in 0..7 {
-            assert_eq!(quickly(&[0b00011_000 | padding]), Err(DecodeError::PaddingNotOnes));
+            assert_eq!(quickly(&[0b0001_1000 | padding]), Err(DecodeError::PaddingNotOnes));
         }
-        assert_eq!(quickly(&[0b1111011_0]), Err(DecodeError::PaddingNotOnes));
+        assert_eq!(quickly(&[0b1111_0110]), Err(DecodeError::PaddingNotOnes));
     }
 
     #[test]
     fn rfc7541_5_2_the_end_of_string_symbol_is_refused() {
         assert_eq!(quickly(&[0xff; 4]), Err(DecodeError::EndOfString));
         assert_eq!(quickly(&[0xff; 40]), Err(DecodeError::EndOfString));
-        let in_the_middle = [0b00011_111, 0xff, 0xff, 0xff, 0b111_00011, 0, 0, 0, 0, 0, 0, 0];
+        let in_the_middle = [0b0001_1111, 0xff, 0xff, 0xff, 0b1110_0011, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(quickly(&in_the_middle), Err(DecodeError::EndOfString));
     }
 
