@@ -87,7 +87,7 @@ pub mod time;
 pub use error::{ErrorCode, Initiator, PeerError, UsageError};
 pub use fields::{Field, Fields, Span};
 pub use head::{RequestHead, ResponseHead};
-pub use http::{BodyLen, Event, Http, Request, Response, StreamId, Version};
+pub use http::{BodyLen, Event, Http, PrioritySignal, Request, Response, StreamId, Version};
 pub use limits::{Config, Lenient, Limits, Timeouts};
 pub use machine::{Machine, Protocol, Recv, Scratch};
 pub use output::{Full, Output, SliceOutput};

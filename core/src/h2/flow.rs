@@ -72,7 +72,13 @@ impl RecvWindow {
         self.held
     }
 
+    /// Whether a quarter of the window is used up, or more.
     #[inline]
+    pub(super) fn is_used(&self) -> bool {
+        i64::from(self.available) * 4 <= i64::from(self.target) * 3
+    }
+
+    #[cfg(test)]
     pub(super) fn target(&self) -> u32 {
         self.target
     }

@@ -27,7 +27,8 @@ pub(super) enum State {
     Closed,
 }
 
-/// What happens to it.
+/// What happens to it. The table has a row for each, also for what needs no looking up.
+#[allow(dead_code)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Input {
     RecvHeaders,
@@ -148,13 +149,6 @@ impl State {
     #[inline]
     pub(super) const fn receives(self) -> bool {
         matches!(self, Open | HalfClosedLocal)
-    }
-
-    /// "Streams that are in the "open" state or in either of the "half-closed" states count toward the
-    /// maximum number of streams that an endpoint is permitted to open." (section 5.1.2)
-    #[inline]
-    pub(super) const fn is_active(self) -> bool {
-        matches!(self, Open | HalfClosedLocal | HalfClosedRemote)
     }
 }
 

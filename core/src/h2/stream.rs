@@ -45,7 +45,9 @@ pub(super) struct Stream {
     /// Neighbours in the list of timers.
     pub(super) timer_prev: u32,
     pub(super) timer_next: u32,
-    /// Next in the list of those with a window update due; itself at the end; `NONE` outside.
+    /// It is in the list of those with a window update due, and its neighbours there.
+    pub(super) update_due: bool,
+    pub(super) update_prev: u32,
     pub(super) update_next: u32,
 }
 
@@ -122,6 +124,8 @@ impl Stream {
             timer_at: NEVER,
             timer_prev: NONE,
             timer_next: NONE,
+            update_due: false,
+            update_prev: NONE,
             update_next: NONE,
         }
     }

@@ -62,6 +62,7 @@ impl Streams {
     }
 
     /// Every slot in use. Linear.
+    #[cfg(test)]
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<'_> {
         self.slab.iter().enumerate().filter(|(_, s)| s.id != 0).map(|(slot, _)| slot as Slot)
     }

@@ -84,6 +84,22 @@ impl Section {
         self.marks.clear();
     }
 
+    /// Appends the values at `spans` behind the text with `separator` between them, and returns where they
+    /// stand as one.
+    pub(in crate::h2) fn join(&mut self, values: &[Span], separator: &[u8]) -> (u32, u32) {
+        let start = self.used;
+        for (i, span) in values.iter().enumerate() {
+            let range = span.value as usize..(span.value_end as usize).min(self.used);
+            let between = if i == 0 { &[][..] } else { separator };
+            self.room(between.len() + range.len());
+            let at = self.used + between.len();
+            self.text[self.used..at].copy_from_slice(between);
+            self.used = at + range.len();
+            self.text.copy_within(range, at);
+        }
+        (start as u32, self.used as u32)
+    }
+
     /// Gives back memory beyond so many bytes of text.
     pub fn shrink_to(&mut self, text: usize) {
         let text = text.max(self.used);
