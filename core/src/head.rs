@@ -9,7 +9,7 @@
 use crate::h1::head::{RequestLine, StatusLine};
 use crate::syntax::method::Method;
 use crate::syntax::status::Status;
-use crate::syntax::target;
+use crate::syntax::target::{self, PlainAuthority};
 use crate::{Fields, Span, Version};
 use alloc::vec::Vec;
 use core::fmt;
@@ -172,6 +172,8 @@ pub(crate) struct Layout {
     pub(crate) scheme: Option<Part>,
     pub(crate) expect_continue: bool,
     pub(crate) status_line: StatusLine,
+    /// The Host that was seen last.
+    pub(crate) host: PlainAuthority,
 }
 
 impl Layout {
@@ -186,6 +188,7 @@ impl Layout {
             scheme: None,
             expect_continue: false,
             status_line: StatusLine::EMPTY,
+            host: PlainAuthority::new(),
         }
     }
 

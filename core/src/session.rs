@@ -265,10 +265,12 @@ impl<M: Machine> Session<M> {
 }
 
 impl Scratch {
+    #[inline]
     fn take(&mut self) -> Vec<u8> {
         self.spare.pop().unwrap_or_else(|| vec![0; BUFFER])
     }
 
+    #[inline]
     fn give(&mut self, bytes: Vec<u8>) {
         if bytes.len() == BUFFER && self.spare.len() < SPARE {
             self.spare.push(bytes);
@@ -287,15 +289,21 @@ struct Input {
 impl Input {
     #[inline]
     fn free(&mut self, scratch: &mut Scratch) -> &mut [u8] {
-        if self.start == self.end {
-            (self.start, self.end) = (0, 0);
-        }
-        if self.bytes.len() - self.end < BUFFER / 4 {
-            self.make_room(scratch);
+        if self.bytes.is_empty() {
+            self.bytes = scratch.take();
+        } else {
+            if self.start == self.end {
+                (self.start, self.end) = (0, 0);
+            }
+            if self.bytes.len() - self.end < BUFFER / 4 {
+                self.make_room(scratch);
+            }
         }
         &mut self.bytes[self.end..]
     }
 
+    #[cold]
+    #[inline(never)]
     fn make_room(&mut self, scratch: &mut Scratch) {
         let len = self.end - self.start;
         if self.bytes.len() < BUFFER {
@@ -318,16 +326,24 @@ impl Input {
         if self.bytes.is_empty() {
             return;
         }
-        let len = self.end - self.start;
-        if len == 0 {
+        if self.start == self.end {
             scratch.give(core::mem::take(&mut self.bytes));
-        } else if len < BUFFER / 4 && self.bytes.len() >= BUFFER {
+            (self.start, self.end) = (0, 0);
+        } else {
+            self.shrink(scratch);
+        }
+    }
+
+    /// Keeps no more than the bytes of an incomplete unit.
+    #[cold]
+    #[inline(never)]
+    fn shrink(&mut self, scratch: &mut Scratch) {
+        let len = self.end - self.start;
+        if len < BUFFER / 4 && self.bytes.len() >= BUFFER {
             let small = self.bytes[self.start..self.end].to_vec();
             scratch.give(core::mem::replace(&mut self.bytes, small));
-        } else {
-            return;
+            (self.start, self.end) = (0, len);
         }
-        (self.start, self.end) = (0, len);
     }
 }
 
@@ -348,6 +364,17 @@ impl Outgoing {
         }
     }
 
+    /// Room for a unit larger than a buffer, when nothing else waits.
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self, n: usize) -> Result<(), Full> {
+        if self.filled > 0 {
+            return Err(Full { needed: n });
+        }
+        self.bytes.resize(n, 0);
+        Ok(())
+    }
+
     /// Bytes that wait to be written.
     #[inline]
     pub fn pending(&self) -> &[u8] {
@@ -365,10 +392,7 @@ impl Output for Outgoing {
     #[inline]
     fn reserve(&mut self, n: usize) -> Result<&mut [u8], Full> {
         if n > self.bytes.len() - self.filled {
-            if self.filled > 0 {
-                return Err(Full { needed: n });
-            }
-            self.bytes.resize(n, 0);
+            self.grow(n)?;
         }
         let at = self.filled;
         self.filled += n;

@@ -15,6 +15,13 @@ pub trait Stream: Send + Unpin + 'static {
     /// Reads into `buf`. `Ok(0)` is the end of the input (for a non-empty `buf`).
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>>;
 
+    /// Asked in the same poll as the last [`poll_read`](Stream::poll_read), that has read something: whether
+    /// that was all there is, and the task is to be woken when there is more. Another `poll_read` would be
+    /// `Pending` and leave the same waker. Only a hint that saves this call; `false` is always right.
+    fn is_drained(&self) -> bool {
+        false
+    }
+
     /// Writes from `buf`; may take less than all of it.
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>>;
 

@@ -21,6 +21,11 @@ macro_rules! stream {
             }
 
             #[inline]
+            fn is_drained(&self) -> bool {
+                $stream::is_drained(self)
+            }
+
+            #[inline]
             fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
                 $stream::poll_write(self, cx, buf)
             }

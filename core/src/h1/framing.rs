@@ -5,8 +5,9 @@
 //! 6.3 then give the length. It does not read content (see [`super::content`]).
 
 use crate::head::Part;
+use crate::syntax::target::{self, PlainAuthority};
 use crate::syntax::token::{self, is};
-use crate::syntax::{content_length, list, target};
+use crate::syntax::{content_length, list};
 use crate::{BodyLen, Lenient, PeerError, Span};
 
 /// The field lines that the connection itself has to understand.
@@ -79,7 +80,7 @@ const FIRST: [u8; 32] = {
 /// The Host of a request whose field lines tell the connection nothing else, but perhaps to be kept: of
 /// nearly every request without content. `None` decides nothing; [`Semantics`] does.
 #[inline(always)]
-pub(super) fn plain_host(input: &[u8], spans: &[Span]) -> Option<Part> {
+pub(super) fn plain_host(input: &[u8], spans: &[Span], known: &mut PlainAuthority) -> Option<Part> {
     let mut host = Part::NONE;
     for span in spans {
         let (start, end) = (span.name as usize, span.name_end as usize);
@@ -89,7 +90,7 @@ pub(super) fn plain_host(input: &[u8], spans: &[Span]) -> Option<Part> {
         }
         let name = input.get(start..end)?;
         let part = Part { start: span.value as usize, end: span.value_end as usize };
-        if is(name, b"host") && host.end == 0 && target::is_plain_authority(input, part.start, part.end) {
+        if is(name, b"host") && host.end == 0 && known.is(input, part.start, part.end) {
             host = part;
         } else if !(is(name, b"connection") && is(part.of(input), b"keep-alive")) {
             return None;

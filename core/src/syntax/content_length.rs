@@ -63,7 +63,15 @@ pub(crate) fn digits(n: u64) -> usize {
 
 /// Writes `n` to all of `out`, which is [`digits`] long.
 #[inline]
-pub(crate) fn write(mut n: u64, out: &mut [u8]) {
+pub(crate) fn write(n: u64, out: &mut [u8]) {
+    match out {
+        [one] => *one = b'0' + n as u8,
+        [ten, one] => (*ten, *one) = (b'0' + (n / 10) as u8, b'0' + (n % 10) as u8),
+        _ => write_long(n, out),
+    }
+}
+
+fn write_long(mut n: u64, out: &mut [u8]) {
     for digit in out.iter_mut().rev() {
         *digit = b'0' + (n % 10) as u8;
         n /= 10;

@@ -120,27 +120,53 @@ pub fn is_authority(bytes: &[u8]) -> bool {
 }
 
 /// A quick yes for what nearly every authority within a head is: a short plain name or address, with or
-/// without a port. A no decides nothing.
-///
-/// It looks at the 32 bytes that end with the authority at `start..end`, which a head always has.
-#[inline(always)]
-pub(crate) fn is_plain_authority(head: &[u8], start: usize, end: usize) -> bool {
-    let len = end.wrapping_sub(start);
-    let block = |behind: usize| head.get(..end.wrapping_sub(behind)).and_then(<[u8]>::last_chunk);
-    if len.wrapping_sub(1) >= 32 {
-        return false;
+/// without a port. It remembers the last one, for most requests name the same. A no decides nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PlainAuthority {
+    len: usize,
+    /// The 32 bytes that ended with it.
+    window: [u128; 2],
+}
+
+impl PlainAuthority {
+    pub(crate) const fn new() -> Self {
+        PlainAuthority { len: 0, window: [0; 2] }
     }
-    let Some(last) = block(0) else { return false };
-    let last = short::authority(last);
-    let [mut host, mut digits, mut colons] =
-        [last.host, last.digits, last.colons].map(|mask| u32::from(mask) << 16);
-    if len > 16 {
-        let Some(first) = block(16) else { return false };
-        let first = short::authority(first);
-        host |= u32::from(first.host);
-        digits |= u32::from(first.digits);
-        colons |= u32::from(first.colons);
+
+    /// Looks at `head[start..end]`, and at no more than the 32 bytes that end there.
+    #[inline(always)]
+    pub(crate) fn is(&mut self, head: &[u8], start: usize, end: usize) -> bool {
+        let len = end.wrapping_sub(start);
+        let block = |behind: usize| head.get(..end.wrapping_sub(behind)).and_then(<[u8]>::last_chunk);
+        let Some(last) = block(0) else { return false };
+        let first = match len {
+            // Of what stands in front of a short one, nothing matters.
+            ..=16 => 0,
+            _ => match block(16) {
+                Some(first) => u128::from_le_bytes(*first),
+                None => return false,
+            },
+        };
+        let window = [first, u128::from_le_bytes(*last)];
+        if len == self.len && window == self.window {
+            return true;
+        }
+        let plain = (1..=32).contains(&len) && is_plain(window.map(u128::to_le_bytes), len);
+        if plain {
+            *self = PlainAuthority { len, window };
+        }
+        plain
     }
+}
+
+/// Whether the last `len` bytes are a plain name with an optional port.
+#[inline(never)]
+fn is_plain([first, last]: [[u8; 16]; 2], len: usize) -> bool {
+    let (first, last) = (short::authority(&first), short::authority(&last));
+    let both = |first: u16, last: u16| u32::from(first) | u32::from(last) << 16;
+    let host = both(first.host, last.host);
+    let digits = both(first.digits, last.digits);
+    let colons = both(first.colons, last.colons);
     // The authority in the highest bits, its last byte in the very highest.
     let whole = u32::MAX << (32 - len);
     let other = whole & !host;
@@ -270,12 +296,12 @@ mod tests {
             "x".repeat(15).leak(),
         ];
         let ports = ["", ":", ":0", ":8080", ":12345", ":123456", ":8x", ":8:9", " "];
-        let mut quick = 0;
+        let (mut quick, mut seen) = (0, PlainAuthority::new());
         for (a, b) in parts.iter().flat_map(|a| parts.iter().map(move |b| (a, b))) {
             for port in ports {
                 let authority = format!("{a}{b}{port}");
                 let head = format!("GET / HTTP/1.1\r\nx:1\r\nHost: {authority}");
-                let plain = is_plain_authority(head.as_bytes(), head.len() - authority.len(), head.len());
+                let plain = seen.is(head.as_bytes(), head.len() - authority.len(), head.len());
                 assert!(!plain || is_authority(authority.as_bytes()), "{authority}");
                 quick += u32::from(plain);
             }
@@ -285,7 +311,11 @@ mod tests {
             ["h", "localhost:8080", "127.0.0.1:65535", "www.example.com", "a.rather.long.name.example:443"]
         {
             let head = format!("GET / HTTP/1.1\r\nHost: {common}");
-            assert!(is_plain_authority(head.as_bytes(), 22, head.len()), "{common}");
+            for _ in 0..2 {
+                assert!(seen.is(head.as_bytes(), 22, head.len()), "{common}");
+                let list = b"GET / HTTP/1.1\r\nHost: a, b";
+                assert!(!seen.is(list, list.len() - 4, list.len()));
+            }
         }
     }
 

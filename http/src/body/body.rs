@@ -68,6 +68,12 @@ impl Body {
         }
     }
 
+    /// Whether it holds no memory.
+    #[inline]
+    pub(crate) fn is_static(&self) -> bool {
+        matches!(self.content, Content::Empty | Content::Static(_)) && self.trailers.is_none()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == BodyLen::Empty

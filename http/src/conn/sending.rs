@@ -48,18 +48,16 @@ pub(crate) fn respond_at_once<M: Http>(
 }
 
 /// Calls `send` with the head as a machine takes it.
-#[inline]
+#[inline(always)]
 fn with_head<T>(response: &Response, preset: &Preset, send: impl FnOnce(&avx_core::Response<'_>) -> T) -> T {
-    let wire;
-    let fields = if response.fields.is_empty() {
-        &[]
-    } else {
-        wire = Wire::new(&response.fields);
-        wire.as_slice()
-    };
     let both = [preset, response.preset.unwrap_or(preset)];
     let presets = &both[..1 + usize::from(response.preset.is_some())];
-    send(&avx_core::Response { status: response.status, reason: response.reason(), fields, presets })
+    if response.fields.is_empty() && response.extra.is_none() {
+        return send(&avx_core::Response { status: response.status, reason: None, fields: &[], presets });
+    }
+    let wire = Wire::new(&response.fields);
+    let (reason, fields) = (response.reason(), wire.as_slice());
+    send(&avx_core::Response { status: response.status, reason, fields, presets })
 }
 
 /// The content, if it leaves together with its head: when it is there, and small.

@@ -12,6 +12,7 @@ use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Access, Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
 use avx_core::{BodyLen, Event, Http, Instant, PeerError, Protocol, RequestHead, StreamId, Turn};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::{Context, Poll};
 
@@ -75,8 +76,9 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         // At rest there is nothing to do before something has been read.
         let mut at_rest = running && !ticked && self.exchanges.is_empty() && self.link.is_at_rest();
         let mut budget = BUDGET;
+        let mut drained = false;
         loop {
-            if !std::mem::take(&mut at_rest) {
+            if !mem::take(&mut at_rest) {
                 self.process(cx, shared, local, now, std_now);
                 match self.flush(cx, now) {
                     // There is room again for those who waited for it.
@@ -106,8 +108,11 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                 self.link.session.hold(now);
                 break;
             }
+            if drained {
+                break;
+            }
             match self.link.poll_fill(cx, now, &mut local.scratch, limit) {
-                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Ok(_)) => drained = self.link.io.is_drained(),
                 Poll::Ready(Err(error)) => return self.broken(shared, now, &error),
                 Poll::Pending => break,
             }
@@ -177,6 +182,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         std_now: std::time::Instant,
     ) -> bool {
         let mut any = false;
+        let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
         loop {
             if !self.exchanges.is_empty() && self.is_held_up(cx) {
                 return any;
@@ -193,8 +199,8 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             let peer = &self.peer;
             let Turn { event, machine, out } = turn;
             match event {
-                Event::Request { stream, head, body } => {
-                    let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
+                // By reference: what was just written in pieces is not to be read as a whole.
+                Event::Request { stream, ref head, body } => {
                     let mut request = Request::from_head(head, body, peer);
                     self.calling = stream;
                     let mut reply = shared.handler.call(&mut request);
@@ -214,6 +220,13 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                             }
                             if let Some(hook) = &shared.access {
                                 log(hook, &request, response, *peer);
+                            }
+                            // To drop what holds nothing costs more than to see that it does.
+                            if response.holds_nothing() {
+                                mem::forget(reply);
+                            }
+                            if request.holds_nothing() {
+                                mem::forget(request);
                             }
                             continue;
                         }
@@ -236,7 +249,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         local: &mut Local,
         panic: Box<dyn std::any::Any + Send>,
     ) -> bool {
-        let stream = std::mem::replace(&mut self.calling, NOBODY);
+        let stream = mem::replace(&mut self.calling, NOBODY);
         if stream == NOBODY {
             resume_unwind(panic);
         }
@@ -264,12 +277,16 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     /// How much may be read now.
     #[inline]
     fn may_read(&mut self, cx: &Context<'_>) -> usize {
-        if self.link.input_ended {
-            return 0;
+        match () {
+            () if self.link.input_ended => 0,
+            () if !self.exchanges.is_empty() => self.may_read_for_exchanges(cx),
+            () if self.link.session.wants_read() => usize::MAX,
+            () => 0,
         }
-        if self.exchanges.is_empty() {
-            return if self.link.session.wants_read() { usize::MAX } else { 0 };
-        }
+    }
+
+    #[inline(never)]
+    fn may_read_for_exchanges(&mut self, cx: &Context<'_>) -> usize {
         if !self.link.session.wants_read() {
             // The machine waits for an answer; what comes now is kept, or tells that the peer is gone.
             return if self.link.session.unread().is_empty() { AHEAD } else { 0 };
@@ -320,6 +337,9 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
 
     #[inline]
     fn flush(&mut self, cx: &mut Context<'_>, now: Instant) -> Poll<std::io::Result<bool>> {
+        if self.exchanges.is_empty() {
+            return self.link.poll_flush(cx, now, &[], &mut 0);
+        }
         let framed = self.exchanges.iter_mut().find_map(Exchange::framed);
         match framed {
             None => self.link.poll_flush(cx, now, &[], &mut 0),
@@ -335,7 +355,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     /// The server's end has begun. Whether this connection is dropped.
     #[cold]
     fn drain<H: Handler>(&mut self, shared: &Shared<H, R>, local: &mut Local, now: Instant) -> bool {
-        if !std::mem::replace(&mut self.draining, true) {
+        if !mem::replace(&mut self.draining, true) {
             self.link.session.parts(&mut local.scratch).0.shutdown(now);
         }
         shared.life.stage() == Stage::Aborted
@@ -344,7 +364,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     /// The peer broke the protocol: nothing that is under way can be completed.
     #[cold]
     fn fail<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: PeerError) {
-        if std::mem::replace(&mut self.failed, true) {
+        if mem::replace(&mut self.failed, true) {
             return;
         }
         shared.report(Some(self.peer), ConnectionError::Peer(error));
@@ -385,7 +405,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     fn rest(&mut self, local: &mut Local) {
         self.link.session.rest(&mut local.scratch);
         if self.exchanges.is_empty() && self.exchanges.capacity() > 0 {
-            local.exchanges = std::mem::take(&mut self.exchanges);
+            local.exchanges = mem::take(&mut self.exchanges);
         }
     }
 }
@@ -395,7 +415,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
 fn open(
     stream: StreamId,
     body: BodyLen,
-    head: RequestHead<'_>,
+    head: &RequestHead<'_>,
     pipe: Option<Writer>,
     reply: Reply,
 ) -> Exchange {
@@ -431,7 +451,7 @@ fn find(exchanges: &mut [Exchange], stream: StreamId) -> Option<&mut Exchange> {
 #[inline(never)]
 fn push(exchanges: &mut Vec<Exchange>, spare: &mut Vec<Exchange>, exchange: Exchange) {
     if exchanges.capacity() == 0 {
-        *exchanges = std::mem::take(spare);
+        *exchanges = mem::take(spare);
     }
     exchanges.push(exchange);
 }

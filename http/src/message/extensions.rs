@@ -17,6 +17,12 @@ impl Extensions {
         old
     }
 
+    /// Whether nothing was ever put in.
+    #[inline]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// The value of this type. Linear in the number of values.
     pub fn get<T: 'static>(&self) -> Option<&T> {
         let (_, value) = self.0.as_ref()?.iter().find(|(id, _)| *id == TypeId::of::<T>())?;

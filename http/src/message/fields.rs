@@ -232,6 +232,12 @@ impl FieldLines {
     pub fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }
+
+    /// Whether it holds no memory.
+    #[inline]
+    pub(crate) fn is_unused(&self) -> bool {
+        self.lines.capacity() == 0
+    }
 }
 
 impl Drop for FieldLines {

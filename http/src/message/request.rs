@@ -24,7 +24,7 @@ pub struct Request<'a> {
 }
 
 enum Head<'a> {
-    Received(RequestHead<'a>),
+    Received(&'a RequestHead<'a>),
     /// Put together without a connection.
     Made {
         method: Method<'a>,
@@ -35,7 +35,7 @@ enum Head<'a> {
 
 impl<'a> Request<'a> {
     #[inline]
-    pub(crate) fn from_head(head: RequestHead<'a>, body_len: BodyLen, peer: &'a Peer) -> Self {
+    pub(crate) fn from_head(head: &'a RequestHead<'a>, body_len: BodyLen, peer: &'a Peer) -> Self {
         Request::with_head(Head::Received(head), body_len, peer)
     }
 
@@ -200,6 +200,12 @@ impl<'a> Request<'a> {
     /// Values to attach for those further in.
     pub fn extensions_mut(&mut self) -> &mut Extensions {
         &mut self.extensions
+    }
+
+    /// Whether there is nothing to drop.
+    #[inline]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.extensions.is_unused() && self.pipe.is_none()
     }
 
     /// Makes it independent of the read buffer: the head is copied once into recycled memory, the

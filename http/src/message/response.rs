@@ -175,6 +175,12 @@ impl Response {
         &mut self.body
     }
 
+    /// Whether there is nothing to drop.
+    #[inline]
+    pub(crate) fn holds_nothing(&self) -> bool {
+        self.fields.is_unused() && self.extra.is_none() && self.body.is_static()
+    }
+
     pub(crate) fn reason(&self) -> Option<&[u8]> {
         self.extra.as_ref()?.reason.as_ref().map(Value::as_bytes)
     }

@@ -2,14 +2,30 @@
 
 /// Paths of nothing but literals, by hash, with linear probing in a table at most half full.
 pub(super) struct Exact {
-    /// A power of two of them; those with an empty path are free.
-    slots: Box<[(Box<[u8]>, u32)]>,
+    /// A power of two of them.
+    slots: Box<[Slot]>,
     len: usize,
+}
+
+/// A path and what stands there; free while the path is empty.
+#[derive(Clone, Default)]
+struct Slot {
+    key: Key,
+    path: Box<[u8]>,
+    id: u32,
+}
+
+/// All that there is of a path of 8 to 16 bytes, and something of every other.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Key {
+    len: usize,
+    first: u64,
+    last: u64,
 }
 
 impl Exact {
     pub(super) fn new() -> Self {
-        Exact { slots: free(2), len: 0 }
+        Exact { slots: vec![Slot::default(); 2].into(), len: 0 }
     }
 
     /// Puts a path in that begins with a slash, unless it is there.
@@ -18,78 +34,88 @@ impl Exact {
             return;
         }
         if 2 * (self.len + 1) > self.slots.len() {
-            let larger = free(2 * self.slots.len());
+            let larger = vec![Slot::default(); 2 * self.slots.len()].into();
             let old = std::mem::replace(&mut self.slots, larger);
-            for (path, id) in old.into_iter().filter(|(path, _)| !path.is_empty()) {
-                self.place(path, id);
+            for slot in old.into_iter().filter(|slot| slot.key.len > 0) {
+                self.place(slot);
             }
         }
-        self.place(path.into(), id);
+        self.place(Slot { key: Key::of(path), path: path.into(), id });
         self.len += 1;
     }
 
-    fn place(&mut self, path: Box<[u8]>, id: u32) {
-        let mut at = self.start(&path);
-        while !self.slots[at].0.is_empty() {
+    fn place(&mut self, slot: Slot) {
+        let mut at = self.start(&slot.key);
+        while self.slots[at].key.len > 0 {
             at = (at + 1) & (self.slots.len() - 1);
         }
-        self.slots[at] = (path, id);
+        self.slots[at] = slot;
     }
 
     /// What stands at this path.
-    #[inline]
+    #[inline(always)]
     pub(super) fn find(&self, path: &[u8]) -> Option<u32> {
-        let mut at = self.start(path);
-        loop {
-            let (found, id) = self.slots.get(at)?;
-            if found.is_empty() {
-                return None;
+        match (path.first_chunk(), path.last_chunk()) {
+            (Some(first), Some(last)) if path.len() <= 16 => {
+                self.search(Key::new(path.len(), *first, *last), |_| true)
             }
-            if equal(found, path) {
-                return Some(*id);
+            _ => self.find_slowly(path),
+        }
+    }
+
+    #[inline(never)]
+    fn find_slowly(&self, path: &[u8]) -> Option<u32> {
+        self.search(Key::of(path), |found| found == path)
+    }
+
+    #[inline(always)]
+    fn search(&self, key: Key, is_it: impl Fn(&[u8]) -> bool) -> Option<u32> {
+        let mut at = self.start(&key);
+        loop {
+            let slot = self.slots.get(at)?;
+            if slot.key == key && is_it(&slot.path) {
+                // (The empty path finds a free slot.)
+                return (key.len > 0).then_some(slot.id);
+            }
+            if slot.key.len == 0 {
+                return None;
             }
             at = (at + 1) & (self.slots.len() - 1);
         }
     }
 
     #[inline]
-    fn start(&self, path: &[u8]) -> usize {
-        let hash = hash(path);
+    fn start(&self, key: &Key) -> usize {
+        let hash = mix(mix(key.len as u64, key.first), key.last);
         (hash ^ hash >> 32) as usize & (self.slots.len() - 1)
     }
 }
 
-fn free(n: usize) -> Box<[(Box<[u8]>, u32)]> {
-    (0..n).map(|_| (Box::default(), 0)).collect()
-}
+impl Key {
+    #[inline]
+    fn new(len: usize, first: [u8; 8], last: [u8; 8]) -> Self {
+        Key { len, first: u64::from_le_bytes(first), last: u64::from_le_bytes(last) }
+    }
 
-/// Words of eight bytes; the last one may overlap the one before.
-#[inline]
-fn hash(bytes: &[u8]) -> u64 {
-    const MIX: u64 = 0x9e37_79b9_7f4a_7c15;
-    let mix = |hash: u64, word: u64| (hash.rotate_left(23) ^ word).wrapping_mul(MIX);
-    let hash = bytes.len() as u64;
-    match bytes.last_chunk() {
-        Some(last) => {
-            let word = |word: &[u8]| word.try_into().map_or(0, u64::from_le_bytes);
-            let hash = bytes.chunks_exact(8).fold(hash, |hash, bytes| mix(hash, word(bytes)));
-            mix(hash, u64::from_le_bytes(*last))
+    fn of(path: &[u8]) -> Self {
+        match (path.first_chunk(), path.last_chunk()) {
+            (Some(first), Some(last)) if path.len() <= 16 => Key::new(path.len(), *first, *last),
+            // Paths of an application often begin and end alike: every byte counts.
+            _ => {
+                let hash = path.chunks(8).fold(0, |hash, bytes| {
+                    let mut word = [0; 8];
+                    word[..bytes.len()].copy_from_slice(bytes);
+                    mix(hash, u64::from_le_bytes(word))
+                });
+                Key { len: path.len(), first: hash, last: 0 }
+            }
         }
-        None => bytes.iter().fold(hash, |hash, &b| mix(hash, u64::from(b))),
     }
 }
 
-/// As `==`, without a call for the short ones.
 #[inline]
-fn equal(a: &[u8], b: &[u8]) -> bool {
-    let word = |bytes: &[u8; 8]| u64::from_le_bytes(*bytes);
-    match (a.first_chunk(), b.first_chunk(), a.last_chunk(), b.last_chunk()) {
-        _ if a.len() != b.len() => false,
-        (Some(a0), Some(b0), Some(a1), Some(b1)) if a.len() <= 16 => {
-            (word(a0) ^ word(b0)) | (word(a1) ^ word(b1)) == 0
-        }
-        _ => a == b,
-    }
+fn mix(hash: u64, word: u64) -> u64 {
+    (hash.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
 #[cfg(test)]

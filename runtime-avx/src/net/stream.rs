@@ -20,6 +20,11 @@ impl Stream {
     }
 
     #[inline]
+    pub(super) fn is_drained(&self) -> bool {
+        self.0.is_drained()
+    }
+
+    #[inline]
     pub(super) fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let exhausted = |n: &usize| *n < buf.len();
         self.0.poll_io(cx, Direction::Write, |fd| socket::send(fd.as_raw_fd(), buf), exhausted)
@@ -62,6 +67,11 @@ macro_rules! stream_methods {
             #[inline]
             pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
                 self.0.poll_read(cx, buf)
+            }
+
+            #[inline]
+            pub(crate) fn is_drained(&self) -> bool {
+                self.0.is_drained()
             }
 
             /// Writes from `buf`; may take less than all of it.

@@ -15,6 +15,8 @@ pub(crate) struct Io<T: AsRawFd> {
     registration: Option<Registration>,
     /// Directions that are known not to be ready while there is no registration.
     exhausted: u8,
+    /// Reading has just given all there was, and its waker waits for more.
+    drained: bool,
     /// Others may hold descriptors of the same socket, so that closing this one does not end the watch.
     duplicated: bool,
 }
@@ -36,7 +38,7 @@ impl<T: AsRawFd> Io<T> {
     }
 
     fn with(inner: T, duplicated: bool) -> Io<T> {
-        Io { inner: Some(inner), registration: None, exhausted: 0, duplicated }
+        Io { inner: Some(inner), registration: None, exhausted: 0, drained: false, duplicated }
     }
 
     /// Lets go of the descriptor, unwatched.
@@ -70,6 +72,9 @@ impl<T: AsRawFd> Io<T> {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
+            if direction == Direction::Read {
+                self.drained = false;
+            }
             match &self.registration {
                 Some(r) if !worker.is(&r.remote) => self.leave(true),
                 Some(r) if worker.reactor.ready_or_wait(r.key, direction, cx.waker()) => {}
@@ -85,7 +90,11 @@ impl<T: AsRawFd> Io<T> {
                     Ok(result) => {
                         if exhausted(&result) {
                             match &self.registration {
-                                Some(r) => worker.reactor.exhausted(r.key, direction),
+                                Some(r) if worker.reactor.exhausted(r.key, direction, cx.waker()) => {
+                                    self.drained = true;
+                                    worker.remote.selector.arm(r.key.pack(), direction);
+                                }
+                                Some(_) => {}
                                 None => self.exhausted |= direction.bit(),
                             }
                         }
@@ -103,6 +112,12 @@ impl<T: AsRawFd> Io<T> {
                 }
             }
         })
+    }
+
+    /// Whether the last read took all there was and its task is to be woken when there is more.
+    #[inline]
+    pub(crate) fn is_drained(&self) -> bool {
+        self.drained
     }
 
     /// Marks a direction as not ready without a call: a connection that is under way.
@@ -134,6 +149,7 @@ impl<T: AsRawFd> Io<T> {
     /// Ends the registration; with `open` the descriptor lives on.
     fn leave(&mut self, open: bool) {
         let Some(Registration { remote, key }) = self.registration.take() else { return };
+        self.drained = false;
         if open || self.duplicated {
             remote.selector.delete(self.fd(), key.pack());
         } else {

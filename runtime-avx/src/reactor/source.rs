@@ -81,13 +81,25 @@ impl Reactor {
     }
 
     /// Notes that a direction has given what it had. Past the end of the connection that means nothing.
+    /// Whether reading waits for more now, as after [`ready_or_wait`](Self::ready_or_wait): when the same
+    /// waker has waited before.
     #[inline]
-    pub(super) fn exhausted(&self, key: Key, direction: Direction) {
-        if let Some(source) = self.sources.borrow_mut().find(key) {
-            if direction == Direction::Write || source.ready & Ready::READ_END == 0 {
-                source.ready &= !direction.bit();
-            }
+    pub(super) fn exhausted(&self, key: Key, direction: Direction, waker: &Waker) -> bool {
+        let mut sources = self.sources.borrow_mut();
+        let Some(source) = sources.find(key) else { return false };
+        if direction == Direction::Write {
+            source.ready &= !Ready::WRITE;
+            return false;
         }
+        if source.ready & Ready::READ_END != 0 {
+            return false;
+        }
+        source.ready &= !Ready::READ;
+        let waits = source.reader.as_ref().is_some_and(|reader| reader.will_wake(waker));
+        if waits {
+            source.waiting |= Ready::READ;
+        }
+        waits
     }
 
     /// Notes that a direction would block, whatever was reported.

@@ -154,13 +154,11 @@ pub(super) fn plain(
     const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n";
     let lines = HEAD.len() + first.len() + second.len();
     let buf = out.reserve(lines + LENGTH_NAME.len() + digits + 4 + content.len())?;
-    let mut at = 0;
-    put(buf, &mut at, HEAD);
-    put(buf, &mut at, first);
-    put(buf, &mut at, second);
-    put_length(buf, &mut at, exactly(content));
-    put(buf, &mut at, b"\r\n");
-    put(buf, &mut at, content);
+    let rest = next(next(next(next(buf, HEAD), first), second), LENGTH_NAME);
+    if let Some((number, rest)) = rest.split_at_mut_checked(digits) {
+        content_length::write(content.len() as u64, number);
+        next(next(rest, b"\r\n\r\n"), content);
+    }
     Ok(Announced { close: false, upgrade: false, expect_continue: false })
 }
 
@@ -314,14 +312,34 @@ fn put_fields(buf: &mut [u8], at: &mut usize, fields: &[Field<'_>]) {
     }
 }
 
-/// Copies `src` to `buf[*at..]`. Most pieces of a head are shorter than a call of memcpy is worth.
+/// Copies `src` to `buf[*at..]`.
 #[inline(always)]
 fn put(buf: &mut [u8], at: &mut usize, src: &[u8]) {
+    copy(&mut buf[*at..*at + src.len()], src);
+    *at += src.len();
+}
+
+/// Copies `src` to the front of `buf` and returns the rest. What finds no room is left out: the caller
+/// has measured.
+#[inline(always)]
+fn next<'b>(buf: &'b mut [u8], src: &[u8]) -> &'b mut [u8] {
+    let Some((dst, rest)) = buf.split_at_mut_checked(src.len()) else { return &mut [] };
+    copy(dst, src);
+    rest
+}
+
+/// Copies `src` to `dst`, which is as long. Most pieces of a head are shorter than a call of memcpy is
+/// worth.
+#[inline(always)]
+fn copy(dst: &mut [u8], src: &[u8]) {
     let len = src.len();
-    let dst = &mut buf[*at..*at + len];
-    *at += len;
-    if len > 32 {
+    if len > 64 {
         dst.copy_from_slice(src);
+    } else if len > 32 {
+        dst[..16].copy_from_slice(&src[..16]);
+        dst[16..32].copy_from_slice(&src[16..32]);
+        dst[len - 32..len - 16].copy_from_slice(&src[len - 32..len - 16]);
+        dst[len - 16..].copy_from_slice(&src[len - 16..]);
     } else if len >= 16 {
         dst[..16].copy_from_slice(&src[..16]);
         dst[len - 16..].copy_from_slice(&src[len - 16..]);

@@ -18,7 +18,7 @@ use super::content::{Content, Role};
 use super::encode::Sending;
 use super::head::{Options, Parser};
 use super::upgrade::Offer;
-use crate::{Config, Event, Fields, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch, StreamId};
+use crate::{Config, Event, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch};
 use alloc::sync::Arc;
 
 /// The machine of a server's connection. About 200 bytes, nothing on the heap but the shared config.
@@ -158,27 +158,12 @@ impl Machine for Server {
     ) -> Result<Recv<Event<'b>>, PeerError> {
         let result = match self.reader {
             Reader::Head => self.recv_head(now, input, scratch),
-            Reader::Content => self.recv_content(now, input, scratch),
-            Reader::Complete => {
-                let stream = StreamId(self.stream);
-                self.did_receive(now);
-                let event = Event::End { stream, trailers: Fields::default(), dropped: 0 };
-                return Ok(Recv::Event { consumed: 0, event });
-            }
-            Reader::Answering => return Ok(Recv::Paused),
-            Reader::Abandoned => return Ok(self.abandon(now)),
-            Reader::Switched => {
-                let to = self.switch_to.unwrap_or(Protocol::Tunnel);
-                return Ok(Recv::Switched { consumed: 0, to });
-            }
-            Reader::Failed => return self.error.map_or(Ok(Recv::Paused), Err),
-            Reader::Lingering => return Ok(Recv::NeedMore { consumed: input.len(), at_least: 1 }),
-            Reader::Closed => {
-                return self.error.map_or(Ok(Recv::NeedMore { consumed: input.len(), at_least: 1 }), Err);
-            }
+            _ => self.recv_behind_head(now, input, scratch),
         };
         if let Err(error) = result {
-            self.fail(now, error);
+            if self.error.is_none() {
+                self.fail(now, error);
+            }
         }
         result
     }

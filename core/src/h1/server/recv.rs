@@ -30,22 +30,8 @@ impl Server {
             return Ok(Recv::NeedMore { consumed: 0, at_least: 1 });
         }
         if self.stream == 0 && input[0] == PREFACE[0] {
-            // "the connection preface is selected so that a large proportion of HTTP/1.1 or HTTP/1.0
-            // servers and intermediaries do not attempt to process further frames" (RFC 9113,
-            // section 3.4): it is no HTTP/1.1 request, and says who should go on.
-            let n = input.len().min(PREFACE.len());
-            if input[..n] == PREFACE[..n] {
-                if n == PREFACE.len() {
-                    self.reader = Reader::Switched;
-                    self.switch_to = Some(Protocol::Http2);
-                    return Ok(Recv::Switched { consumed: 0, to: Protocol::Http2 });
-                }
-                self.wait_for_head(now);
-                return if self.eof {
-                    Err(PeerError::UnexpectedEof)
-                } else {
-                    Ok(Recv::NeedMore { consumed: 0, at_least: 1 })
-                };
+            if let Some(recv) = self.recv_preface(now, input) {
+                return recv;
             }
         }
         let layout = &mut scratch.layout;
@@ -58,15 +44,53 @@ impl Server {
                 }
                 self.accept(&input[..len], layout)
             }
-            Parsed::Partial { .. } if self.eof && input.iter().all(|b| matches!(b, b'\r' | b'\n')) => {
+            Parsed::Partial { at_least } => self.recv_partial(now, input, at_least),
+        }
+    }
+
+    /// What begins like the preface of HTTP/2, if it may be that.
+    #[cold]
+    #[inline(never)]
+    fn recv_preface<'b>(&mut self, now: Instant, input: &[u8]) -> Option<Result<Recv<Event<'b>>, PeerError>> {
+        // "the connection preface is selected so that a large proportion of HTTP/1.1 or HTTP/1.0
+        // servers and intermediaries do not attempt to process further frames" (RFC 9113,
+        // section 3.4): it is no HTTP/1.1 request, and says who should go on.
+        let n = input.len().min(PREFACE.len());
+        if input[..n] != PREFACE[..n] {
+            return None;
+        }
+        if n == PREFACE.len() {
+            self.reader = Reader::Switched;
+            self.switch_to = Some(Protocol::Http2);
+            return Some(Ok(Recv::Switched { consumed: 0, to: Protocol::Http2 }));
+        }
+        self.wait_for_head(now);
+        Some(if self.eof {
+            Err(PeerError::UnexpectedEof)
+        } else {
+            Ok(Recv::NeedMore { consumed: 0, at_least: 1 })
+        })
+    }
+
+    /// The head goes on behind the input.
+    #[cold]
+    #[inline(never)]
+    fn recv_partial<'b>(
+        &mut self,
+        now: Instant,
+        input: &[u8],
+        at_least: usize,
+    ) -> Result<Recv<Event<'b>>, PeerError> {
+        match self.eof {
+            true if input.iter().all(|b| matches!(b, b'\r' | b'\n')) => {
                 // "a server that is expecting to receive and parse a request-line SHOULD ignore at least
                 // one empty line (CRLF) received prior to the request-line" (RFC 9112, section 2.2): some
                 // clients send one behind their content, and it begins no request.
                 self.close();
                 Ok(Recv::NeedMore { consumed: input.len(), at_least: 1 })
             }
-            Parsed::Partial { .. } if self.eof => Err(PeerError::UnexpectedEof),
-            Parsed::Partial { at_least } => {
+            true => Err(PeerError::UnexpectedEof),
+            false => {
                 self.wait_for_head(now);
                 Ok(Recv::NeedMore { consumed: 0, at_least })
             }
@@ -88,7 +112,12 @@ impl Server {
         let plain_line = line.version == Version::Http11
             && input.get(line.target) == Some(&b'/')
             && !matches!(input.get(line.start), None | Some(b'H' | b'C'));
-        let host = if plain_line { framing::plain_host(input, layout.lines()) } else { None };
+        let host = if plain_line {
+            let Layout { spans, fields, host, .. } = &mut *layout;
+            framing::plain_host(input, spans.get(..*fields).unwrap_or_default(), host)
+        } else {
+            None
+        };
         self.plain = host.is_some();
         let body = if let Some(host) = host {
             layout.authority = host;
@@ -169,8 +198,38 @@ impl Server {
         Ok(framing.body_len())
     }
 
-    #[inline(always)]
-    pub(super) fn recv_content<'b>(
+    /// Everything but heads.
+    #[inline(never)]
+    pub(super) fn recv_behind_head<'b>(
+        &mut self,
+        now: Instant,
+        input: &'b mut [u8],
+        scratch: &'b mut Scratch,
+    ) -> Result<Recv<Event<'b>>, PeerError> {
+        let end_of_input = Recv::NeedMore { consumed: input.len(), at_least: 1 };
+        Ok(match self.reader {
+            Reader::Content => self.recv_content(now, input, scratch)?,
+            Reader::Complete => {
+                let stream = StreamId(self.stream);
+                self.did_receive(now);
+                let event = Event::End { stream, trailers: Fields::default(), dropped: 0 };
+                Recv::Event { consumed: 0, event }
+            }
+            Reader::Answering => Recv::Paused,
+            Reader::Abandoned => self.abandon(now),
+            Reader::Switched => {
+                let to = self.switch_to.unwrap_or(Protocol::Tunnel);
+                Recv::Switched { consumed: 0, to }
+            }
+            Reader::Failed => return self.error.map_or(Ok(Recv::Paused), Err),
+            // (Heads do not come here.)
+            Reader::Head | Reader::Lingering => end_of_input,
+            Reader::Closed => return self.error.map_or(Ok(end_of_input), Err),
+        })
+    }
+
+    #[inline]
+    fn recv_content<'b>(
         &mut self,
         now: Instant,
         input: &'b mut [u8],
