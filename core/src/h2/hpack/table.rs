@@ -212,7 +212,12 @@ impl<M: Copy + Default> Table<M> {
 /// have so many: what stands behind them in `to` may be overwritten.
 #[inline(always)]
 pub(super) fn copy(from: &[u8], to: &mut [u8], len: usize) {
-    if len <= SLACK {
+    if len <= HALF {
+        if let (Some(from), Some(to)) = (from.first_chunk::<HALF>(), to.first_chunk_mut::<HALF>()) {
+            *to = *from;
+            return;
+        }
+    } else if len <= SLACK {
         if let (Some(from), Some(to)) = (from.first_chunk::<SLACK>(), to.first_chunk_mut::<SLACK>()) {
             *to = *from;
             return;
@@ -220,3 +225,5 @@ pub(super) fn copy(from: &[u8], to: &mut [u8], len: usize) {
     }
     to[..len].copy_from_slice(&from[..len]);
 }
+
+const HALF: usize = SLACK / 2;
