@@ -82,7 +82,8 @@ impl Decoder {
         section: &mut Section,
         limits: DecodeLimits,
     ) -> Result<Decoded, DecodeError> {
-        let mut at = self.size_updates(block)?;
+        let updates = block.first().is_some_and(|first| first & 0xe0 == 0x20) || self.owed.is_some();
+        let mut at = if updates { self.size_updates(block)? } else { 0 };
         // Every field takes an octet at least.
         let mut writer = section.start(block.len().min(limits.fields as usize));
         let (mut used, mut stored) = (0, 0);
@@ -95,7 +96,7 @@ impl Decoder {
                 let index = integer::decode(first, 7, block, &mut at)?;
                 if let Some(entry) = static_table::entry(index) {
                     (name_len, value_len) = (entry.name_len.into(), entry.value_len.into());
-                    copy(&entry.text, writer.room(used, static_table::WIDTH), name_len + value_len);
+                    put_static(entry, writer.room(used, static_table::WIDTH));
                     mark = Mark::new(entry.known, true, false);
                 } else {
                     let entry = self.dynamic(index)?;
@@ -126,7 +127,7 @@ impl Decoder {
     }
 
     /// Size updates at the start of a block; returns where the fields begin.
-    #[inline]
+    #[cold]
     fn size_updates(&mut self, block: &[u8]) -> Result<usize, DecodeError> {
         let mut at = 0;
         while let Some(&first) = block.get(at).filter(|&first| first & 0xe0 == 0x20) {
@@ -195,7 +196,7 @@ impl Decoder {
         } else if let Some(entry) = static_table::entry(index) {
             (name_len, known, well_formed) = (entry.name_len.into(), entry.known, true);
             room = writer.room(used, static_table::WIDTH + strings);
-            copy(&entry.text, room, name_len);
+            put_static(entry, room);
         } else {
             let entry = self.dynamic(index)?;
             let text;
@@ -226,6 +227,13 @@ impl DecodeLimits {
     #[cold]
     fn check(&self, size: u64) -> Result<(), DecodeError> {
         if size > 4 * u64::from(self.list_size) { Err(DecodeError::ListFarTooLarge) } else { Ok(()) }
+    }
+}
+
+#[inline(always)]
+fn put_static(entry: &static_table::Entry, room: &mut [u8]) {
+    if let Some(to) = room.first_chunk_mut() {
+        *to = entry.text;
     }
 }
 
