@@ -1,8 +1,9 @@
-//! HPACK: this encoder and decoder against nghttp2's and two crates', in one process and in turns, on the
+//! HPACK: this encoder and decoder against nghttp2's, the decoder of `httlib-hpack` and the encoder of
+//! `hpack` (the faster ones of those crates), in one process and in turns, on the
 //! same field sections.
 //!
 //! `cargo bench -p avx-bench --bench hpack` prints medians and their ratios, one line per corpus. Blocks to
-//! decode are those of nghttp2, and those of this encoder. To count instructions, run one side on one
+//! decode are those of nghttp2, and those of this encoder. With a name, only that corpus. To count instructions, run one side on one
 //! corpus: `hpack --run encode|decode avx|nghttp2 CORPUS N`, for two values of N, under a simulator.
 
 mod corpus;
@@ -47,10 +48,10 @@ fn medians<const N: usize>(mut runs: [Run<'_>; N]) -> [f64; N] {
     })
 }
 
-fn print(what: &str, corpus: &Corpus, fields: usize, times: [f64; 4]) {
-    let [ours, nghttp2, httlib, hpack] = times.map(|t| t / fields as f64);
+fn print(what: &str, corpus: &Corpus, fields: usize, times: [f64; 3]) {
+    let [ours, nghttp2, other] = times.map(|t| t / fields as f64);
     println!(
-        "{what:<12} {:<12} {ours:>8.1} {nghttp2:>8.1} {:>6.2} {httlib:>9.1} {hpack:>9.1}",
+        "{what:<12} {:<12} {ours:>8.1} {nghttp2:>8.1} {:>6.2} {other:>9.1}",
         corpus.name,
         ours / nghttp2
     );
@@ -88,23 +89,21 @@ fn main() {
         return;
     }
     println!("\nnanoseconds a field");
-    println!(
-        "{:<12} {:<12} {:>8} {:>8} {:>6} {:>9} {:>9}",
-        "", "corpus", "avx", "nghttp2", "ratio", "httlib", "hpack"
-    );
+    println!("{:<12} {:<12} {:>8} {:>8} {:>6} {:>9}", "", "corpus", "avx", "nghttp2", "ratio", "a crate");
     for corpus in &corpora {
         let fields = corpus.connections.iter().flatten().flatten().count();
-        let theirs = nghttp2::blocks(corpus);
-        let ours = avx::blocks(corpus);
-        let runs = |b| [avx::decode(b), nghttp2::decode(b), httlib::decode(b), hpack_crate::decode(b)];
+        if args.first().is_some_and(|name| name != corpus.name) {
+            continue;
+        }
+        let (theirs, ours) = (nghttp2::blocks(corpus), avx::blocks(corpus));
+        let runs = |b| [avx::decode(b), nghttp2::decode(b), httlib::decode(b)];
         print("decode", corpus, fields, medians(runs(&theirs)));
         print("decode own", corpus, fields, medians(runs(&ours)));
-        let runs = [
-            avx::encode(corpus),
-            nghttp2::encode(corpus),
-            httlib::encode(corpus),
-            hpack_crate::encode(corpus),
-        ];
-        print("encode", corpus, fields, medians(runs));
+        print(
+            "encode",
+            corpus,
+            fields,
+            medians([avx::encode(corpus), nghttp2::encode(corpus), hpack_crate::encode(corpus)]),
+        );
     }
 }

@@ -206,26 +206,6 @@ pub mod nghttp2 {
 pub mod httlib {
     use super::*;
 
-    pub fn encode(corpus: &Corpus) -> Run<'_> {
-        use httlib_hpack::Encoder;
-        let mut out = Vec::with_capacity(64 << 10);
-        Box::new(move || {
-            for lists in &corpus.connections {
-                let mut encoder = Encoder::with_dynamic_size(4096);
-                for list in lists {
-                    out.clear();
-                    for (name, value) in black_box(list) {
-                        let flags = Encoder::WITH_INDEXING | Encoder::HUFFMAN_VALUE | Encoder::HUFFMAN_NAME;
-                        // It takes owned bytes only.
-                        let field = (name.clone().into_bytes(), value.clone().into_bytes(), flags);
-                        encoder.encode(field, &mut out).expect("room");
-                    }
-                    black_box(&out);
-                }
-            }
-        })
-    }
-
     pub fn decode(blocks: &Blocks) -> Run<'_> {
         let mut fields = Vec::new();
         Box::new(move || {
@@ -255,17 +235,6 @@ pub mod hpack_crate {
                     let fields = black_box(list).iter().map(|(n, v)| (n.as_bytes(), v.as_bytes()));
                     encoder.encode_into(fields, &mut out).expect("room");
                     black_box(&out);
-                }
-            }
-        })
-    }
-
-    pub fn decode(blocks: &Blocks) -> Run<'_> {
-        Box::new(move || {
-            for blocks in blocks {
-                let mut decoder = hpack::Decoder::new();
-                for block in blocks {
-                    black_box(decoder.decode(black_box(block)).expect("a valid block"));
                 }
             }
         })

@@ -191,11 +191,11 @@ pub(super) fn trailers(section: &Section, layout: &mut Layout) -> Result<u16, Ma
     for ((field, mark), &span) in section.iter().zip(section.spans()) {
         // "Trailers MUST NOT include pseudo-header fields. An endpoint that receives pseudo-header fields in
         // trailers MUST treat the request or response as malformed." (section 8.1)
-        if !mark.well_formed || mark.known.is_pseudo() || is_connection_specific(mark.known) {
+        if !mark.is_well_formed() || mark.known().is_pseudo() || is_connection_specific(mark.known()) {
             return Err(Malformed::Reset);
         }
         // Framing, routing, authentication and the like never belong there (RFC 9110, section 6.5.1).
-        if mark.known == Known::Te || connection::is_forbidden_in_trailers(field.name) {
+        if mark.known() == Known::Te || connection::is_forbidden_in_trailers(field.name) {
             dropped += 1;
         } else {
             layout.spans[kept] = span;
@@ -215,10 +215,10 @@ fn split(section: &Section, layout: &mut Layout, is_request: bool) -> Result<(Co
     for (&span, mark) in section.spans().iter().zip(section.marks()) {
         // "A request or response that contains a field that violates any of these conditions MUST be treated
         // as malformed" (section 8.2.1)
-        if !mark.well_formed {
+        if !mark.is_well_formed() {
             return Err(Malformed::Reset);
         }
-        let place = match mark.known {
+        let place = match mark.known() {
             Known::Method => &mut control.method,
             Known::Scheme => &mut control.scheme,
             Known::Authority => &mut control.authority,
@@ -344,7 +344,7 @@ fn is_same_host(a: &[u8], b: &[u8], scheme: &[u8]) -> bool {
 /// Makes one line of all Cookie lines, where the first of them stood.
 #[cold]
 fn join_cookies(section: &mut Section, layout: &mut Layout) {
-    let regular = section.marks().iter().filter(|mark| !mark.known.is_pseudo()).count();
+    let regular = section.marks().iter().filter(|mark| !mark.known().is_pseudo()).count();
     // The crumbs go behind the fields, which close ranks.
     let (fields, crumbs) = Layout::room(&mut layout.spans, 2 * regular).split_at_mut(regular);
     let (mut kept, mut found, mut first) = (0, 0, None);

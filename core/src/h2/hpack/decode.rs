@@ -2,7 +2,7 @@
 
 use super::error::DecodeError;
 use super::known::Known;
-use super::section::{Mark, Section};
+use super::section::{Mark, Section, Writer};
 use super::table::{OVERHEAD, Table, copy};
 use super::{huffman, integer, static_table};
 use crate::syntax::token;
@@ -82,29 +82,52 @@ impl Decoder {
         section: &mut Section,
         limits: DecodeLimits,
     ) -> Result<Decoded, DecodeError> {
-        section.clear();
-        let mut at = self.size_updates(block)?;
-        let mut list = List { limits, decoded: Decoded::default() };
+        let updates = block.first().is_some_and(|first| first & 0xe0 == 0x20) || self.owed.is_some();
+        let mut at = if updates { self.size_updates(block)? } else { 0 };
+        // Every field takes an octet at least.
+        let mut writer = section.start(block.len().min(limits.fields as usize));
+        let (mut used, mut stored) = (0, 0);
+        let (mut size, mut most) = (0, u64::from(limits.list_size));
+        let mut fields = 0;
         while let Some(&first) = block.get(at) {
             at += 1;
+            let (name_len, value_len, mark);
             if first & 0x80 != 0 {
                 let index = integer::decode(first, 7, block, &mut at)?;
-                self.indexed(index, section, &mut list)?;
-            } else if first & 0x40 != 0 {
-                let index = integer::decode(first, 6, block, &mut at)?;
-                self.literal(index, true, false, block, &mut at, section, &mut list)?;
-            } else if first & 0x20 == 0 {
-                let index = integer::decode(first, 4, block, &mut at)?;
-                self.literal(index, false, first & 0x10 != 0, block, &mut at, section, &mut list)?;
+                if let Some(entry) = static_table::entry(index) {
+                    (name_len, value_len) = (entry.name_len.into(), entry.value_len.into());
+                    put_static(entry, writer.room(used, static_table::WIDTH));
+                    mark = Mark::new(entry.known, true, false);
+                } else {
+                    let entry = self.dynamic(index)?;
+                    let text;
+                    (text, name_len, value_len) = self.table.text(entry);
+                    mark = entry.with;
+                    let len = name_len + value_len;
+                    if size + (len as u64) < most {
+                        copy(text, writer.room(used, len), len);
+                    }
+                }
             } else {
-                return Err(DecodeError::SizeUpdateMisplaced);
+                (name_len, value_len, mark) = self.literal(first, block, &mut at, &mut writer, used)?;
+            }
+            fields += 1;
+            size += (name_len + value_len + OVERHEAD) as u64;
+            if size <= most && writer.put(stored, used, name_len, value_len, mark) {
+                stored += 1;
+                used += name_len + value_len;
+            } else {
+                // Nothing more is stored, not even what would fit again.
+                most = 0;
+                limits.check(size)?;
             }
         }
-        Ok(list.decoded)
+        section.finish(used, stored);
+        Ok(Decoded { list_size: size, fields, too_large: most < u64::from(limits.list_size) })
     }
 
     /// Size updates at the start of a block; returns where the fields begin.
-    #[inline]
+    #[cold]
     fn size_updates(&mut self, block: &[u8]) -> Result<usize, DecodeError> {
         let mut at = 0;
         while let Some(&first) = block.get(at).filter(|&first| first & 0xe0 == 0x20) {
@@ -133,27 +156,6 @@ impl Decoder {
     }
 
     #[inline(always)]
-    fn indexed(&mut self, index: u32, section: &mut Section, list: &mut List) -> Result<(), DecodeError> {
-        if let Some(entry) = static_table::entry(index as usize) {
-            let (name_len, value_len) = (entry.name_len.into(), entry.value_len.into());
-            if list.add(name_len, value_len)? {
-                copy(&entry.text, section.room(static_table::WIDTH), name_len + value_len);
-                let mark = Mark { known: entry.known, well_formed: true, never_indexed: false };
-                section.push(name_len, value_len, mark);
-            }
-            return Ok(());
-        }
-        let entry = self.dynamic(index)?;
-        let (text, name_len, value_len) = self.table.text(entry);
-        if list.add(name_len, value_len)? {
-            let len = name_len + value_len;
-            copy(text, section.room(len), len);
-            section.push(name_len, value_len, entry.with);
-        }
-        Ok(())
-    }
-
-    #[inline(always)]
     fn dynamic(&self, index: u32) -> Result<&super::table::Entry<Mark>, DecodeError> {
         // RFC 7541, section 6.1: "The index value of 0 is not used. It MUST be treated as a decoding error
         // if found in an indexed header field representation."
@@ -163,109 +165,94 @@ impl Decoder {
         self.table.entry(index.wrapping_sub(static_table::LEN as u32)).ok_or(DecodeError::IndexTooLarge)
     }
 
-    /// A literal whose name has this index, or follows when it is 0.
-    #[allow(clippy::too_many_arguments)]
-    #[inline(always)]
+    /// A literal that begins with the octet `first`, to the room behind `used`: the lengths of its name and
+    /// value, and its mark.
+    #[inline(never)]
     fn literal(
         &mut self,
-        index: u32,
-        indexing: bool,
-        never_indexed: bool,
+        first: u8,
         block: &[u8],
         at: &mut usize,
-        section: &mut Section,
-        list: &mut List,
-    ) -> Result<(), DecodeError> {
-        let (name_len, known, mut well_formed);
+        writer: &mut Writer<'_>,
+        used: usize,
+    ) -> Result<(usize, usize, Mark), DecodeError> {
+        let indexing = first & 0x40 != 0;
+        // Without a misplaced size update, two patterns of four bits are left: without indexing, and never
+        // indexed.
+        if first & 0x60 == 0x20 {
+            return Err(DecodeError::SizeUpdateMisplaced);
+        }
+        let never_indexed = first & 0x50 == 0x10;
+        let index = integer::decode(first, if indexing { 6 } else { 4 }, block, at)?;
+        // Room for both strings, however they are cut.
+        let strings = huffman::max_decoded_len(block.len() - *at);
+        let (name_len, known, mut well_formed, room);
         if index == 0 {
-            name_len = string(block, at, section, 0, list)?.0;
-            let name = section.room(name_len).get(..name_len).unwrap_or_default();
+            room = writer.room(used, strings);
+            name_len = string(block, at, room)?.0;
+            let name = room.get(..name_len).unwrap_or_default();
             known = Known::of(name);
             well_formed = known != Known::Other || is_name(name);
-        } else if let Some(entry) = static_table::entry(index as usize) {
+        } else if let Some(entry) = static_table::entry(index) {
             (name_len, known, well_formed) = (entry.name_len.into(), entry.known, true);
-            copy(&entry.text, section.room(static_table::WIDTH), name_len);
+            room = writer.room(used, static_table::WIDTH + strings);
+            put_static(entry, room);
         } else {
             let entry = self.dynamic(index)?;
-            let (text, len, _) = self.table.text(entry);
-            name_len = len;
-            copy(text, section.room(len), len);
-            known = entry.with.known;
+            let text;
+            (text, name_len, _) = self.table.text(entry);
+            room = writer.room(used, name_len + strings);
+            copy(text, room, name_len);
+            known = entry.with.known();
             // An entry with a bad value counts as bad, and its name is looked at again.
-            well_formed = entry.with.well_formed || known != Known::Other || is_name(self.table.name(entry));
+            well_formed =
+                entry.with.is_well_formed() || known != Known::Other || is_name(self.table.name(entry));
         }
-        let (value_len, plain) = string(block, at, section, name_len, list)?;
-        let stored = list.add(name_len, value_len)?;
-        let len = name_len + value_len;
-        let text = section.room(len);
-        well_formed = well_formed && plain && !has_space_at_end(text.get(name_len..len).unwrap_or_default());
-        let mark = Mark { known, well_formed, never_indexed };
+        let (value_len, is_value) = string(block, at, room.get_mut(name_len..).unwrap_or_default())?;
+        well_formed &= is_value;
         if indexing {
-            if let Some(room) = self.table.insert(name_len, value_len, mark) {
-                copy(text, room, len);
+            if let Some(entry) = self.table.insert(name_len, value_len, Mark::new(known, well_formed, false))
+            {
+                copy(room, entry, name_len + value_len);
             }
         }
-        if stored {
-            section.push(name_len, value_len, mark);
-        }
-        Ok(())
+        Ok((name_len, value_len, Mark::new(known, well_formed, never_indexed)))
     }
 }
 
-/// The account of one block.
-struct List {
-    limits: DecodeLimits,
-    decoded: Decoded,
-}
-
-impl List {
-    /// Counts a field; whether it is to be stored.
-    #[inline(always)]
-    fn add(&mut self, name_len: usize, value_len: usize) -> Result<bool, DecodeError> {
-        let decoded = &mut self.decoded;
-        decoded.list_size += (name_len + value_len + OVERHEAD) as u64;
-        decoded.fields += 1;
-        if decoded.list_size > u64::from(self.limits.list_size) || decoded.fields > self.limits.fields {
-            decoded.too_large = true;
-            let size = decoded.list_size;
-            self.check(size)?;
-        }
-        Ok(!self.decoded.too_large)
-    }
-
+impl DecodeLimits {
     /// RFC 9113, section 10.5.1: "A server that receives a larger field block than it is willing to handle
     /// can send an HTTP 431 (Request Header Fields Too Large) status code." That needs the block decoded
     /// to its end, which is not worth any amount of work.
     #[cold]
     fn check(&self, size: u64) -> Result<(), DecodeError> {
-        if size > 4 * u64::from(self.limits.list_size) { Err(DecodeError::ListFarTooLarge) } else { Ok(()) }
+        if size > 4 * u64::from(self.list_size) { Err(DecodeError::ListFarTooLarge) } else { Ok(()) }
     }
 }
 
-/// Decodes a string to `offset` bytes behind the section's text: its length, and whether all of it may
-/// stand in a field value.
 #[inline(always)]
-fn string(
-    block: &[u8],
-    at: &mut usize,
-    section: &mut Section,
-    offset: usize,
-    list: &List,
-) -> Result<(usize, bool), DecodeError> {
+fn put_static(entry: &static_table::Entry, room: &mut [u8]) {
+    if let Some(to) = room.first_chunk_mut() {
+        *to = entry.text;
+    }
+}
+
+/// Decodes a string into `room`: its length, and whether it may be a field value.
+#[inline(always)]
+fn string(block: &[u8], at: &mut usize, room: &mut [u8]) -> Result<(usize, bool), DecodeError> {
     let first = *block.get(*at).ok_or(DecodeError::Truncated)?;
     *at += 1;
     let len = integer::decode(first, 7, block, at)? as usize;
-    let rest = block.get(*at..).unwrap_or_default();
-    let octets = rest.get(..len).ok_or(DecodeError::Truncated)?;
+    let start = *at;
     *at += len;
-    // No code is longer than 30 bits: a string so long passes the limit before it takes memory.
-    list.check(list.decoded.list_size + len as u64 / 4)?;
     if first & 0x80 == 0 {
-        copy(rest, section.room(offset + len).get_mut(offset..).unwrap_or_default(), len);
-        return Ok((len, token::all(octets, token::VALUE)));
+        let rest = block.get(start..).unwrap_or_default();
+        let octets = rest.get(..len).ok_or(DecodeError::Truncated)?;
+        copy(rest, room, len);
+        return Ok((len, token::is_field_value(octets)));
     }
-    let room = section.room(offset + huffman::max_decoded_len(len));
-    huffman::decode(octets, room.get_mut(offset..).unwrap_or_default())
+    let (len, plain) = huffman::decode(block, start, *at, room)?;
+    Ok((len, plain && !has_space_at_end(room.get(..len).unwrap_or_default())))
 }
 
 /// RFC 9113, section 8.2.1: "A field name MUST NOT contain characters in the ranges 0x00-0x20, 0x41-0x5a,

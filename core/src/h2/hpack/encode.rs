@@ -1,7 +1,7 @@
 //! Fields to header blocks (RFC 7541, section 6).
 
 use super::known::Known;
-use super::table::{Table, copy};
+use super::table::{Table, copy, ends};
 use super::{huffman, integer, section, static_table};
 use crate::Field;
 use alloc::vec::Vec;
@@ -16,17 +16,25 @@ pub struct Encoder {
     /// not in the static table.
     fields: Vec<u32>,
     names: Vec<u32>,
+    /// Number of the entry that stood for a field last, of the one that the next field is compared with
+    /// first, and of the one that begins most blocks.
+    last: u32,
+    guess: u32,
+    first: u32,
     /// The smallest table size chosen since the last block, when a size update is due.
     smallest: Option<u32>,
 }
 
-/// What an entry is found by: its hashes, and the numbers of the entries before it in both chains.
+/// What an entry is found by: its hashes, and the numbers of the entries before it in both chains; and what
+/// is likely to come next.
 #[derive(Clone, Copy, Debug, Default)]
 struct Links {
     hash: u32,
     name_hash: u32,
     older: u32,
     older_name: u32,
+    /// Number of the entry that followed last time: field sections repeat.
+    follower: u32,
 }
 
 /// How a field may be represented.
@@ -53,7 +61,7 @@ impl Encoder {
     /// An encoder with the table size that every connection begins with: 4096.
     pub const fn new() -> Self {
         let table = Table::new(INITIAL_TABLE_SIZE);
-        Encoder { table, fields: Vec::new(), names: Vec::new(), smallest: None }
+        Encoder { table, fields: Vec::new(), names: Vec::new(), last: 0, guess: 0, first: 0, smallest: None }
     }
 
     /// Chooses a table size: the smaller one of the peer's SETTINGS_HEADER_TABLE_SIZE and of what this end
@@ -91,6 +99,7 @@ impl Encoder {
     /// When `out` is shorter than [`bound`](Encoder::bound) says.
     pub fn encode<'a>(&mut self, fields: impl IntoIterator<Item = Field<'a>>, out: &mut [u8]) -> usize {
         let mut at = self.size_updates(out);
+        (self.last, self.guess) = (0, self.first);
         for field in fields {
             at = self.field(&field, out, at);
         }
@@ -111,19 +120,40 @@ impl Encoder {
         integer::encode(self.table.max(), 0x20, 5, out, at)
     }
 
-    fn field(&mut self, field: &Field<'_>, out: &mut [u8], mut at: usize) -> usize {
+    #[inline(always)]
+    fn field(&mut self, field: &Field<'_>, out: &mut [u8], at: usize) -> usize {
+        if let Some((back, entry)) = self.table.numbered(self.guess) {
+            if !field.sensitive && self.table.is(entry, field.name, field.value) {
+                self.last = self.guess;
+                self.guess = entry.with.follower;
+                return integer::encode(FIRST + back, 0x80, 7, out, at);
+            }
+        }
+        self.search(field, out, at)
+    }
+
+    fn search(&mut self, field: &Field<'_>, out: &mut [u8], mut at: usize) -> usize {
         let known = Known::of(field.name);
         let indexing = self.indexing(known, field);
-        let name_hash = if known == Known::Other { hash(field.name, 0) } else { u64::from(known as u8) };
-        let field_hash = hash(field.value, name_hash) as u32;
         if indexing != Indexing::Never {
-            let found = static_table::find(known, field.value);
-            if let Some(index) = found.or_else(|| self.find(field, field_hash)) {
+            if let Some(index) = static_table::find(known, field.value) {
                 return integer::encode(index, 0x80, 7, out, at);
             }
         }
+        let name_hash = if known == Known::Other { hash(field.name, 0) } else { u64::from(known as u8) };
+        let mut field_hash = 0;
+        if indexing == Indexing::Incremental {
+            field_hash = hash(field.value, name_hash) as u32;
+            if let Some((number, back)) = self.find(field, field_hash) {
+                self.follow(number);
+                return integer::encode(FIRST + back, 0x80, 7, out, at);
+            }
+        }
         let name_hash = name_hash as u32;
-        let index = known.static_index().or_else(|| self.find_name(field.name, name_hash)).unwrap_or(0);
+        let index = match known.static_index() {
+            Some(index) => index,
+            None => self.find_name(field.name, name_hash).map_or(0, |back| FIRST + back),
+        };
         at = match indexing {
             Indexing::Incremental => integer::encode(index, 0x40, 6, out, at),
             Indexing::Without => integer::encode(index, 0x00, 4, out, at),
@@ -137,6 +167,16 @@ impl Encoder {
             self.insert(field, field_hash, name_hash);
         }
         at
+    }
+
+    /// The entry of this number stands for a field.
+    fn follow(&mut self, number: u32) {
+        match self.table.with_mut(self.last) {
+            Some(links) => links.follower = number,
+            None => self.first = number,
+        }
+        self.last = number;
+        self.guess = self.table.numbered(number).map_or(0, |(_, entry)| entry.with.follower);
     }
 
     fn indexing(&self, known: Known, field: &Field<'_>) -> Indexing {
@@ -171,29 +211,26 @@ impl Encoder {
         }
     }
 
-    fn find(&self, field: &Field<'_>, hash: u32) -> Option<u32> {
+    /// The number of the entry for this field, and how many are newer.
+    fn find(&self, field: &Field<'_>, hash: u32) -> Option<(u32, u32)> {
         let mut number = *self.fields.get(hash as usize & self.fields.len().wrapping_sub(1))?;
         for _ in 0..STEPS {
-            let back = self.table.back(number)?;
-            let entry = self.table.entry(back)?;
-            if entry.with.hash == hash
-                && self.table.name(entry) == field.name
-                && self.table.value(entry) == field.value
-            {
-                return Some(static_table::LEN as u32 + 1 + back);
+            let (back, entry) = self.table.numbered(number)?;
+            if entry.with.hash == hash && self.table.is(entry, field.name, field.value) {
+                return Some((number, back));
             }
             number = entry.with.older;
         }
         None
     }
 
+    /// How many entries are newer than the newest of this name.
     fn find_name(&self, name: &[u8], hash: u32) -> Option<u32> {
         let mut number = *self.names.get(hash as usize & self.names.len().wrapping_sub(1))?;
         for _ in 0..STEPS {
-            let back = self.table.back(number)?;
-            let entry = self.table.entry(back)?;
+            let (back, entry) = self.table.numbered(number)?;
             if entry.with.name_hash == hash && self.table.name(entry) == name {
-                return Some(static_table::LEN as u32 + 1 + back);
+                return Some(back);
             }
             number = entry.with.older_name;
         }
@@ -202,27 +239,27 @@ impl Encoder {
 
     fn insert(&mut self, field: &Field<'_>, hash: u32, name_hash: u32) {
         let (name, value) = (field.name, field.value);
-        let with = Links { hash, name_hash, older: 0, older_name: 0 };
+        let with = Links { hash, name_hash, ..Links::default() };
         let Some(room) = self.table.insert(name.len(), value.len(), with) else { return };
         copy(name, room, name.len());
         copy(value, &mut room[name.len()..], value.len());
+        let newest = self.table.number(0);
         if self.table.capacity() == self.fields.len() {
-            self.link(0);
-            return;
+            self.link(newest);
+        } else {
+            self.fields = alloc::vec![0; self.table.capacity()];
+            self.names = alloc::vec![0; self.table.capacity()];
+            for back in (0..self.table.len()).rev() {
+                self.link(self.table.number(back));
+            }
         }
-        self.fields = alloc::vec![0; self.table.capacity()];
-        self.names = alloc::vec![0; self.table.capacity()];
-        for back in (0..self.table.len()).rev() {
-            self.link(back);
-        }
+        self.follow(newest);
     }
 
-    /// Puts the newest entry but `back` at the front of its chains.
-    fn link(&mut self, back: u32) {
-        let number = self.table.number(back);
+    /// Puts the entry of this number at the front of its chains.
+    fn link(&mut self, number: u32) {
         let mask = self.fields.len().wrapping_sub(1);
-        let Some(entry) = self.table.entry_mut(back) else { return };
-        let links = &mut entry.with;
+        let Some(links) = self.table.with_mut(number) else { return };
         if let Some(newest) = self.fields.get_mut(links.hash as usize & mask) {
             links.older = core::mem::replace(newest, number);
         }
@@ -232,32 +269,51 @@ impl Encoder {
     }
 }
 
+/// The dynamic table's first index.
+const FIRST: u32 = static_table::LEN as u32 + 1;
+
 /// Octets a field takes at most beyond its name and value: three integers.
 const FIELD_OVERHEAD: usize = 3 * integer::MAX_LEN;
 
 /// A string literal, with the Huffman code when that is shorter.
+#[inline]
 fn string(bytes: &[u8], out: &mut [u8], at: usize) -> usize {
-    let len = huffman::encoded_len(bytes);
-    if len < bytes.len() {
-        let at = integer::encode(len as u32, 0x80, 7, out, at);
-        return huffman::encode(bytes, out, at);
+    let len = bytes.len();
+    if len < 0x7f {
+        // No longer than this, its length takes one octet: written afterwards.
+        if let Some(end) = huffman::encode(bytes, out, at + 1).filter(|end| end - at - 1 < len) {
+            out[at] = 0x80 | (end - at - 1) as u8;
+            return end;
+        }
+        out[at] = len as u8;
+        copy(bytes, &mut out[at + 1..], len);
+        return at + 1 + len;
     }
-    let at = integer::encode(bytes.len() as u32, 0, 7, out, at);
-    copy(bytes, &mut out[at..], bytes.len());
-    at + bytes.len()
+    let encoded = huffman::encoded_len(bytes);
+    if encoded < len {
+        let at = integer::encode(encoded as u32, 0x80, 7, out, at);
+        if let Some(end) = huffman::encode(bytes, out, at) {
+            return end;
+        }
+    }
+    let at = integer::encode(len as u32, 0, 7, out, at);
+    copy(bytes, &mut out[at..], len);
+    at + len
 }
 
 /// Not keyed: see [`STEPS`].
+#[inline]
 fn hash(bytes: &[u8], seed: u64) -> u64 {
-    let mut hash = seed ^ bytes.len() as u64;
-    let mut eights = bytes.chunks_exact(8);
-    let mix = |hash: u64, word: u64| {
-        let product = u128::from(hash ^ word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+    let mix = |hash: u64, (a, b): (u64, u64)| {
+        let product = u128::from(hash ^ a ^ 0x9e37_79b9_7f4a_7c15) * u128::from(b ^ 0xd6e8_feb8_6659_fd93);
         product as u64 ^ (product >> 64) as u64
     };
-    for eight in &mut eights {
-        hash = mix(hash, eight.try_into().map_or(0, u64::from_le_bytes));
+    let mut hash = seed ^ (bytes.len() as u64) << 32;
+    let mut rest = bytes;
+    while rest.len() > 16 {
+        hash = mix(hash, ends(&rest[..16]));
+        rest = &rest[16..];
     }
-    let rest = eights.remainder().iter().fold(0, |word, &b| word << 8 | u64::from(b));
-    mix(hash, rest)
+    let last = if bytes.len() > 16 { &bytes[bytes.len() - 16..] } else { bytes };
+    mix(hash, ends(last))
 }

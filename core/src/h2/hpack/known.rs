@@ -1,5 +1,7 @@
 //! Names that are recognised: those of the static table, and those that HTTP/2 has rules for.
 
+use super::table::same;
+
 /// Variants and names in one table; the number of a name of the static table is its first index there.
 macro_rules! known {
     ($( $name:ident = $number:literal, $text:literal; )*) => {
@@ -97,7 +99,7 @@ impl Known {
     #[inline]
     pub fn of(name: &[u8]) -> Known {
         let known = SLOTS[slot(name)];
-        if known.as_str().as_bytes() == name { known } else { Known::Other }
+        if same(known.as_str().as_bytes(), name) { known } else { Known::Other }
     }
 
     /// Whether this is a pseudo-header field (RFC 9113, section 8.3).

@@ -43,7 +43,7 @@
 //! let decoded = decoder.decode(&block[..len], &mut section, limits).unwrap();
 //! assert!(!decoded.too_large);
 //! assert_eq!(section.fields().get("accept"), Some(&b"*/*"[..]));
-//! assert_eq!(section.marks()[0].known, Known::Method);
+//! assert_eq!(section.marks()[0].known(), Known::Method);
 //! ```
 
 mod decode;

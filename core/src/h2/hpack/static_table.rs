@@ -30,8 +30,8 @@ impl Entry {
 
 /// The entry at `index`, counted from 1.
 #[inline]
-pub(super) fn entry(index: usize) -> Option<&'static Entry> {
-    ENTRIES.get(index.wrapping_sub(1))
+pub(super) fn entry(index: u32) -> Option<&'static Entry> {
+    ENTRIES.get(index.wrapping_sub(1) as usize)
 }
 
 /// The index of this name and value. O(1): no name has more than seven values.
@@ -46,7 +46,7 @@ pub(super) fn find(known: Known, value: &[u8]) -> Option<u32> {
         _ if value.is_empty() => return Some(first),
         _ => return None,
     };
-    (first..first + len).find(|&index| entry(index as usize).is_some_and(|e| e.value() == value))
+    (first..first + len).find(|&index| entry(index).is_some_and(|e| e.value() == value))
 }
 
 /// Appendix A: the names come from [`Known`], whose numbers are indices of this table; here are the
@@ -113,7 +113,7 @@ mod tests {
         let mut lines = 0;
         for (i, line) in table.lines().enumerate() {
             let (name, value) = line.split_once('\t').unwrap_or((line, ""));
-            let entry = entry(i + 1).unwrap();
+            let entry = entry(i as u32 + 1).unwrap();
             assert_eq!((entry.name(), entry.value()), (name.as_bytes(), value.as_bytes()), "{}", i + 1);
             assert_eq!(entry.known.as_str(), name);
             assert_eq!(find(entry.known, value.as_bytes()), Some(i as u32 + 1));

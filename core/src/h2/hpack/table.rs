@@ -69,11 +69,23 @@ impl<M: Copy + Default> Table<M> {
         self.next.wrapping_sub(1).wrapping_sub(back)
     }
 
-    /// How many entries are newer than `number`; `None` when it is no longer there.
+    /// The entry of this number, and how many are newer; `None` when it is no longer there.
     #[inline(always)]
-    pub(super) fn back(&self, number: u32) -> Option<u32> {
+    pub(super) fn numbered(&self, number: u32) -> Option<(u32, &Entry<M>)> {
         let back = self.number(0).wrapping_sub(number);
-        (back < self.len()).then_some(back)
+        if back >= self.len() {
+            return None;
+        }
+        Some((back, self.entries.get(self.place(number))?))
+    }
+
+    /// Whether the entry has this name and value.
+    #[inline(always)]
+    pub(super) fn is(&self, entry: &Entry<M>, name: &[u8], value: &[u8]) -> bool {
+        entry.name_len as usize == name.len()
+            && entry.value_len as usize == value.len()
+            && same(self.value(entry), value)
+            && same(self.name(entry), name)
     }
 
     /// The newest entry but `back`.
@@ -85,13 +97,14 @@ impl<M: Copy + Default> Table<M> {
         self.entries.get(self.place(self.number(back)))
     }
 
+    /// What its user keeps with the entry of this number.
     #[inline(always)]
-    pub(super) fn entry_mut(&mut self, back: u32) -> Option<&mut Entry<M>> {
-        if back >= self.len() {
+    pub(super) fn with_mut(&mut self, number: u32) -> Option<&mut M> {
+        if self.number(0).wrapping_sub(number) >= self.len() {
             return None;
         }
-        let place = self.place(self.number(back));
-        self.entries.get_mut(place)
+        let place = self.place(number);
+        self.entries.get_mut(place).map(|entry| &mut entry.with)
     }
 
     /// How many entries there is memory for: 0 or a power of two.
@@ -212,11 +225,51 @@ impl<M: Copy + Default> Table<M> {
 /// have so many: what stands behind them in `to` may be overwritten.
 #[inline(always)]
 pub(super) fn copy(from: &[u8], to: &mut [u8], len: usize) {
-    if len <= SLACK {
+    if len <= HALF {
+        if let (Some(from), Some(to)) = (from.first_chunk::<HALF>(), to.first_chunk_mut::<HALF>()) {
+            *to = *from;
+            return;
+        }
+    } else if len <= SLACK {
         if let (Some(from), Some(to)) = (from.first_chunk::<SLACK>(), to.first_chunk_mut::<SLACK>()) {
             *to = *from;
             return;
         }
     }
     to[..len].copy_from_slice(&from[..len]);
+}
+
+const HALF: usize = SLACK / 2;
+
+/// Whether both are equal, without a call for most names and values.
+#[inline(always)]
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match (a.first_chunk(), a.last_chunk(), b.first_chunk(), b.last_chunk()) {
+        (Some(first), Some(last), Some(other), Some(other_last)) if a.len() <= 32 => {
+            (u128::from_le_bytes(*first) ^ u128::from_le_bytes(*other))
+                | (u128::from_le_bytes(*last) ^ u128::from_le_bytes(*other_last))
+                == 0
+        }
+        (None, ..) => ends(a) == ends(b),
+        _ => a == b,
+    }
+}
+
+/// All of up to sixteen bytes, some of them twice.
+#[inline(always)]
+pub(super) const fn ends(bytes: &[u8]) -> (u64, u64) {
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        (u32::from_le_bytes(*first) as u64, u32::from_le_bytes(*last) as u64)
+    } else if let [first, .., last] = bytes {
+        (*first as u64, (bytes[bytes.len() / 2] as u64) << 8 | *last as u64)
+    } else if let [byte] = bytes {
+        (*byte as u64, 0)
+    } else {
+        (0, 0)
+    }
 }

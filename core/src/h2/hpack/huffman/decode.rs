@@ -10,41 +10,22 @@ const STEP: usize = 12;
 /// What the table holds for twelve bits:
 ///
 /// ```text
-///   31     24 23     16 15          8 7      4 3       0
-///   second    first     bits of the   symbols  bits of
-///   symbol    symbol    first symbol           them all
+///   31     24 23     16 15            8 7            0
+///   second    first     8 bits for      bits of the
+///   symbol    symbol    each symbol     codes
 /// ```
 ///
-/// Zero where the first code is longer than that.
-#[derive(Clone, Copy)]
-struct Step(u32);
-
-impl Step {
-    const fn bits(self) -> u32 {
-        self.0 & 15
-    }
-    const fn symbols(self) -> u32 {
-        self.0 >> 4 & 15
-    }
-    const fn first_bits(self) -> u32 {
-        self.0 >> 8 & 0xff
-    }
-    const fn text(self) -> u32 {
-        self.0 >> 16
-    }
-}
-
-static STEPS: [Step; 1 << STEP] = {
-    let mut steps = [Step(0); 1 << STEP];
+/// Zero where the first code is longer than that. The lower half of sums counts for several steps.
+static STEPS: [u32; 1 << STEP] = {
+    let mut steps = [0; 1 << STEP];
     let mut first = 0;
     while first < EOS {
         let bits = LENGTHS[first] as usize;
         if bits <= STEP {
             let start = (CODES[first] as usize) << (STEP - bits);
-            let one = bits as u32 | 1 << 4 | (bits as u32) << 8 | (first as u32) << 16;
             let mut i = 0;
             while i < 1 << (STEP - bits) {
-                steps[start + i] = Step(one);
+                steps[start + i] = bits as u32 | 8 << 8 | (first as u32) << 16;
                 i += 1;
             }
             let mut second = 0;
@@ -52,10 +33,10 @@ static STEPS: [Step; 1 << STEP] = {
                 let both = bits + LENGTHS[second] as usize;
                 if both <= STEP {
                     let start = start + ((CODES[second] as usize) << (STEP - both));
-                    let two = both as u32 | 2 << 4 | (bits as u32) << 8 | (first as u32) << 16;
                     let mut i = 0;
                     while i < 1 << (STEP - both) {
-                        steps[start + i] = Step(two | (second as u32) << 24);
+                        steps[start + i] =
+                            both as u32 | 16 << 8 | (first as u32) << 16 | (second as u32) << 24;
                         i += 1;
                     }
                 }
@@ -124,70 +105,89 @@ pub(in super::super) fn max_decoded_len(len: usize) -> usize {
     len * 8 / 5 + SLACK + 1
 }
 
-/// Decodes `octets` into `out`, which has room for [`max_decoded_len`]: how many bytes it makes, and
-/// whether all of them may stand in a field value.
-pub(in super::super) fn decode(octets: &[u8], out: &mut [u8]) -> Result<(usize, bool), DecodeError> {
+/// Decodes the octets of `block` from `start` to `end` into `out`, which has room for [`max_decoded_len`]:
+/// how many bytes they make, and whether all of them may stand in a field value.
+#[inline]
+pub(in super::super) fn decode(
+    block: &[u8],
+    start: usize,
+    end: usize,
+    out: &mut [u8],
+) -> Result<(usize, bool), DecodeError> {
+    let Some(octets) = block.get(start..end) else { return Err(DecodeError::Truncated) };
     let mut bytes = Bytes { out, len: 0, plain: true };
-    let mut bit = 0;
-    let last = octets.len() * 8;
-    // While 64 bits are left behind the octet in which the next code begins.
-    while let Some(eight) = octets.get(bit / 8..).and_then(|rest| rest.first_chunk()) {
-        let mut bits = u64::from_be_bytes(*eight) << (bit % 8);
-        let (mut text, mut symbols, mut used) = (0u64, 0, 0);
-        // 57 bits at least are there, and four steps take 48 at most.
-        for _ in 0..4 {
-            let step = STEPS[(bits >> (64 - STEP)) as usize];
-            text |= u64::from(step.text()) << (symbols * 8);
-            symbols += step.symbols();
-            used += step.bits();
-            bits <<= step.bits();
-        }
-        bytes.put(text, symbols);
-        bit += used as usize;
+    // The next bits, aligned to the most significant, and how many of them count.
+    let (mut bits, mut count) = (0, 0);
+    let mut at = 0;
+    while let Some(eight) = octets.get(at..).and_then(|rest| rest.first_chunk()) {
+        bits |= u64::from_be_bytes(*eight) >> count;
+        at += (63 - count as usize) / 8;
+        count |= 56;
+        let mut used = bytes.steps(bits);
         if used == 0 {
-            // Bits beyond the string's last cannot be missed: 57 are there, and no code has more than 30.
-            let (symbol, len) = long((bits >> 32) as u32);
+            // No code is longer than the bits that are there.
+            let (symbol, len) = long(bits);
             bytes.put_long(symbol)?;
-            bit += len as usize;
+            used = len;
         }
+        bits <<= used;
+        count -= used;
     }
-    // Fewer than 64 bits, and ones behind them.
-    let mut left = (last - bit) as u32;
-    let mut bits = octets[bit / 8..]
-        .iter()
-        .enumerate()
-        .fold(!0, |bits, (i, &octet)| bits ^ (u64::from(octet ^ 0xff) << (56 - 8 * i)));
-    bits = !(!bits << (bit % 8));
+    // The octets left are fewer than eight. Ones follow them, with which no short code begins.
+    let rest = last(block, end, octets.len() - at);
+    bits |= rest >> count;
+    let mut more = if count > 0 { !(!rest << (64 - count)) } else { !0 };
+    let mut left = count + 8 * (octets.len() - at) as u32;
     while left > 0 {
-        let step = STEPS[(bits >> (64 - STEP)) as usize];
-        let (text, symbols, len) = if step.symbols() == 0 {
-            let (symbol, len) = long((bits >> 32) as u32);
-            if len > left {
+        let len = bytes.len;
+        let mut used = bytes.steps(bits);
+        if used > left {
+            // A code goes on behind the last bit, maybe not the first one of these steps.
+            bytes.len = len;
+            used = bytes.step_by_step(bits, left);
+        } else if used == 0 {
+            // RFC 7541, section 5.2: "an incomplete code at the end of the encoded data is to be
+            // considered as padding and discarded."
+            if left < 8 {
                 break;
             }
+            let (symbol, len) = long(bits);
+            if len > left {
+                return Err(DecodeError::PaddingTooLong);
+            }
             bytes.put_long(symbol)?;
-            (0, 0, len)
-        } else if step.bits() <= left {
-            (step.text(), step.symbols(), step.bits())
-        } else if step.first_bits() <= left {
-            (step.text(), 1, step.first_bits())
-        } else {
-            break;
-        };
-        bytes.put(u64::from(text), symbols);
-        bits = !(!bits << len);
-        left -= len;
-    }
-    // RFC 7541, section 5.2: "A padding strictly longer than 7 bits MUST be treated as a decoding error."
-    if left > 7 {
-        return Err(DecodeError::PaddingTooLong);
-    }
-    // RFC 7541, section 5.2: "A padding not corresponding to the most significant bits of the code for
-    // the EOS symbol MUST be treated as a decoding error."
-    if bits != !0 {
-        return Err(DecodeError::PaddingNotOnes);
+            used = len;
+        }
+        if used == 0 {
+            return Err(padding_error(left));
+        }
+        left -= used;
+        bits = bits << used | more >> (64 - used);
+        more = !(!more << used);
     }
     Ok((bytes.len, bytes.plain))
+}
+
+/// An incomplete code is left that is not just ones.
+#[cold]
+fn padding_error(left: u32) -> DecodeError {
+    // RFC 7541, section 5.2: "A padding strictly longer than 7 bits MUST be treated as a decoding error. A
+    // padding not corresponding to the most significant bits of the code for the EOS symbol MUST be
+    // treated as a decoding error."
+    if left > 7 { DecodeError::PaddingTooLong } else { DecodeError::PaddingNotOnes }
+}
+
+/// The last `n` octets before `end`, seven at most, aligned to the most significant bit, and ones.
+#[inline(always)]
+fn last(block: &[u8], end: usize, n: usize) -> u64 {
+    let before = block.get(..end).unwrap_or_default();
+    match before.last_chunk() {
+        Some(eight) if n > 0 => !(!u64::from_be_bytes(*eight) << (64 - 8 * n as u32)),
+        _ => before[before.len() - n..]
+            .iter()
+            .enumerate()
+            .fold(!0, |word, (i, &octet)| word ^ u64::from(octet ^ 0xff) << (56 - 8 * i)),
+    }
 }
 
 struct Bytes<'a> {
@@ -197,12 +197,42 @@ struct Bytes<'a> {
 }
 
 impl Bytes<'_> {
+    /// Takes up to eight symbols off the front of `bits`: how many bits they take, 48 at most. None when
+    /// the first code is a long one.
     #[inline(always)]
-    fn put(&mut self, text: u64, symbols: u32) {
+    fn steps(&mut self, mut bits: u64) -> u32 {
+        let (mut sum, mut text) = (0u32, 0u64);
+        // Shifts look at the lower six bits of their count, and so need no mask.
+        for _ in 0..4 {
+            let step = STEPS[(bits >> (64 - STEP)) as usize];
+            text |= u64::from(step >> 16).wrapping_shl(sum >> 8);
+            sum = sum.wrapping_add(step);
+            bits = bits.wrapping_shl(step);
+        }
         if let Some(eight) = self.out.get_mut(self.len..).and_then(|rest| rest.first_chunk_mut()) {
             *eight = text.to_le_bytes();
         }
-        self.len += symbols as usize;
+        self.len += (sum >> 11 & 15) as usize;
+        sum & 0xff
+    }
+
+    /// The same for the symbols within `left` bits only.
+    #[cold]
+    fn step_by_step(&mut self, bits: u64, left: u32) -> u32 {
+        let mut used = 0;
+        loop {
+            let step = STEPS[(bits << used >> (64 - STEP)) as usize];
+            let symbol = (step >> 16) as u8;
+            let len = u32::from(LENGTHS[usize::from(symbol)]);
+            if step == 0 || used + len > left {
+                return used;
+            }
+            if let Some(byte) = self.out.get_mut(self.len) {
+                *byte = symbol;
+            }
+            self.len += 1;
+            used += len;
+        }
     }
 
     fn put_long(&mut self, symbol: u16) -> Result<(), DecodeError> {
@@ -210,13 +240,18 @@ impl Bytes<'_> {
         // treated as a decoding error."
         let symbol = u8::try_from(symbol).map_err(|_| DecodeError::EndOfString)?;
         self.plain &= token::CLASS[usize::from(symbol)] & token::VALUE != 0;
-        self.put(symbol.into(), 1);
+        if let Some(byte) = self.out.get_mut(self.len) {
+            *byte = symbol;
+        }
+        self.len += 1;
         Ok(())
     }
 }
 
-/// The symbol whose code begins `window`, and the code's length: for codes longer than one step.
-fn long(window: u32) -> (u16, u32) {
+/// The symbol whose code begins `bits`, and the code's length: for codes longer than one step.
+#[cold]
+fn long(bits: u64) -> (u16, u32) {
+    let window = (bits >> 32) as u32;
     let mut len = STEP + 1;
     while len < LONGEST && u64::from(window) >= LONG[len].0 {
         len += 1;
@@ -253,7 +288,7 @@ mod tests {
 
     fn quickly(octets: &[u8]) -> Result<Vec<u8>, DecodeError> {
         let mut out = alloc::vec![0; max_decoded_len(octets.len())];
-        let (len, plain) = decode(octets, &mut out)?;
+        let (len, plain) = decode(octets, 0, octets.len(), &mut out)?;
         out.truncate(len);
         assert_eq!(plain, token::all(&out, token::VALUE));
         Ok(out)
@@ -266,8 +301,8 @@ mod tests {
                 for behind in [0, 1, 9] {
                     let bytes =
                         [&b"a long enough string"[..before], &[byte], &b"/and more"[..behind]].concat();
-                    let mut out = alloc::vec![0; huffman::encoded_len(&bytes) + 8];
-                    let len = huffman::encode(&bytes, &mut out, 0);
+                    let mut out = alloc::vec![0; huffman::encoded_len(&bytes) + huffman::ENCODE_SLACK];
+                    let len = huffman::encode(&bytes, &mut out, 0).unwrap();
                     assert_eq!(len, huffman::encoded_len(&bytes));
                     assert_eq!(quickly(&out[..len]).unwrap(), bytes);
                     assert_eq!(slowly(&out[..len]).unwrap(), bytes);
@@ -304,8 +339,8 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_come_back(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            let mut out = alloc::vec![0; huffman::encoded_len(&bytes) + 8];
-            let len = huffman::encode(&bytes, &mut out, 0);
+            let mut out = alloc::vec![0; huffman::encoded_len(&bytes) + huffman::ENCODE_SLACK];
+            let len = huffman::encode(&bytes, &mut out, 0).unwrap();
             prop_assert_eq!(quickly(&out[..len]).unwrap(), bytes);
         }
 
