@@ -161,7 +161,7 @@ impl Connection {
         scratch: &mut Scratch,
         end: usize,
     ) -> Result<Step, PeerError> {
-        if self.go_away.sent.is_some_and(|last| id > last) {
+        if id > self.go_away.last {
             // "After sending a GOAWAY frame, the sender can discard frames for streams initiated by the
             // receiver with identifiers higher than the identified last stream." (section 6.8)
             self.flood.glitch(now, &self.config.h2)?;

@@ -160,7 +160,7 @@ impl Connection {
         if core::mem::take(&mut self.ping.ends) {
             // "After allowing time for any in-flight stream creation (at least one round-trip time), the server
             // MAY send another GOAWAY frame with an updated last stream identifier." (section 6.8)
-            self.go_away.due = Some(self.peer_last);
+            self.say_goodbye(now, self.peer_last);
         }
         Ok(Step::Go(end))
     }
@@ -277,6 +277,8 @@ impl Connection {
         }
         // The oldest first.
         self.ended.sort_unstable_by_key(|&(id, ..)| core::cmp::Reverse(id));
+        let now = self.heard_at;
+        self.maybe_finish(now);
         Ok(Step::GoAway { consumed: end, last, code, debug })
     }
 

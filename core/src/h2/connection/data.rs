@@ -126,7 +126,7 @@ impl Connection {
         left: u32,
     ) -> Result<Step, PeerError> {
         let id = header.stream;
-        let beyond_goodbye = self.is_peers(id) && self.go_away.sent.is_some_and(|last| id > last);
+        let beyond_goodbye = self.is_peers(id) && id > self.go_away.last;
         if self.closed.may_hear_from(id) && !self.is_untouched(id) || beyond_goodbye {
             return self.discard_data(now, header, behind, left);
         }

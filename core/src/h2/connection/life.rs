@@ -136,27 +136,35 @@ impl Connection {
         self.maybe_finish(now);
     }
 
-    /// Closes the connection when all that was to be done is done.
+    /// No stream beyond this one is processed.
+    pub(super) fn say_goodbye(&mut self, now: Instant, last: u32) {
+        self.go_away.due = Some(last);
+        self.go_away.last = last;
+        self.maybe_finish(now);
+    }
+
+    /// Ends the connection when all that was to be done is done.
     pub(super) fn maybe_finish(&mut self, now: Instant) {
         if self.phase != Phase::Open || self.streams.len() > 0 || !self.ended.is_empty() {
             return;
         }
-        let said = self.go_away.sent.is_some_and(|last| last != MAX_31) && self.go_away.due.is_none();
-        if self.go_away.shutting_down && said {
-            self.finish(now);
-        }
-        if self.role == Role::Client && self.received_go_away.is_some() && !self.go_away.shutting_down {
+        if self.go_away.shutting_down && self.go_away.last != MAX_31 {
+            self.phase = Phase::Finishing;
+            self.stop_timers();
+            self.linger_at = (now + self.config.timeouts.linger).as_nanos();
+        } else if self.role == Role::Client && self.received_go_away.is_some() {
             self.shutdown(now);
         }
     }
 
-    /// The connection has served its purpose.
+    /// The goodbye has been written.
     pub(super) fn finish(&mut self, now: Instant) {
         self.phase = if self.role == Role::Client || self.eof { Phase::Closed } else { Phase::Lingering };
         self.stop_timers();
-        if self.phase == Phase::Lingering {
-            self.linger_at = (now + self.config.timeouts.linger).as_nanos();
-        }
+        self.linger_at = match self.phase {
+            Phase::Lingering => (now + self.config.timeouts.linger).as_nanos(),
+            _ => NEVER,
+        };
     }
 
     /// "An endpoint that encounters a connection error SHOULD first send a GOAWAY frame with the stream
@@ -171,7 +179,7 @@ impl Connection {
         self.stop_timers();
         self.control.clear();
         self.acks_due = 0;
-        self.go_away.due = Some(self.peer_last.min(self.go_away.sent.unwrap_or(MAX_31)));
+        self.go_away.due = Some(self.peer_last.min(self.go_away.last));
         self.linger_at = (now + self.config.timeouts.linger).as_nanos();
         let nobody_reads = matches!(error, PeerError::UnexpectedEof | PeerError::PingTimeout);
         if nobody_reads && self.eof {
@@ -200,7 +208,7 @@ impl Connection {
             self.go_away.due = Some(MAX_31);
             self.ping.ends_due = true;
         } else {
-            self.go_away.due = Some(self.peer_last);
+            self.say_goodbye(now, self.peer_last);
         }
     }
 
@@ -218,7 +226,7 @@ impl Connection {
 
     pub(in crate::h2) fn is_send_closed(&self) -> bool {
         match self.phase {
-            Phase::Open => false,
+            Phase::Open | Phase::Finishing => false,
             Phase::Failing => self.go_away.due.is_none(),
             Phase::Lingering | Phase::Closed => true,
         }

@@ -24,6 +24,7 @@ mod user;
 use super::control::Control;
 use super::flood::Flood;
 use super::flow::{RecvWindow, SendWindow};
+use super::frame::MAX_31;
 use super::growth::Growth;
 use super::hpack::{Decoder, Encoder};
 use super::schedule::Schedule;
@@ -106,6 +107,8 @@ pub(super) struct Connection {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
+    /// Nothing is left to do but to say goodbye.
+    Finishing,
     /// The error is known, and our goodbye is to be said.
     Failing,
     /// All is said; what still arrives is discarded.
@@ -151,8 +154,10 @@ struct GoAwayState {
     shutting_down: bool,
     /// One is to be written, with this last stream.
     due: Option<u32>,
-    /// The last stream of the one that was written last.
-    sent: Option<u32>,
+    /// One was written.
+    sent: bool,
+    /// The last stream that is processed, whether that was said already or not.
+    last: u32,
 }
 
 /// What is remembered of streams that are closed: enough to tell frames that were under way from errors.
@@ -222,7 +227,7 @@ impl Connection {
                 ends: false,
                 ends_due: false,
             },
-            go_away: GoAwayState { shutting_down: false, due: None, sent: None },
+            go_away: GoAwayState { shutting_down: false, due: None, sent: false, last: MAX_31 },
             received_go_away: None,
             error: None,
             eof: false,
@@ -259,7 +264,7 @@ impl Connection {
         }
         let max =
             if self.settings_received { self.peer.max_concurrent_streams } else { STREAMS_BEFORE_SETTINGS };
-        let identifiers = (super::frame::MAX_31 + 1).saturating_sub(self.local_next) / 2;
+        let identifiers = (MAX_31 + 1).saturating_sub(self.local_next) / 2;
         max.saturating_sub(self.local_count).min(identifiers)
     }
 

@@ -88,6 +88,10 @@ impl Connection {
         if let Some(error) = self.error {
             return Err(error);
         }
+        if self.phase == Phase::Finishing && self.eof {
+            // Nobody is there to hear the goodbye.
+            self.finish(now);
+        }
         if self.phase != Phase::Open {
             return Ok(Recv::NeedMore { consumed: input.len(), at_least: 1 });
         }

@@ -360,17 +360,17 @@ impl Connection {
         let data =
             if content.is_empty() { 0 } else { content.len() + content.len().div_ceil(max) * Header::LEN };
         let needed = head + bound + more + data;
-        // From here on nothing fails.
         let upper = checked.upper || merged.is_some();
-        if upper {
-            self.lower.clear();
-            fields.iter().for_each(|f| self.lower.extend(f.name.iter().map(u8::to_ascii_lowercase)));
-        }
         let reserved = if self.greeting_due || self.acks_due > 0 {
             self.reserve(now, out, needed)?
         } else {
             out.reserve(needed)?
         };
+        // From here on nothing fails.
+        if upper {
+            self.lower.clear();
+            fields.iter().for_each(|f| self.lower.extend(f.name.iter().map(u8::to_ascii_lowercase)));
+        }
         let encoder = &mut self.encoder;
         let mut len = encoder.encode(lines.control.iter().copied(), &mut reserved[head..]);
         for preset in presets {
@@ -385,7 +385,8 @@ impl Connection {
         if let Some(length) = length {
             len += encoder.encode([length], &mut reserved[head + len..]);
         }
-        if upper && self.lower.capacity() > LOWER_KEPT {
+        self.lower.clear();
+        if self.lower.capacity() > LOWER_KEPT {
             self.lower = Vec::new();
         }
         let end_stream = complete && content.is_empty();

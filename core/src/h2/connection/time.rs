@@ -53,8 +53,11 @@ impl Connection {
             self.idle_at = NEVER;
             // Nobody has asked for anything: one goodbye is enough.
             self.go_away.shutting_down = true;
-            self.go_away.due = Some(self.peer_last);
             self.drain_at = (now + self.config.timeouts.drain).as_nanos();
+            self.say_goodbye(now, self.peer_last);
+            if self.phase != Phase::Open {
+                return;
+            }
         }
         if nanos >= self.shrink_at {
             self.shrink_at = NEVER;

@@ -5,7 +5,7 @@ use super::recv::PREFACE;
 use super::{Connection, Phase};
 use crate::h2::control::Waiting;
 use crate::h2::frame::{
-    END_HEADERS, END_STREAM, GoAway, Header, Kind, MAX_31, Ping, RstStream, Settings, WindowUpdate,
+    END_HEADERS, END_STREAM, GoAway, Header, Kind, Ping, RstStream, Settings, WindowUpdate,
 };
 use crate::h2::settings::{LocalSettings, Role};
 use crate::h2::stream::{NEVER, NONE};
@@ -16,9 +16,9 @@ impl Connection {
         if self.has_nothing_to_say() {
             return;
         }
-        let Ok(()) = self.say(now, out) else { return };
-        // What was said may have been the last thing to do.
-        self.maybe_finish(now);
+        if self.say(now, out).is_ok() && self.phase == Phase::Finishing {
+            self.finish(now);
+        }
     }
 
     #[inline]
@@ -31,6 +31,7 @@ impl Connection {
             && !self.ping.due
             && !self.ping.ends_due
             && self.go_away.due.is_none()
+            && self.phase != Phase::Finishing
     }
 
     /// Stops where there is no room.
@@ -55,13 +56,13 @@ impl Connection {
             let debug = self.error.map_or("", |error| error.text());
             GoAway { last, code }.write(debug.as_bytes(), out)?;
             self.go_away.due = None;
-            self.go_away.sent = Some(last);
+            self.go_away.sent = true;
             if self.phase == Phase::Failing && self.eof {
                 self.phase = Phase::Closed;
                 self.linger_at = NEVER;
             }
         }
-        if self.ping.ends_due && !self.ping.sent && self.go_away.sent == Some(MAX_31) {
+        if self.ping.ends_due && !self.ping.sent && self.go_away.sent {
             self.ping.ends = true;
             self.ping.due = true;
             self.ping.ends_due = false;
@@ -112,7 +113,7 @@ impl Connection {
             let (settings, count) = LocalSettings::announced(&self.config.h2, self.role);
             Settings::write(&settings[..count], &mut memory)?;
             self.greeting_due = false;
-            if !self.local.acknowledged {
+            if !self.local.acknowledged && self.phase == Phase::Open {
                 self.settings_at = (now + self.config.h2.settings_timeout).as_nanos();
             }
         }
