@@ -314,3 +314,6 @@ impl ClosedStreams {
         if self.ended.contains(&id) { PeerError::ClosedStream } else { PeerError::BadStreamId }
     }
 }
+
+#[cfg(test)]
+mod tests;
