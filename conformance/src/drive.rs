@@ -2,9 +2,10 @@
 //!
 //! Transcripts, the contract's property tests and the fuzz targets all drive machines with it.
 
+use avx_core::h2::PeerSettings;
 use avx_core::{
-    BodyLen, ErrorCode, Event, Fields, Http, Initiator, Instant, PeerError, Protocol, Recv, ResponseHead,
-    Scratch, Status, Version,
+    BodyLen, ErrorCode, Event, Fields, Http, Initiator, Instant, PeerError, PrioritySignal, Protocol, Recv,
+    RequestHead, ResponseHead, Scratch, Status, Version,
 };
 use std::fmt::Debug;
 
@@ -28,6 +29,14 @@ pub enum Seen {
     End(u64, Lines, u16),
     /// The exchange is over early.
     Reset(u64, ErrorCode, Initiator),
+    /// A promise on one exchange, of the one in the head.
+    Promise(u64, Head),
+    /// How urgent an exchange is.
+    Priority(u64, PrioritySignal),
+    /// The peer takes no exchanges beyond this one.
+    GoAway(u64, ErrorCode, Vec<u8>),
+    /// The peer's settings.
+    Settings(PeerSettings),
 }
 
 /// A request head, owned.
@@ -254,39 +263,55 @@ impl Seen {
             | Seen::Data(stream, _)
             | Seen::Extension(stream, _)
             | Seen::End(stream, ..)
-            | Seen::Reset(stream, ..) => *stream,
+            | Seen::Reset(stream, ..)
+            | Seen::Promise(stream, _)
+            | Seen::Priority(stream, _)
+            | Seen::GoAway(stream, ..) => *stream,
+            Seen::Settings(_) => 0,
         }
     }
 }
 
 impl From<&Event<'_>> for Seen {
     /// # Panics
-    /// On an event HTTP/1.1 does not have, and on credit that is not the length of the data.
+    /// On an event unknown here, and on credit that is not the length of the data.
     fn from(event: &Event<'_>) -> Self {
         match event {
-            Event::Request { stream, head, body } => Seen::Request(Head {
-                stream: stream.0,
-                method: head.method().as_bytes().to_vec(),
-                target: head.target().to_vec(),
-                authority: head.authority().to_vec(),
-                version: head.version(),
-                fields: lines(head.fields()),
-                raw: head.raw().to_vec(),
-                expect_continue: head.expect_continue(),
-                upgrade: head.upgrade().map(<[u8]>::to_vec),
-                body: *body,
-            }),
+            Event::Request { stream, head, body } => Seen::Request(Head::of(stream.0, head, *body)),
+            Event::PushPromise { stream, promised, head } => {
+                Seen::Promise(stream.0, Head::of(promised.0, head, BodyLen::Empty))
+            }
+            Event::Priority { stream, signal } => Seen::Priority(stream.0, *signal),
+            Event::GoAway { last, code, debug } => Seen::GoAway(last.0, *code, debug.to_vec()),
+            Event::SettingsChanged { settings } => Seen::Settings(*settings),
             Event::Informational { stream, head } => Seen::Informational(stream.0, head.into()),
             Event::Response { stream, head, body } => Seen::Response(stream.0, head.into(), *body),
             Event::Data { stream, data, credit } => {
-                assert_eq!(*credit as usize, data.len(), "credit of HTTP/1.1 is the length");
+                assert_eq!(*credit as usize, data.len(), "credit is the length of the data");
                 assert!(!data.is_empty(), "data without bytes");
                 Seen::Data(stream.0, data.to_vec())
             }
             Event::ChunkExtension { stream, extension } => Seen::Extension(stream.0, extension.to_vec()),
             Event::End { stream, trailers, dropped } => Seen::End(stream.0, lines(*trailers), *dropped),
             Event::Reset { stream, code, by } => Seen::Reset(stream.0, *code, *by),
-            other => panic!("HTTP/1.1 has no {other:?}"),
+            other => panic!("unknown here: {other:?}"),
+        }
+    }
+}
+
+impl Head {
+    fn of(stream: u64, head: &RequestHead<'_>, body: BodyLen) -> Self {
+        Head {
+            stream,
+            method: head.method().as_bytes().to_vec(),
+            target: head.target().to_vec(),
+            authority: head.authority().to_vec(),
+            version: head.version(),
+            fields: lines(head.fields()),
+            raw: head.raw().to_vec(),
+            expect_continue: head.expect_continue(),
+            upgrade: head.upgrade().map(<[u8]>::to_vec),
+            body,
         }
     }
 }

@@ -15,10 +15,49 @@ impl ErrorCode {
     pub const PROTOCOL_ERROR: ErrorCode = ErrorCode(0x1);
     /// A fault of this end.
     pub const INTERNAL_ERROR: ErrorCode = ErrorCode(0x2);
+    /// The peer broke the rules of flow control.
+    pub const FLOW_CONTROL_ERROR: ErrorCode = ErrorCode(0x3);
+    /// The peer did not acknowledge settings in time.
+    pub const SETTINGS_TIMEOUT: ErrorCode = ErrorCode(0x4);
+    /// A frame came for a stream that was half-closed or closed.
+    pub const STREAM_CLOSED: ErrorCode = ErrorCode(0x5);
+    /// A frame has a size it must not have.
+    pub const FRAME_SIZE_ERROR: ErrorCode = ErrorCode(0x6);
+    /// The exchange was refused before anything of it was processed: it is safe to try again.
+    pub const REFUSED_STREAM: ErrorCode = ErrorCode(0x7);
     /// The exchange is no longer needed.
     pub const CANCEL: ErrorCode = ErrorCode(0x8);
+    /// The state of field compression is lost.
+    pub const COMPRESSION_ERROR: ErrorCode = ErrorCode(0x9);
+    /// The connection behind a tunnel was reset or closed abnormally.
+    pub const CONNECT_ERROR: ErrorCode = ErrorCode(0xa);
     /// The peer generates excessive load.
     pub const ENHANCE_YOUR_CALM: ErrorCode = ErrorCode(0xb);
+    /// The transport is not secure enough.
+    pub const INADEQUATE_SECURITY: ErrorCode = ErrorCode(0xc);
+    /// HTTP/1.1 is required instead.
+    pub const HTTP_1_1_REQUIRED: ErrorCode = ErrorCode(0xd);
+
+    /// The name of a registered code.
+    pub const fn name(self) -> Option<&'static str> {
+        const NAMES: [&str; 14] = [
+            "NO_ERROR",
+            "PROTOCOL_ERROR",
+            "INTERNAL_ERROR",
+            "FLOW_CONTROL_ERROR",
+            "SETTINGS_TIMEOUT",
+            "STREAM_CLOSED",
+            "FRAME_SIZE_ERROR",
+            "REFUSED_STREAM",
+            "CANCEL",
+            "COMPRESSION_ERROR",
+            "CONNECT_ERROR",
+            "ENHANCE_YOUR_CALM",
+            "INADEQUATE_SECURITY",
+            "HTTP_1_1_REQUIRED",
+        ];
+        if (self.0 as usize) < NAMES.len() { Some(NAMES[self.0 as usize]) } else { None }
+    }
 }
 
 /// Who ended a stream early.
@@ -160,6 +199,70 @@ peer_errors! {
     TooManyInformational, 502, "RFC 9110, section 15.2", "too many interim responses";
     /// 101 without a request for it, or for another protocol than asked.
     UnexpectedUpgrade, 502, "RFC 9110, section 7.8", "switching protocols was not asked for";
+    /// The connection does not begin with the preface of HTTP/2.
+    BadPreface, 400, "RFC 9113, section 3.4", "connection preface is malformed";
+    /// The first frame of the connection is not SETTINGS.
+    MissingSettings, 400, "RFC 9113, section 3.4", "first frame is not settings";
+    /// A frame is longer than the size announced.
+    FrameTooLarge, 400, "RFC 9113, section 4.2", "frame is larger than allowed";
+    /// A frame has another length than its type has.
+    BadFrameLength, 400, "RFC 9113, section 6", "frame length does not fit its type";
+    /// A frame about a stream came without one, or one about the connection came on a stream.
+    BadFrameStream, 400, "RFC 9113, section 6", "frame type does not fit its stream identifier";
+    /// The padding is as long as the payload or longer.
+    BadPadding, 400, "RFC 9113, section 6.1", "padding is longer than the payload";
+    /// A stream identifier of the wrong parity, or lower than one before it.
+    BadStreamId, 400, "RFC 9113, section 5.1.1", "stream identifier must not be used";
+    /// A frame on a stream that nobody has opened.
+    IdleStream, 400, "RFC 9113, section 5.1", "frame on an idle stream";
+    /// A frame on a stream whose sender had ended it.
+    ClosedStream, 400, "RFC 9113, section 5.1", "frame on a closed stream";
+    /// A frame that the state of its stream does not allow.
+    UnexpectedFrame, 400, "RFC 9113, section 5.1", "frame does not fit the state of its stream";
+    /// Another frame between those of one field block.
+    InterleavedBlock, 400, "RFC 9113, section 6.10", "field block is interrupted";
+    /// CONTINUATION without a field block to continue.
+    UnexpectedContinuation, 400, "RFC 9113, section 6.10", "continuation without a field block";
+    /// A stream depends on itself.
+    SelfDependency, 400, "RFC 7540, section 5.3.1", "stream depends on itself";
+    /// A setting has a value it must not have.
+    BadSetting, 400, "RFC 9113, section 6.5.2", "setting has a forbidden value";
+    /// Settings were acknowledged that were never sent.
+    UnexpectedAck, 400, "RFC 9113, section 6.5", "acknowledgement of nothing";
+    /// Settings were not acknowledged in time.
+    SettingsTimeout, 408, "RFC 9113, section 6.5.3", "settings were not acknowledged in time";
+    /// A window increment of zero.
+    ZeroWindowUpdate, 400, "RFC 9113, section 6.9", "window update of zero";
+    /// A window of more than 2^31 - 1.
+    WindowTooLarge, 400, "RFC 9113, section 6.9.1", "window is larger than allowed";
+    /// More content than the connection's window allows.
+    WindowExceeded, 400, "RFC 9113, section 6.9.1", "content exceeds the window of the connection";
+    /// A field block cannot be decoded.
+    BadFieldBlock, 400, "RFC 9113, section 4.3", "field block cannot be decoded";
+    /// A promise from a client, or to a client that switched them off.
+    UnexpectedPush, 400, "RFC 9113, section 8.4", "push promise was not allowed";
+    /// GOAWAY raises the last stream of an earlier one.
+    BadGoAway, 400, "RFC 9113, section 6.8", "last stream identifier was raised";
+    /// PRIORITY_UPDATE from a server, or for a stream it cannot be about.
+    BadPriorityUpdate, 400, "RFC 9218, section 7.1", "priority update does not fit its stream";
+    /// More streams reset, by either end, than the budget allows.
+    TooManyResets, 429, "RFC 9113, section 10.5", "too many streams were reset";
+    /// More oddities than the budget allows: empty frames, unknown frames, frames on closed streams.
+    TooManyGlitches, 429, "RFC 9113, section 10.5", "too many useless frames";
+    /// The peer asks for more answers than it reads.
+    TooManyControlFrames, 429, "RFC 9113, section 10.5", "too many control frames wait to be read";
+    /// More CONTINUATION frames in one field block than the limit.
+    TooManyContinuations, 429, "RFC 9113, section 10.5", "too many continuation frames";
+    /// A field block of more than four times the size allowed for its fields.
+    FieldBlockTooLarge, 431, "RFC 9113, section 10.5.1", "field block is far too large";
+    /// More small or empty DATA frames than the budget allows.
+    TooManySmallFrames, 429, "RFC 9113, section 10.5", "too many small data frames";
+    /// More PRIORITY frames for one stream than the limit.
+    TooManyPriorities, 429, "RFC 9113, section 10.5", "too many priority frames";
+    /// More entries in one SETTINGS frame than the limit.
+    TooManySettings, 429, "RFC 9113, section 10.5", "too many settings in one frame";
+    /// A PING was not answered in time.
+    PingTimeout, 408, "RFC 9113, section 6.7", "ping was not answered in time";
 }
 
 impl PeerError {
@@ -171,7 +274,20 @@ impl PeerError {
             | PeerError::WriteStalled
             | PeerError::TooManyInformational
             | PeerError::ChunkOverhead => ErrorCode::ENHANCE_YOUR_CALM,
-            PeerError::DrainTimeout => ErrorCode::NO_ERROR,
+            PeerError::TooManyResets
+            | PeerError::TooManyGlitches
+            | PeerError::TooManyControlFrames
+            | PeerError::TooManyContinuations
+            | PeerError::FieldBlockTooLarge
+            | PeerError::TooManySmallFrames
+            | PeerError::TooManyPriorities
+            | PeerError::TooManySettings => ErrorCode::ENHANCE_YOUR_CALM,
+            PeerError::FrameTooLarge | PeerError::BadFrameLength => ErrorCode::FRAME_SIZE_ERROR,
+            PeerError::ClosedStream => ErrorCode::STREAM_CLOSED,
+            PeerError::SettingsTimeout => ErrorCode::SETTINGS_TIMEOUT,
+            PeerError::WindowTooLarge | PeerError::WindowExceeded => ErrorCode::FLOW_CONTROL_ERROR,
+            PeerError::BadFieldBlock => ErrorCode::COMPRESSION_ERROR,
+            PeerError::DrainTimeout | PeerError::PingTimeout => ErrorCode::NO_ERROR,
             _ => ErrorCode::PROTOCOL_ERROR,
         }
     }
@@ -218,6 +334,10 @@ pub enum UsageError {
     ForbiddenTrailer,
     /// The upgrade was not asked for, or the protocol's name is missing.
     BadUpgrade,
+    /// The peer allows no more streams for now, or this connection has no identifiers left.
+    NoStreams,
+    /// The content is larger than the peer's window, and the call does not cut it.
+    NoCredit,
     /// The output has too little room.
     OutputFull(Full),
 }
@@ -246,6 +366,8 @@ impl fmt::Display for UsageError {
             UsageError::FramingField => "framing field disagrees with the announced length",
             UsageError::ForbiddenTrailer => "field must not stand in trailers",
             UsageError::BadUpgrade => "upgrade was not asked for",
+            UsageError::NoStreams => "no further stream can be opened now",
+            UsageError::NoCredit => "content is larger than the window of the peer",
             UsageError::OutputFull(full) => return write!(f, "caller: {full}"),
         };
         write!(f, "caller: {text}")

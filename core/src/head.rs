@@ -56,6 +56,15 @@ impl<'b> RequestHead<'b> {
         self.layout.authority.of(self.bytes)
     }
 
+    /// Scheme of the target, where the request names one: over HTTP/2 all but plain CONNECT do, over
+    /// HTTP/1.1 the absolute-form does.
+    pub fn scheme(&self) -> Option<&'b [u8]> {
+        match self.version() {
+            Version::Http2 | Version::Http3 => self.layout.scheme.map(|part| part.of(self.bytes)),
+            _ => target::scheme(self.target()),
+        }
+    }
+
     /// Version of the message.
     #[inline]
     pub fn version(&self) -> Version {
@@ -81,7 +90,8 @@ impl<'b> RequestHead<'b> {
     }
 
     /// Protocols the client offers to switch to, as listed in the first Upgrade line (any others are in
-    /// the fields); `None` unless a switch is possible.
+    /// the fields); `None` unless a switch is possible. Over HTTP/2, the protocol that an extended CONNECT
+    /// names (RFC 8441, section 4).
     #[inline]
     pub fn upgrade(&self) -> Option<&'b [u8]> {
         self.layout.upgrade.map(|part| part.of(self.bytes))
@@ -159,6 +169,8 @@ pub(crate) struct Layout {
     pub(crate) line: RequestLine,
     pub(crate) authority: Part,
     pub(crate) upgrade: Option<Part>,
+    /// Of HTTP/2 only.
+    pub(crate) scheme: Option<Part>,
     pub(crate) expect_continue: bool,
     pub(crate) status_line: StatusLine,
     /// The Host that was seen last.
@@ -174,6 +186,7 @@ impl Layout {
             line: RequestLine::EMPTY,
             authority: Part::NONE,
             upgrade: None,
+            scheme: None,
             expect_continue: false,
             status_line: StatusLine::EMPTY,
             host: PlainAuthority::new(),

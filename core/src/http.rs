@@ -1,10 +1,12 @@
 //! The one alphabet of HTTP/1.1, HTTP/2 and HTTP/3: events from the wire, calls from the user.
 
+use crate::h2::PeerSettings;
+use crate::h2::frame::Dependency;
 use crate::syntax::method::Method;
 use crate::syntax::status::Status;
 use crate::{
-    ErrorCode, Field, Fields, Initiator, Instant, Machine, Output, Preset, RequestHead, ResponseHead,
-    UsageError,
+    ErrorCode, Field, Fields, Initiator, Instant, Machine, Output, Preset, Priority, RequestHead,
+    ResponseHead, UsageError,
 };
 
 /// Names one exchange of a connection. HTTP/1.1 counts 1, 2, 3; HTTP/2 uses its stream identifiers.
@@ -86,7 +88,8 @@ pub enum Event<'b> {
         stream: StreamId,
         /// The bytes, in the caller's input.
         data: &'b mut [u8],
-        /// Credit to give back with [`Http::release`]; counts padding too.
+        /// Credit to give back with [`Http::release`]: the length of `data`. (Padding, which counts as well,
+        /// the machine gives back by itself.)
         credit: u32,
     },
     /// Raw view, only with [`Config::chunk_extensions`](crate::Config): a piece of the extensions of the
@@ -106,15 +109,58 @@ pub enum Event<'b> {
         /// Trailer lines left out because such a field must not stand there (RFC 9110, section 6.5.1).
         dropped: u16,
     },
-    /// The exchange is over before its end.
+    /// The exchange is over before its end. Over HTTP/2 it counts as open until the caller says with
+    /// [`Http::done`] that it has ended its own work on it.
     Reset {
         /// The exchange.
         stream: StreamId,
-        /// Why.
+        /// Why. [`ErrorCode::REFUSED_STREAM`] by the remote end: nothing of it was processed, and it is
+        /// safe to send again on another connection (RFC 9113, section 8.7).
         code: ErrorCode,
         /// By whom.
         by: Initiator,
     },
+    /// The server promises the response to a request that it expects (RFC 9113, section 8.4).
+    PushPromise {
+        /// The exchange it belongs to.
+        stream: StreamId,
+        /// The exchange promised, whose response follows.
+        promised: StreamId,
+        /// The request that it answers.
+        head: RequestHead<'b>,
+    },
+    /// The client says how urgent a response is. Already taken into account.
+    Priority {
+        /// The exchange, which may not have begun yet.
+        stream: StreamId,
+        /// What it says.
+        signal: PrioritySignal,
+    },
+    /// The peer takes no new exchanges (RFC 9113, section 6.8). Those of ours that it will not process are
+    /// reported next, as resets with [`ErrorCode::REFUSED_STREAM`].
+    GoAway {
+        /// The last exchange of ours that it may process.
+        last: StreamId,
+        /// Why.
+        code: ErrorCode,
+        /// The beginning of what it says for people to read.
+        debug: &'b [u8],
+    },
+    /// The peer's settings have come, for the first time or with changes.
+    SettingsChanged {
+        /// All of them.
+        settings: PeerSettings,
+    },
+}
+
+/// How urgent a response is, said by one of two schemes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PrioritySignal {
+    /// RFC 9218.
+    Extensible(Priority),
+    /// RFC 7540, section 5.3: only the weight is made use of.
+    Dependency(Dependency),
 }
 
 /// A request to send.
@@ -199,7 +245,8 @@ pub trait Http: for<'b> Machine<Event<'b> = Event<'b>> {
     /// that knows no content (1xx, 204, 205) is not sent with any.
     ///
     /// # Errors
-    /// [`UsageError`]; nothing was written.
+    /// [`UsageError`]; nothing was written. [`UsageError::NoCredit`] over HTTP/2, when the content is larger
+    /// than the peer's window: send it in pieces.
     fn send_full(
         &mut self,
         now: Instant,
@@ -251,11 +298,37 @@ pub trait Http: for<'b> Machine<Event<'b> = Event<'b>> {
     /// not be told. Only a hint that saves a turn; a machine may tell it all the same.
     fn forgo_end(&mut self, _now: Instant, _stream: StreamId) {}
 
-    /// Gives an exchange up. Over HTTP/1.1 that ends the connection.
+    /// Gives an exchange up; it is [`done`](Http::done) as well. Over HTTP/1.1 that ends the connection.
     fn reset(&mut self, now: Instant, stream: StreamId, code: ErrorCode);
 
     /// Gives credit of received data back, so that the peer may send more. Nothing over HTTP/1.1.
     fn release(&mut self, stream: StreamId, credit: u32);
+
+    /// The caller has no further business with an exchange: its credit goes back, and it counts as open no
+    /// longer. Due once after [`Event::Reset`], when the work that the exchange caused has ended: a peer
+    /// that resets what it has just asked for gets no room for more (RFC 9113, section 10.5). Otherwise it
+    /// is for those who stop before the end, and for content that nobody reads. Nothing over HTTP/1.1.
+    fn done(&mut self, _now: Instant, _stream: StreamId) {}
+
+    /// Changes how urgent the response of an exchange is (RFC 9218, section 7): a client tells the server,
+    /// a server orders its own writing. Nothing over HTTP/1.1.
+    fn set_priority(&mut self, _stream: StreamId, _priority: Priority) {}
+
+    /// Promises the response to a request that the client of `stream` is about to make, and names the
+    /// exchange on which it is to be sent (server, RFC 9113, section 8.4).
+    ///
+    /// # Errors
+    /// [`UsageError`]; nothing was written. [`UsageError::WrongState`] where the protocol or the client has
+    /// no place for promises.
+    fn push(
+        &mut self,
+        _now: Instant,
+        _stream: StreamId,
+        _request: &Request<'_>,
+        _out: &mut dyn Output,
+    ) -> Result<StreamId, UsageError> {
+        Err(UsageError::WrongState)
+    }
 
     /// Whether the caller has content for this stream that it wants to write.
     fn wants_write(&mut self, stream: StreamId, yes: bool);

@@ -12,6 +12,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// Deviations from the grammar that are let through.
     pub lenient: Lenient,
+    /// Bounds and choices of HTTP/2 alone.
+    pub h2: crate::h2::Limits,
     /// Report every chunk extension as [`Event::ChunkExtension`](crate::Event::ChunkExtension).
     pub chunk_extensions: bool,
 }

@@ -1,5 +1,6 @@
 //! The wire side that every protocol machine has: bytes in, events out, control bytes out, time.
 
+use crate::h2::hpack::Section;
 use crate::head::Layout;
 use crate::{Instant, Output, PeerError};
 use alloc::vec::Vec;
@@ -51,13 +52,14 @@ pub enum Protocol {
 #[derive(Debug)]
 pub struct Scratch {
     pub(crate) layout: Layout,
+    pub(crate) section: Section,
     pub(crate) spare: Vec<Vec<u8>>,
 }
 
 impl Scratch {
     /// Empty working memory; grows to what the configured limits allow and no further.
     pub const fn new() -> Self {
-        Scratch { layout: Layout::new(), spare: Vec::new() }
+        Scratch { layout: Layout::new(), section: Section::new(), spare: Vec::new() }
     }
 }
 

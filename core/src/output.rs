@@ -16,6 +16,10 @@ pub trait Output {
 
     /// How many bytes [`reserve`](Output::reserve) would still grant.
     fn room(&self) -> usize;
+
+    /// Takes the last `n` bytes of the last reservation back: they were not needed. Field compression
+    /// tells its length only when it is done.
+    fn give_back(&mut self, n: usize);
 }
 
 /// The output has too little room for a unit that cannot be cut. Nothing was written.
@@ -41,6 +45,10 @@ impl Output for Vec<u8> {
 
     fn room(&self) -> usize {
         isize::MAX as usize - self.len()
+    }
+
+    fn give_back(&mut self, n: usize) {
+        self.truncate(self.len().saturating_sub(n));
     }
 }
 
@@ -88,5 +96,29 @@ impl Output for SliceOutput<'_> {
     #[inline]
     fn room(&self) -> usize {
         self.memory.len() - self.filled
+    }
+
+    #[inline]
+    fn give_back(&mut self, n: usize) {
+        self.filled = self.filled.saturating_sub(n);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    #[test]
+    fn what_is_given_back_was_never_written() {
+        let mut memory = vec![0; 8];
+        let mut slice = SliceOutput::new(&mut memory);
+        let mut vec = Vec::new();
+        for out in [&mut slice as &mut dyn Output, &mut vec] {
+            out.reserve(6).unwrap().copy_from_slice(b"abcdef");
+            out.give_back(4);
+            out.reserve(2).unwrap().copy_from_slice(b"xy");
+        }
+        assert_eq!((slice.filled(), slice.room(), &vec[..]), (&b"abxy"[..], 4, &b"abxy"[..]));
     }
 }

@@ -13,12 +13,14 @@ use alloc::vec::Vec;
 pub struct Preset {
     bytes: Vec<u8>,
     spans: Vec<Span>,
+    /// The same with names in lower case, as HTTP/2 has them.
+    lower: Vec<u8>,
     /// Bit `n` for a name of `n` bytes, or bit 31 for a longer one: most names differ by length.
     lengths: u32,
 }
 
 impl Preset {
-    /// Checks and keeps `fields`. Linear; two allocations.
+    /// Checks and keeps `fields`. Linear; three allocations.
     ///
     /// # Errors
     /// [`UsageError::BadFieldName`] or [`UsageError::BadFieldValue`] for what cannot be sent at all,
@@ -50,6 +52,10 @@ impl Preset {
             preset.bytes.extend_from_slice(b"\r\n");
             preset.lengths |= bit(field.name);
         }
+        preset.lower = preset.bytes.clone();
+        for span in &preset.spans {
+            preset.lower[span.name as usize..span.name_end as usize].make_ascii_lowercase();
+        }
         Ok(preset)
     }
 
@@ -62,6 +68,12 @@ impl Preset {
     /// The lines.
     pub fn fields(&self) -> Fields<'_> {
         Fields::new(&self.bytes, &self.spans)
+    }
+
+    /// The lines with names in lower case.
+    #[inline]
+    pub(crate) fn lower(&self) -> Fields<'_> {
+        Fields::new(&self.lower, &self.spans)
     }
 
     /// Whether a line has the name `name`. One test for most names that none has.

@@ -491,4 +491,9 @@ impl Output for Outgoing {
     fn room(&self) -> usize {
         self.bytes.len() - self.filled
     }
+
+    #[inline]
+    fn give_back(&mut self, n: usize) {
+        self.filled = self.filled.saturating_sub(n).max(self.sent);
+    }
 }

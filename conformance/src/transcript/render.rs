@@ -71,6 +71,13 @@ impl Log {
                 let by = if *by == Initiator::Local { "local" } else { "remote" };
                 self.line(format!("reset {stream} by {by}, code {}", code.0));
             }
+            Seen::Promise(stream, head) => {
+                let target = head.target.escape_ascii();
+                self.push(format!("promise {} on {stream}: {target}", head.stream), &head.fields);
+            }
+            Seen::Priority(stream, signal) => self.line(format!("priority {stream}: {signal:?}")),
+            Seen::GoAway(last, code, _) => self.line(format!("go away, last {last}, code {}", code.0)),
+            Seen::Settings(settings) => self.line(format!("{settings:?}")),
         }
     }
 

@@ -68,6 +68,12 @@ pub(crate) fn authority_range(target: &[u8]) -> Option<Range<usize>> {
     Some(start..start + end)
 }
 
+/// The scheme of an absolute-form target that has an [`authority`].
+pub(crate) fn scheme(target: &[u8]) -> Option<&[u8]> {
+    let rest = after_scheme(target)?;
+    target.get(..target.len() - rest.len() - b"://".len())
+}
+
 fn after_scheme(target: &[u8]) -> Option<&[u8]> {
     // "The scheme and host are case-insensitive" (RFC 9110, section 4.2.3)
     [&b"http://"[..], b"https://"].into_iter().find_map(|scheme| {

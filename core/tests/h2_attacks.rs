@@ -1,0 +1,668 @@
+//! Attacks on HTTP/2, on the bare machine: what ends a stream, what ends the connection, and with which code.
+
+mod h2_support;
+
+use avx_core::h2::frame::Kind;
+use avx_core::{BodyLen, Config, ErrorCode, Http, Initiator, Machine, PeerError, Response, Status, StreamId};
+use conformance::drive::Seen;
+use h2_support::*;
+use std::time::Duration;
+
+/// What a greeted server says about `input`, as an error of the connection.
+fn error_of(input: &[u8]) -> Option<ErrorCode> {
+    let mut driver = server(Config::default());
+    driver.feed(input);
+    connection_error(&driver)
+}
+
+/// The streams a greeted server resets because of `input`; the connection goes on.
+fn resets_of(input: &[u8]) -> Vec<(u32, ErrorCode)> {
+    let mut driver = server(Config::default());
+    driver.feed(input);
+    assert_eq!(connection_error(&driver), None);
+    resets(&driver.out)
+}
+
+fn many(one: impl Fn(u32) -> Vec<u8>, n: u32) -> Vec<u8> {
+    (0..n).flat_map(one).collect()
+}
+
+const PROTOCOL: Option<ErrorCode> = Some(ErrorCode::PROTOCOL_ERROR);
+const CALM: Option<ErrorCode> = Some(ErrorCode::ENHANCE_YOUR_CALM);
+const CLOSED: Option<ErrorCode> = Some(ErrorCode::STREAM_CLOSED);
+const SIZE: Option<ErrorCode> = Some(ErrorCode::FRAME_SIZE_ERROR);
+const FLOW: Option<ErrorCode> = Some(ErrorCode::FLOW_CONTROL_ERROR);
+const COMPRESSION: Option<ErrorCode> = Some(ErrorCode::COMPRESSION_ERROR);
+
+#[test]
+fn h2_01_rapid_reset_ends_in_calm_and_frees_no_slot_early() {
+    let asked_and_cancelled = |i: u32| [get(2 * i + 1), reset(2 * i + 1, ErrorCode::CANCEL)].concat();
+    assert_eq!(error_of(&many(asked_and_cancelled, 1000)), CALM);
+
+    // A hundred at once are within the budget, but count until the caller is done with them.
+    let mut driver = server(Config::default());
+    driver.feed(&many(asked_and_cancelled, 100));
+    assert_eq!(connection_error(&driver), None);
+    driver.feed(&get(201));
+    assert_eq!(resets(&driver.out), [(201, ErrorCode::REFUSED_STREAM)]);
+    driver.machine.done(NOW, StreamId(1));
+    driver.feed(&get(203));
+    assert!(driver.seen.iter().any(|seen| matches!(seen, Seen::Request(head) if head.stream == 203)));
+}
+
+#[test]
+fn h2_02_no_primitive_makes_the_server_reset_its_own_streams() {
+    // Each of them ends the connection instead.
+    let opened = |more: Vec<u8>| [post(1), more].concat();
+    assert_eq!(error_of(&opened(window_update(1, 0))), PROTOCOL);
+    assert_eq!(error_of(&opened(window_update(1, 0x7fff_ffff))), FLOW);
+    assert_eq!(error_of(&opened(frame(Kind::PRIORITY, 0, 1, &[0; 4]))), SIZE);
+    assert_eq!(error_of(&opened(priority(1, 1, 0))), PROTOCOL);
+    assert_eq!(error_of(&[get(1), headers(1, END_STREAM, &block(&[("x", "y")]))].concat()), CLOSED);
+    assert_eq!(error_of(&[get(1), data(1, 0, b"x")].concat()), CLOSED);
+    // What does reset a stream is counted like a reset by the peer.
+    let malformed = |i| headers(2 * i + 1, END_STREAM, &block(&[(":method", "GET")]));
+    assert_eq!(resets_of(&many(malformed, 200)).len(), 200);
+    assert_eq!(error_of(&many(malformed, 201)), CALM);
+    let too_much = |i| {
+        [headers(2 * i + 1, 0, &with(&POST, &[("content-length", "1")])), data(2 * i + 1, 0, b"xx")].concat()
+    };
+    let mut driver = server(Config::default());
+    driver.feed(&many(too_much, 100));
+    driver.feed(&get(201));
+    assert_eq!(
+        resets(&driver.out).last(),
+        Some(&(201, ErrorCode::REFUSED_STREAM)),
+        "its slot is still taken"
+    );
+}
+
+#[test]
+fn h2_03_a_block_without_end_is_not_waited_for() {
+    let open = frame(Kind::HEADERS, END_STREAM, 1, &block(&GET));
+    let more = |n, block: &[u8]| [open.clone(), many(|_| continuation(1, 0, block), n)].concat();
+    assert_eq!(error_of(&more(9, b"\x82")), CALM);
+    assert_eq!(error_of(&more(5, b"")), CALM);
+    let mut driver = server(Config::default());
+    driver.feed(&more(7, &block(&[("x", "y")])));
+    assert_eq!(connection_error(&driver), None);
+    assert!(driver.seen.is_empty());
+    driver.feed(&continuation(1, END_HEADERS, &block(&[("x", "z")])));
+    assert!(matches!(&driver.seen[0], Seen::Request(head) if head.fields.len() == 8));
+    // Four times the size of an acceptable section, from the headers of the frames alone.
+    assert_eq!(error_of(&more(8, &vec![0x82; 16_384])), CALM);
+    // Nor does it take for ever.
+    let mut driver = server(Config::default());
+    driver.feed(&open);
+    driver.pass(Duration::from_secs(10));
+    driver.feed(&[]);
+    assert_eq!(driver.error, Some(PeerError::HeadTimeout));
+    assert_eq!(connection_error(&driver), CALM);
+}
+
+#[test]
+fn h2_04_floods_of_small_frames_end_in_calm() {
+    // Pings and settings that nobody reads the answers to.
+    let mut driver = server(Config::default());
+    let mut nowhere = avx_core::Scratch::new();
+    let mut input = many(|_| ping(0, b"12345678"), 1001);
+    assert!(matches!(
+        driver.machine.recv(NOW, &mut input, &mut nowhere),
+        Err(PeerError::TooManyControlFrames)
+    ));
+    assert_eq!(error_of(&many(|_| ping(0, b"12345678"), 1000)), None);
+    assert_eq!(error_of(&many(|_| settings(&[]), 1002)), CALM);
+    // One that reads them all may ping as it likes.
+    let mut driver = server(Config::default());
+    for _ in 0..5000 {
+        driver.feed(&ping(0, b"12345678"));
+    }
+    assert_eq!(connection_error(&driver), None);
+    assert_eq!(frames(&driver.out).len(), 5000);
+    // PRIORITY for one stream, and for none.
+    assert_eq!(error_of(&[post(1), many(|_| priority(1, 3, 7), 100)].concat()), None);
+    assert_eq!(error_of(&[post(1), many(|_| priority(1, 3, 7), 101)].concat()), CALM);
+    assert_eq!(error_of(&many(|i| priority(2 * i + 1, 0, 7), 1001)), CALM);
+    // Frames of unknown types.
+    assert_eq!(error_of(&many(|_| frame(Kind(0xbb), 0, 0, b"x"), 1001)), CALM);
+    // Names without length.
+    assert_eq!(
+        resets_of(&headers(1, END_STREAM, &with(&GET, &[("", "x")]))),
+        [(1, ErrorCode::PROTOCOL_ERROR)]
+    );
+}
+
+#[test]
+fn h2_05_empty_and_tiny_data_is_bounded() {
+    assert_eq!(error_of(&[post(1), many(|_| data(1, 0, b""), 10)].concat()), None);
+    assert_eq!(error_of(&[post(1), many(|_| data(1, 0, b""), 11)].concat()), CALM);
+    assert_eq!(error_of(&[post(1), many(|_| data(1, 0, b"x"), 257)].concat()), None);
+    assert_eq!(error_of(&[post(1), many(|_| data(1, 0, b"x"), 258)].concat()), CALM);
+    // A reader that keeps up is never the reason.
+    let mut driver = server(Config::default());
+    driver.feed(&post(1));
+    for _ in 0..20_000 {
+        driver.feed(&data(1, 0, b"x"));
+        driver.machine.release(StreamId(1), 1);
+    }
+    assert_eq!(connection_error(&driver), None);
+}
+
+#[test]
+fn h2_06_many_fields_are_too_many_and_a_closed_window_does_not_keep_them() {
+    let status = |driver: &conformance::drive::Driver<avx_core::h2::Server>| {
+        let answer = frames(&driver.out).into_iter().find(|f| f.0 == Kind::HEADERS);
+        answer.map(|f| f.3)
+    };
+    let crumbs: Vec<u8> = [block(&GET), block(&[("cookie", "a")]).repeat(200)].concat();
+    let mut driver = server(Config::default());
+    driver.feed(&headers(1, END_STREAM, &crumbs));
+    assert_eq!(connection_error(&driver), None);
+    assert!(driver.seen.is_empty());
+    assert!(status(&driver).is_some_and(|block| block.ends_with(b"431") || block.len() > 1));
+
+    // A response whose window stays closed is given up after half a minute.
+    let mut driver = server(Config::default());
+    driver.feed(&settings(&[(4, 0)]));
+    driver.feed(&get(1));
+    let ok = Response::new(Status::OK, &[]);
+    driver.call(|m, now, out| m.send_response(now, id(1), &ok, BodyLen::Streaming, out)).unwrap();
+    driver.machine.wants_write(id(1), true);
+    assert_eq!(driver.machine.next_writable(), None);
+    driver.seen.clear();
+    driver.pass(Duration::from_secs(29));
+    driver.feed(&[]);
+    assert!(driver.seen.is_empty());
+    driver.pass(Duration::from_secs(2));
+    driver.feed(&[]);
+    assert_eq!(driver.seen, [Seen::Reset(1, ErrorCode::ENHANCE_YOUR_CALM, Initiator::Local)]);
+    assert_eq!(resets(&driver.out), [(1, ErrorCode::ENHANCE_YOUR_CALM)]);
+    driver.machine.done(NOW, id(1));
+    assert!(driver.machine.is_idle());
+}
+
+#[test]
+fn h2_06_a_closed_connection_window_does_not_keep_them_either() {
+    let mut driver = server(Config::default());
+    driver.feed(&[settings(&[(4, 0x7fff_ffff)]), get(1)].concat());
+    let ok = Response::new(Status::OK, &[]);
+    driver.call(|m, now, out| m.send_response(now, id(1), &ok, BodyLen::Streaming, out)).unwrap();
+    assert_eq!(driver.call(|m, now, out| m.send_data(now, id(1), &[b'x'; 70_000], out)), Ok(65_535));
+    driver.machine.wants_write(id(1), true);
+    assert_eq!(driver.machine.next_writable(), None);
+    driver.pass(Duration::from_secs(30));
+    driver.feed(&[]);
+    assert_eq!(driver.error, Some(PeerError::WriteStalled));
+    assert_eq!(connection_error(&driver), CALM);
+}
+
+#[test]
+fn h2_07_and_08_oversized_lists_are_answered_and_far_too_large_ones_end_the_connection() {
+    let big = "x".repeat(4000);
+    // One entry, referred to again and again.
+    let mut bomb = block(&GET);
+    bomb.extend(b"\x40\x01b\x7f\xa1\x1e");
+    bomb.extend(big.as_bytes());
+    let refer = |n: usize| [&bomb[..], &vec![0xbe; n]].concat();
+    let mut driver = server(Config::default());
+    driver.feed(&headers(1, END_STREAM, &refer(8)));
+    assert_eq!(connection_error(&driver), None);
+    assert!(driver.seen.is_empty());
+    // The table is still in step.
+    driver.feed(&headers(3, END_STREAM, &[&block(&GET)[..], b"\xbe"].concat()));
+    assert!(matches!(&driver.seen[0], Seen::Request(head) if head.fields[0].1.len() == 4000));
+    let answers = frames(&driver.out);
+    assert!(answers.iter().any(|f| f.0 == Kind::HEADERS && f.2 == 1 && f.1 & END_STREAM != 0));
+    assert_eq!(error_of(&headers(1, END_STREAM, &refer(40))), CALM);
+    assert_eq!(error_of(&headers(1, END_STREAM, &refer(10_000))), CALM);
+}
+
+#[test]
+fn h2_09_blocks_that_cannot_be_decoded_end_the_connection() {
+    for bad in [
+        &b"\x80"[..],
+        b"\xc0",
+        b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+        b"\x00\x84\xff\xff\xff\xff\x00",
+        b"\x00\x81\x00\x00",
+        b"\x3f\xe1\xff\x03",
+        b"\x82\x20",
+        b"\x40\x05a",
+    ] {
+        assert_eq!(error_of(&headers(1, END_STREAM, bad)), COMPRESSION, "{bad:?}");
+    }
+}
+
+#[test]
+fn h2_10_nothing_is_smuggled_through_names_and_values() {
+    for (name, value) in [
+        ("x", "a\rb"),
+        ("x", "a\nb"),
+        ("x", "a\0b"),
+        ("x", " a"),
+        ("x", "a\t"),
+        ("X", "a"),
+        ("x:y", "a"),
+        ("x y", "a"),
+        ("x\r\ny", "a"),
+        ("\u{e9}", "a"),
+    ] {
+        let list = [&GET[..], &[(name, value)]].concat();
+        let got = resets_of(&headers(1, END_STREAM, &block(&list)));
+        assert_eq!(got, [(1, ErrorCode::PROTOCOL_ERROR)], "{name:?} {value:?}");
+    }
+    for (i, value) in [
+        (0, "GET / HTTP/1.1"),
+        (0, ""),
+        (1, "http "),
+        (1, "ht/tp"),
+        (1, ""),
+        (2, "a/b"),
+        (2, "u@a"),
+        (2, "a b"),
+        (3, "/a b"),
+        (3, "/a\r\nx: y"),
+        (3, ""),
+        (3, "a"),
+        (3, "*"),
+    ] {
+        let mut list = GET;
+        list[i].1 = value;
+        let got = resets_of(&headers(1, END_STREAM, &block(&list)));
+        assert_eq!(got, [(1, ErrorCode::PROTOCOL_ERROR)], "{:?}", list[i]);
+    }
+}
+
+#[test]
+fn h2_11_lengths_that_lie_are_malformed() {
+    let malformed = [(1, ErrorCode::PROTOCOL_ERROR)];
+    for fields in [
+        [("transfer-encoding", "chunked"), ("x", "y")],
+        [("content-length", "1"), ("content-length", "1")],
+        [("content-length", "+5"), ("x", "y")],
+        [("content-length", "18446744073709551621"), ("x", "y")],
+    ] {
+        assert_eq!(resets_of(&headers(1, 0, &with(&POST, &fields))), malformed, "{fields:?}");
+    }
+    let five = with(&POST, &[("content-length", "5")]);
+    assert_eq!(resets_of(&headers(1, END_STREAM, &five)), malformed);
+    for input in [
+        [headers(1, 0, &five), data(1, 0, b"123456")].concat(),
+        [headers(1, 0, &five), data(1, END_STREAM, b"1234")].concat(),
+        [headers(1, 0, &five), data(1, 0, b"1234"), headers(1, END_STREAM, &block(&[("x", "y")]))].concat(),
+    ] {
+        assert_eq!(resets_of(&input), malformed);
+    }
+    assert_eq!(resets_of(&[headers(1, 0, &five), data(1, END_STREAM, b"12345")].concat()), []);
+    // A client is told no less.
+    for input in [
+        [headers(1, 0, &block(&[(":status", "200"), ("content-length", "5")])), data(1, END_STREAM, b"1")]
+            .concat(),
+        headers(1, END_STREAM, &block(&[(":status", "200"), ("content-length", "5")])),
+        [headers(1, 0, &block(&[(":status", "204")])), data(1, END_STREAM, b"1")].concat(),
+        headers(1, END_STREAM, &block(&[(":status", "100")])),
+        headers(1, 0, &block(&[(":status", "101")])),
+        headers(1, 0, &block(&[(":status", "20")])),
+        headers(1, 0, &block(&[("x", "y")])),
+        data(1, 0, b"before the head"),
+    ] {
+        let mut driver = client(Config::default(), 1);
+        driver.feed(&input);
+        assert_eq!(connection_error(&driver), None);
+        assert_eq!(resets(&driver.out), malformed, "{input:?}");
+        let last = Seen::Reset(1, ErrorCode::PROTOCOL_ERROR, Initiator::Local);
+        assert_eq!(driver.seen.last(), Some(&last));
+    }
+}
+
+#[test]
+fn h2_12_pseudo_header_fields_have_their_place() {
+    let malformed = [(1, ErrorCode::PROTOCOL_ERROR)];
+    let without = |i: usize| {
+        let mut list = GET.to_vec();
+        list.remove(i);
+        block(&list)
+    };
+    for bad in [
+        with(&GET, &[(":method", "GET")]),
+        with(&[("x", "y")], &GET),
+        with(&GET, &[(":unknown", "x")]),
+        with(&GET, &[(":status", "200")]),
+        with(&GET, &[(":protocol", "websocket")]),
+        without(0),
+        without(1),
+        without(3),
+    ] {
+        assert_eq!(resets_of(&headers(1, END_STREAM, &bad)), malformed);
+    }
+    for trailers in [block(&[(":path", "/")]), block(&[("x", "y"), (":status", "200")])] {
+        assert_eq!(resets_of(&[post(1), headers(1, END_STREAM, &trailers)].concat()), malformed);
+    }
+    assert_eq!(resets_of(&[post(1), headers(1, 0, &block(&[("x", "y")]))].concat()), malformed);
+}
+
+#[test]
+fn h2_13_a_host_that_is_not_the_authority_is_a_bad_request() {
+    for (host, good) in
+        [("b", false), ("a:81", false), ("a, b", false), ("A", true), ("a:80", true), ("a", true)]
+    {
+        let list = [&GET[..], &[("host", host)]].concat();
+        let mut driver = server(Config::default());
+        driver.feed(&headers(1, END_STREAM, &block(&list)));
+        assert_eq!(connection_error(&driver), None);
+        assert_eq!(driver.seen.is_empty(), !good, "{host}");
+        let answers = frames(&driver.out);
+        assert_eq!(answers.len(), usize::from(!good), "{host}");
+        if !good {
+            // 400 is in the static table.
+            assert_eq!(answers[0], (Kind::HEADERS, END_HEADERS | END_STREAM, 1, vec![0x8c]));
+        }
+    }
+}
+
+#[test]
+fn h2_14_connection_specific_fields_are_malformed() {
+    for (name, value) in [
+        ("te", "gzip"),
+        ("te", "trailers, gzip"),
+        ("connection", "close"),
+        ("keep-alive", "1"),
+        ("proxy-connection", "close"),
+        ("upgrade", "h2c"),
+        ("transfer-encoding", "identity"),
+    ] {
+        let got = resets_of(&headers(1, END_STREAM, &block(&[&GET[..], &[(name, value)]].concat())));
+        assert_eq!(got, [(1, ErrorCode::PROTOCOL_ERROR)], "{name}");
+    }
+    assert_eq!(resets_of(&headers(1, END_STREAM, &with(&GET, &[("te", "trailers")]))), []);
+}
+
+#[test]
+fn h2_15_flow_control_is_kept_by_both_ends() {
+    assert_eq!(error_of(&window_update(0, 0x7fff_ffff)), FLOW);
+    assert_eq!(error_of(&window_update(0, 0)), PROTOCOL);
+    assert_eq!(error_of(&settings(&[(4, 0x8000_0000)])), FLOW);
+    assert_eq!(
+        error_of(&[post(1), window_update(1, 0x7fff_0000), settings(&[(4, 0x7fff_ffff)])].concat()),
+        FLOW
+    );
+    // More than the stream's window: the stream. More than the connection's: the connection.
+    let full = many(|_| data(1, 0, &[b'x'; 16_384]), 4);
+    assert_eq!(
+        resets_of(&[post(1), full.clone(), data(1, 0, b"x")].concat()),
+        [(1, ErrorCode::FLOW_CONTROL_ERROR)]
+    );
+    let mut driver = server(Config::default());
+    driver.feed(&many(|i| post(2 * i + 1), 17));
+    for i in 0..16 {
+        driver.feed(&many(|_| data(2 * i + 1, 0, &[b'x'; 16_384]), 4));
+    }
+    assert_eq!(connection_error(&driver), None);
+    driver.feed(&data(33, 0, b"x"));
+    assert_eq!(connection_error(&driver), FLOW);
+}
+
+#[test]
+fn h2_15_padding_counts_and_is_given_back_by_itself() {
+    let mut driver = server(Config::default());
+    driver.feed(&post(1));
+    let padded = [&[255][..], b"x", &[0; 255]].concat();
+    for _ in 0..600 {
+        driver.feed(&data(1, PADDED, &padded));
+        driver.machine.release(id(1), 1);
+    }
+    assert_eq!(connection_error(&driver), None);
+    let updates = frames(&driver.out).into_iter().filter(|f| f.0 == Kind::WINDOW_UPDATE && f.2 == 1).count();
+    assert!((3..=6).contains(&updates), "{updates} updates");
+}
+
+#[test]
+fn h2_16_settings_have_their_rules() {
+    assert_eq!(error_of(&frame(Kind::SETTINGS, 0, 0, &[0; 5])), SIZE);
+    assert_eq!(error_of(&frame(Kind::SETTINGS, ACK, 0, &[0; 6])), SIZE);
+    assert_eq!(error_of(&frame(Kind::SETTINGS, 0, 1, &[])), PROTOCOL);
+    assert_eq!(error_of(&settings(&[(2, 2)])), PROTOCOL);
+    assert_eq!(error_of(&settings(&[(5, 1)])), PROTOCOL);
+    assert_eq!(error_of(&settings(&[(8, 2)])), PROTOCOL);
+    assert_eq!(error_of(&settings(&[(9, 2)])), PROTOCOL);
+    assert_eq!(error_of(&settings(&[(0xff, 1); 32])), None);
+    assert_eq!(error_of(&settings(&[(0xff, 1); 33])), CALM);
+    assert_eq!(error_of(&settings_ack()), PROTOCOL);
+    let mut driver = conformance::drive::Driver::new(avx_core::h2::Server::new(Default::default(), NOW), NOW);
+    driver.feed(&[PREFACE, &settings(&[])].concat());
+    driver.pass(Duration::from_secs(10));
+    driver.feed(&[]);
+    assert_eq!(driver.error, Some(PeerError::SettingsTimeout));
+    assert_eq!(connection_error(&driver), Some(ErrorCode::SETTINGS_TIMEOUT));
+}
+
+#[test]
+fn h2_17_dependencies_build_no_tree() {
+    assert_eq!(
+        error_of(&headers(1, END_STREAM | PRIORITY, &[&[0, 0, 0, 1, 0][..], &block(&GET)].concat())),
+        PROTOCOL
+    );
+    // Cycles of others mean nothing.
+    let chain = many(|i| [post(2 * i + 1), priority(2 * i + 1, (2 * i + 3) % 100, 255)].concat(), 50);
+    assert_eq!(error_of(&chain), None);
+}
+
+#[test]
+fn h2_18_stream_identifiers_only_rise_and_are_the_clients() {
+    assert_eq!(error_of(&get(2)), PROTOCOL);
+    assert_eq!(error_of(&headers(0, END_STREAM, &block(&GET))), PROTOCOL);
+    assert_eq!(error_of(&[get(5), get(3)].concat()), PROTOCOL);
+    let mut driver = server(Config::default());
+    driver.feed(&get(0x7fff_ffff));
+    assert_eq!(connection_error(&driver), None);
+    driver
+        .call(|m, now, out| m.send_full(now, id(0x7fff_ffff), &Response::new(Status::OK, &[]), b"", out))
+        .unwrap();
+    driver.feed(&get(0x7fff_ffff));
+    assert_eq!(connection_error(&driver), CLOSED);
+    for idle in [data(1, 0, b"x"), reset(1, ErrorCode::CANCEL), window_update(1, 1)] {
+        assert_eq!(error_of(&idle), PROTOCOL);
+    }
+}
+
+#[test]
+fn h2_19_frames_beyond_the_size_end_the_connection_and_reserved_bits_are_ignored() {
+    assert_eq!(error_of(&[post(1), data(1, 0, &[0; 16_385])].concat()), SIZE);
+    assert_eq!(error_of(&ping(0, &[0; 7])), SIZE);
+    assert_eq!(error_of(&frame(Kind::RST_STREAM, 0, 1, &[0; 5])), SIZE);
+    assert_eq!(error_of(&frame(Kind::WINDOW_UPDATE, 0, 0, &[0; 3])), SIZE);
+    assert_eq!(error_of(&frame(Kind::GOAWAY, 0, 0, &[0; 7])), SIZE);
+    let mut reserved = get(1);
+    reserved[5] |= 0x80;
+    assert_eq!(error_of(&reserved), None);
+    assert_eq!(error_of(&frame(Kind(0xfe), 0xff, 77, &[1; 100])), None);
+}
+
+#[test]
+fn h2_20_nobody_pushes_to_whom_it_is_not_welcome() {
+    assert_eq!(error_of(&[post(1), push_promise(1, 2, &block(&GET))].concat()), PROTOCOL);
+    let mut driver = client(Config::default(), 1);
+    driver.feed(&push_promise(1, 2, &block(&GET)));
+    assert_eq!(connection_error(&driver), PROTOCOL);
+    // Promises that no client would make of its own.
+    let mut config = Config::default();
+    config.h2.push = true;
+    for (promise, want) in [
+        (push_promise(1, 2, &block(&POST)), Ok(ErrorCode::PROTOCOL_ERROR)),
+        (push_promise(1, 2, &with(&GET, &[("content-length", "5")])), Ok(ErrorCode::PROTOCOL_ERROR)),
+        (push_promise(1, 3, &block(&GET)), Err(PROTOCOL)),
+        (push_promise(1, 0, &block(&GET)), Err(PROTOCOL)),
+        (push_promise(3, 2, &block(&GET)), Err(PROTOCOL)),
+    ] {
+        let mut driver = client(config, 1);
+        driver.feed(&promise);
+        match want {
+            Ok(code) => {
+                assert_eq!(connection_error(&driver), None);
+                assert_eq!(resets(&driver.out), [(2, code)]);
+            }
+            Err(code) => assert_eq!(connection_error(&driver), code),
+        }
+    }
+    let mut driver = client(config, 1);
+    driver.feed(&many(|i| push_promise(1, 2 * i + 2, &block(&GET)), 17));
+    assert_eq!(resets(&driver.out), [(34, ErrorCode::REFUSED_STREAM)]);
+}
+
+#[test]
+fn h2_21_nothing_comes_between_the_frames_of_a_block() {
+    let open = frame(Kind::HEADERS, 0, 1, &block(&GET));
+    for between in [
+        data(1, 0, b""),
+        get(3),
+        ping(0, &[0; 8]),
+        continuation(3, END_HEADERS, b""),
+        frame(Kind(0xbb), 0, 0, b""),
+    ] {
+        assert_eq!(error_of(&[open.clone(), between].concat()), PROTOCOL);
+    }
+    assert_eq!(error_of(&continuation(1, END_HEADERS, b"")), PROTOCOL);
+}
+
+#[test]
+fn h2_22_padding_never_underflows() {
+    assert_eq!(error_of(&[post(1), data(1, PADDED, &[6, 1, 2, 3, 4, 5])].concat()), PROTOCOL);
+    assert_eq!(error_of(&[post(1), data(1, PADDED, &[])].concat()), SIZE);
+    assert_eq!(error_of(&headers(1, PADDED, &[255])), PROTOCOL);
+    assert_eq!(error_of(&headers(1, PADDED | PRIORITY, &[1, 0, 0, 0, 0, 0])), PROTOCOL);
+    assert_eq!(error_of(&[post(1), data(1, PADDED, &[5, 0, 0, 0, 0, 0])].concat()), None);
+}
+
+#[test]
+fn h2_23_content_nobody_takes_gives_its_credit_back() {
+    // A hundred times the connection's window, for streams that this end has reset.
+    let mut config = Config::default();
+    config.h2.glitches = 1_000_000;
+    let mut driver = server(config);
+    for i in 0..1600 {
+        let stream = 2 * i + 1;
+        driver.feed(&post(stream));
+        driver.machine.reset(NOW, id(stream), ErrorCode::CANCEL);
+        driver.feed(&many(|_| data(stream, 0, &[b'x'; 16_384]), 4));
+        assert_eq!(connection_error(&driver), None, "after {i} streams");
+    }
+    // And for streams whose content the caller held when it lost interest.
+    let mut driver = server(Config::default());
+    for i in 0..160 {
+        let stream = 2 * i + 1;
+        driver.feed(&post(stream));
+        driver.feed(&many(|_| data(stream, 0, &[b'x'; 16_384]), 4));
+        driver.machine.done(NOW, id(stream));
+        driver.feed(&[]);
+        assert_eq!(connection_error(&driver), None, "after {i} streams");
+    }
+}
+
+#[test]
+fn h2_24_priority_updates_are_bounded_by_the_streams() {
+    assert_eq!(error_of(&many(|i| priority_update(2 * i + 1, "u=1"), 100)), None);
+    assert_eq!(error_of(&many(|i| priority_update(2 * i + 1, "u=1"), 101)), PROTOCOL);
+    assert_eq!(error_of(&many(|_| priority_update(1, "u=1"), 1001)), CALM);
+    assert_eq!(error_of(&priority_update(0, "u=1")), PROTOCOL);
+    assert_eq!(error_of(&priority_update(2, "u=1")), PROTOCOL);
+    assert_eq!(error_of(&frame(Kind::PRIORITY_UPDATE, 0, 1, b"\0\0\0\x01u=1")), PROTOCOL);
+    assert_eq!(error_of(&priority_update(1, "not a dictionary!")), None);
+    let mut driver = client(Config::default(), 1);
+    driver.feed(&priority_update(1, "u=1"));
+    assert_eq!(connection_error(&driver), PROTOCOL);
+}
+
+#[test]
+fn h2_25_goodbyes_only_come_closer() {
+    assert_eq!(error_of(&frame(Kind::GOAWAY, 0, 1, &[0; 8])), PROTOCOL);
+    let mut driver = client(Config::default(), 3);
+    driver.feed(&go_away(3, ErrorCode::NO_ERROR));
+    let refused = Seen::Reset(5, ErrorCode::REFUSED_STREAM, Initiator::Remote);
+    assert_eq!(driver.seen, [Seen::GoAway(3, ErrorCode::NO_ERROR, vec![]), refused]);
+    driver.feed(&go_away(5, ErrorCode::NO_ERROR));
+    assert_eq!(connection_error(&driver), PROTOCOL);
+}
+
+#[test]
+fn h2_26_connect_has_its_own_control_data() {
+    let malformed = [(1, ErrorCode::PROTOCOL_ERROR)];
+    let connect = [(":method", "CONNECT"), (":authority", "a:1")];
+    let extended = [(":method", "CONNECT"), (":protocol", "websocket")];
+    assert_eq!(resets_of(&headers(1, 0, &block(&connect))), []);
+    assert_eq!(resets_of(&headers(1, 0, &with(&connect, &[(":scheme", "http")]))), malformed);
+    assert_eq!(resets_of(&headers(1, 0, &with(&connect, &[(":path", "/")]))), malformed);
+    assert_eq!(resets_of(&headers(1, 0, &block(&[(":method", "CONNECT"), (":authority", "a")]))), malformed);
+    assert_eq!(resets_of(&headers(1, 0, &block(&[(":method", "CONNECT")]))), malformed);
+    let mut config = Config::default();
+    config.h2.connect_protocol = true;
+    let whole = [(":scheme", "http"), (":path", "/"), (":authority", "a")];
+    for (block, good) in [
+        (with(&extended, &whole), true),
+        (with(&extended, &whole[1..]), false),
+        (with(&extended, &whole[..2]), false),
+        (with(&extended, &[whole[0], whole[2]]), false),
+        (with(&[(":method", "GET"), (":protocol", "websocket")], &whole), false),
+    ] {
+        let mut driver = server(config);
+        driver.feed(&headers(1, 0, &block));
+        assert_eq!(driver.seen.is_empty(), !good);
+        assert_eq!(resets(&driver.out).is_empty(), good);
+    }
+    assert_eq!(resets_of(&headers(1, 0, &with(&extended, &whole))), malformed, "nobody offered it");
+}
+
+#[test]
+fn h2_28_another_preface_is_a_protocol_error() {
+    let fresh = || conformance::drive::Driver::new(avx_core::h2::Server::new(Default::default(), NOW), NOW);
+    for input in [&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"[..], b"PRI * HTTP/1.1\r\n", b"\x16\x03\x01"] {
+        let mut driver = fresh();
+        driver.feed(input);
+        assert_eq!(driver.error, Some(PeerError::BadPreface));
+        assert_eq!(connection_error(&driver), PROTOCOL);
+    }
+    for first in [get(1), settings_ack(), ping(0, &[0; 8])] {
+        let mut driver = fresh();
+        driver.feed(&[PREFACE, &first].concat());
+        assert_eq!(driver.error, Some(PeerError::MissingSettings));
+    }
+    let mut driver = conformance::drive::Driver::new(avx_core::h2::Client::new(Default::default(), NOW), NOW);
+    driver.feed(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    assert!(driver.error.is_some());
+}
+
+#[test]
+fn a_connection_that_is_never_used_ends_and_an_idle_one_says_goodbye() {
+    let mut driver = conformance::drive::Driver::new(avx_core::h2::Server::new(Default::default(), NOW), NOW);
+    driver.feed(&[]);
+    driver.pass(Duration::from_secs(30));
+    driver.feed(&[]);
+    assert!(driver.machine.is_send_closed());
+    let mut driver = server(Config::default());
+    driver.feed(&get(1));
+    driver.call(|m, now, out| m.send_full(now, id(1), &Response::new(Status::OK, &[]), b"", out)).unwrap();
+    driver.feed(&[]);
+    driver.pass(Duration::from_secs(61));
+    driver.feed(&[]);
+    assert_eq!(goodbye(&driver.out), Some((1, ErrorCode::NO_ERROR)));
+    assert!(driver.machine.is_send_closed());
+    driver.pass(Duration::from_secs(3));
+    assert!(driver.machine.is_closed());
+}
+
+#[test]
+fn a_silent_peer_is_pinged_and_given_up() {
+    let mut config = Config::default();
+    config.h2.keep_alive = Duration::from_secs(15);
+    let mut driver = client(config, 1);
+    driver.pass(Duration::from_secs(15));
+    driver.feed(&[]);
+    let pings: Vec<_> = frames(&driver.out).into_iter().filter(|f| f.0 == Kind::PING).collect();
+    assert_eq!(pings.len(), 1);
+    driver.feed(&ping(ACK, &pings[0].3));
+    driver.pass(Duration::from_secs(16));
+    driver.feed(&[]);
+    assert_eq!(connection_error(&driver), None);
+    driver.pass(Duration::from_secs(20));
+    driver.feed(&[]);
+    assert_eq!(driver.error, Some(PeerError::PingTimeout));
+}
