@@ -26,7 +26,7 @@ impl Tcp {
 pub struct Unix(pub(crate) Async<std::os::unix::net::UnixStream>);
 
 macro_rules! stream {
-    ($stream:ident) => {
+    ($stream:ident { $($more:tt)* }) => {
         impl rt::Stream for $stream {
             fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
                 Pin::new(&mut self.0).poll_read(cx, buf)
@@ -51,13 +51,20 @@ macro_rules! stream {
                     result => Poll::Ready(result),
                 }
             }
+
+            $($more)*
         }
     };
 }
 
-stream!(Tcp);
+stream!(Tcp {
+    fn reset(&mut self) {
+        // One that cannot be reset is gone already.
+        let _ = socket2::SockRef::from(self.0.get_ref()).set_linger(Some(std::time::Duration::ZERO));
+    }
+});
 #[cfg(unix)]
-stream!(Unix);
+stream!(Unix {});
 
 /// A TCP listener.
 #[derive(Debug)]

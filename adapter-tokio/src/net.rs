@@ -25,7 +25,7 @@ impl Tcp {
 pub struct Unix(pub(crate) tokio::net::UnixStream);
 
 macro_rules! stream {
-    ($stream:ident) => {
+    ($stream:ident { $($more:tt)* }) => {
         impl rt::Stream for $stream {
             fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
                 let mut buf = ReadBuf::new(buf);
@@ -48,13 +48,20 @@ macro_rules! stream {
             fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 Pin::new(&mut self.0).poll_shutdown(cx)
             }
+
+            $($more)*
         }
     };
 }
 
-stream!(Tcp);
+stream!(Tcp {
+    fn reset(&mut self) {
+        // One that cannot be reset is gone already.
+        let _ = self.0.set_zero_linger();
+    }
+});
 #[cfg(unix)]
-stream!(Unix);
+stream!(Unix {});
 
 /// A TCP listener.
 #[derive(Debug)]

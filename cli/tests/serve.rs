@@ -242,6 +242,11 @@ fn the_access_log_has_a_line_for_each_request() {
     let serving = Serving::start(&["--access-log"]);
     serving.get("/plaintext");
     serving.exchange(b"GET /x%22 HTTP/1.1\r\nHost: x\r\nUser-Agent: a\"b\r\nConnection: close\r\n\r\n");
+    let mut refused = serving.connect();
+    refused.write_all(b"GET /\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    refused.read_to_end(&mut answer).unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 400 "), "{}", answer.escape_ascii());
     serving.signal("TERM");
     let (code, log) = serving.end();
     assert_eq!(code, Some(0));
@@ -249,7 +254,8 @@ fn the_access_log_has_a_line_for_each_request() {
     assert!(lines[0].starts_with("127.0.0.1 - - ["), "{log}");
     assert!(lines[0].contains("] \"GET /plaintext HTTP/1.1\" 200 13 \"-\" \"-\" "), "{log}");
     assert!(lines[1].contains("\"a\\x22b\""), "{log}");
-    assert_eq!(lines.len(), 2);
+    assert!(lines[2].contains("] \"-\" 400 "), "{log}");
+    assert_eq!(lines.len(), 3);
 }
 
 #[test]
@@ -289,4 +295,25 @@ fn help_and_version_are_there() {
         assert!(String::from_utf8_lossy(&output.stdout).contains(text), "{args:?}");
         assert!(!output.stdout.contains(&0x1b), "{args:?}");
     }
+}
+
+#[test]
+fn a_low_soft_limit_of_open_files_is_raised() {
+    let serving = Serving::start_behind("ulimit -Sn 64", &[]);
+    let mut connections: Vec<_> = (0..200).map(|_| serving.connect()).collect();
+    for stream in &mut connections {
+        stream.write_all(b"GET /plaintext HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+        let mut answer = [0; 15];
+        stream.read_exact(&mut answer).expect("all are served at the same time");
+        assert_eq!(&answer, b"HTTP/1.1 200 OK");
+    }
+}
+
+#[test]
+fn a_low_hard_limit_of_open_files_is_told() {
+    let serving = Serving::start_behind("ulimit -n 64", &["--max-connections", "100"]);
+    serving.signal("TERM");
+    let (code, stderr) = serving.end();
+    assert_eq!(code, Some(0));
+    assert!(stderr.starts_with("avx serve: 64 open files are allowed (ulimit -Hn)"), "{stderr}");
 }

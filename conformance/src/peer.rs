@@ -145,19 +145,19 @@ impl Peer {
         }
     }
 
-    /// Waits for the end, whatever else comes.
+    /// Waits for the end, whatever else comes before it.
     ///
     /// # Panics
     /// When it does not come.
     #[track_caller]
-    pub fn wait_for_the_end(&mut self) {
+    pub fn wait_for_the_end(&mut self) -> Ending {
         let begun = Instant::now();
         loop {
             match self.fill(PATIENCE) {
-                Ok(0) => return,
+                Ok(0) => return Ending::Closed,
                 Ok(_) => self.unread.clear(),
                 Err(e) if is_timeout(&e) => panic!("no end"),
-                Err(_) => return,
+                Err(_) => return Ending::Reset,
             }
             assert!(begun.elapsed() < PATIENCE, "no end");
         }

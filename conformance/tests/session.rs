@@ -2,7 +2,7 @@
 
 use avx_core::h1::Server;
 use avx_core::{
-    BodyLen, Event, Field, Http, Instant, Outgoing, Response, Scratch, Session, Status, StreamId,
+    BodyLen, ErrorCode, Event, Field, Http, Instant, Outgoing, Response, Scratch, Session, Status, StreamId,
 };
 use conformance::live::{LARGE, Running, Setup, Target};
 use std::io::{self, ErrorKind, Read, Write};
@@ -135,8 +135,7 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     let mut shut = false;
     while !session.is_closed() {
         if shared.ends() {
-            let (machine, _) = session.parts(&mut scratch);
-            machine.shutdown(shared.now());
+            session.shutdown(shared.now());
         }
         // Events, as long as what they made the application say finds room.
         let mut rests = false;
@@ -176,6 +175,9 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
         }
         session.timed_out(shared.now());
         session.rest(&mut scratch);
+    }
+    if session.wants_reset() {
+        socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))?;
     }
     Ok(())
 }
@@ -230,6 +232,11 @@ impl Application {
                 b"/large" => {
                     m.send_response(now, *stream, &ok, BodyLen::Exact(LARGE as u64), out).unwrap();
                     (self.backlog, self.ended) = (vec![b'x'; LARGE], true);
+                }
+                b"/cut" => {
+                    m.send_response(now, *stream, &ok, BodyLen::Streaming, out).unwrap();
+                    m.send_data(now, *stream, b"part", out).unwrap();
+                    m.reset(now, *stream, ErrorCode::INTERNAL_ERROR);
                 }
                 b"/upgrade" => {
                     let fields = [Field::new("Upgrade", "echo")];

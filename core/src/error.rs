@@ -189,8 +189,8 @@ peer_errors! {
     HeadTimeout, 408, "RFC 9110, section 15.5.9", "head was not complete in time";
     /// The content came slower than the minimum rate.
     BodyTooSlow, 408, "RFC 9110, section 15.5.9", "content came too slowly";
-    /// Pending output made no progress.
-    WriteStalled, 408, "RFC 9112, section 9.5", "peer stopped reading";
+    /// Pending output made no progress, or less than the minimum rate.
+    WriteStalled, 408, "RFC 9112, section 9.5", "output was read too slowly";
     /// The graceful drain took too long.
     DrainTimeout, 503, "RFC 9112, section 9.6", "connection did not drain in time";
     /// The client received bytes that answer no request.

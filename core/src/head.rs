@@ -89,8 +89,9 @@ impl<'b> RequestHead<'b> {
         self.layout.expect_continue
     }
 
-    /// Protocols the client offers to switch to, as listed; `None` unless a switch is possible. Over HTTP/2,
-    /// the protocol that an extended CONNECT names (RFC 8441, section 4).
+    /// Protocols the client offers to switch to, as listed in the first Upgrade line (any others are in
+    /// the fields); `None` unless a switch is possible. Over HTTP/2, the protocol that an extended CONNECT
+    /// names (RFC 8441, section 4).
     #[inline]
     pub fn upgrade(&self) -> Option<&'b [u8]> {
         self.layout.upgrade.map(|part| part.of(self.bytes))

@@ -240,8 +240,9 @@ pub trait Http: for<'b> Machine<Event<'b> = Event<'b>> {
         out: &mut dyn Output,
     ) -> Result<BodyLen, UsageError>;
 
-    /// Sends a whole response, head, content and end, with one reservation. Content is left out
-    /// where method or status forbid it.
+    /// Sends a whole response, head, content and end, with one reservation. Content is left out where
+    /// the method is HEAD or the status 304: there, the length is that of another response. A status
+    /// that knows no content (1xx, 204, 205) is not sent with any.
     ///
     /// # Errors
     /// [`UsageError`]; nothing was written. [`UsageError::NoCredit`] over HTTP/2, when the content is larger
@@ -335,6 +336,7 @@ pub trait Http: for<'b> Machine<Event<'b> = Event<'b>> {
     /// The stream to write next, by priority, among those that want to and may.
     fn next_writable(&mut self) -> Option<StreamId>;
 
-    /// Graceful end: what is in flight completes, nothing new begins.
+    /// Graceful end: what is in flight completes, nothing new begins. In a session, call
+    /// [`Session::shutdown`](crate::Session::shutdown) instead, which bounds the output as well.
     fn shutdown(&mut self, now: Instant);
 }

@@ -89,10 +89,16 @@ pub struct Timeouts {
     /// No progress of pending output. Default 30 s. Kept by [`Session`](crate::Session). Stops
     /// readers that never read.
     pub write_stall: Duration,
-    /// From `shutdown` to the end of what is in flight. Default 30 s.
+    /// Bytes per second of pending output below which, beyond `write_stall`, the peer is too slow.
+    /// Default 240: what a connection has pending, at most 64 KiB and one unit of content, has left
+    /// after some five minutes. Zero switches the check off. Stops readers that take a byte now and
+    /// then and hold that memory for ever.
+    pub write_rate: u32,
+    /// From `shutdown` to the end of what is in flight, and with
+    /// [`Session::shutdown`](crate::Session::shutdown) of the output. Default 30 s.
     pub drain: Duration,
-    /// Reading on after the last response of a closing connection, so that the peer sees it before
-    /// a reset (RFC 9112, section 9.6). Default 2 s.
+    /// Reading on after the last response of a closing connection has left, so that the peer sees it
+    /// before a reset (RFC 9112, section 9.6). Default 2 s.
     pub linger: Duration,
     /// How long a client waits for 100 (Continue) before it sends the content anyway. Default 1 s.
     pub expect_continue: Duration,
@@ -107,6 +113,7 @@ impl Default for Timeouts {
             body_grace: Duration::from_secs(5),
             body_rate: 240,
             write_stall: Duration::from_secs(30),
+            write_rate: 240,
             drain: Duration::from_secs(30),
             linger: Duration::from_secs(2),
             expect_continue: Duration::from_secs(1),

@@ -63,6 +63,12 @@ impl Scratch {
     }
 }
 
+impl Default for Scratch {
+    fn default() -> Self {
+        Scratch::new()
+    }
+}
+
 /// The wire side of a protocol: HTTP/1.1, HTTP/2, WebSocket.
 pub trait Machine {
     /// What happens on this wire.
@@ -109,10 +115,26 @@ pub trait Machine {
     /// Whether more input can change anything now. False while the peer is ahead.
     fn wants_read(&self) -> bool;
 
+    /// Whether nothing is waited for but what the peer makes of the output: as long as that has not left,
+    /// the peer's time does not run, and [`handle_timeout`](Machine::handle_timeout) is not to be called.
+    fn wants_flush(&self) -> bool {
+        false
+    }
+
+    /// The output has left as a whole, after it had to wait for the transport: the time of a machine that
+    /// [wanted](Machine::wants_flush) that counts from here.
+    fn did_flush(&mut self, _now: Instant) {}
+
     /// Nothing will be written any more beyond what the output already holds: once that has left,
     /// the sending side of the transport is to be shut down.
     fn is_send_closed(&self) -> bool;
 
     /// Nothing more will be read or written: the transport is to be closed once the output has left.
     fn is_closed(&self) -> bool;
+
+    /// Whether the transport, if it is closed now, is to be reset instead of ended in order: the peer
+    /// would take part of a message for the whole.
+    fn wants_reset(&self) -> bool {
+        false
+    }
 }

@@ -83,9 +83,15 @@ impl Preset {
     }
 
     /// Whether both have a line of the same name.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn meets(&self, other: &Preset) -> bool {
-        self.lengths & other.lengths != 0 && other.fields().iter().any(|line| self.has(line.name))
+        self.lengths & other.lengths != 0 && self.has_any_of(other)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn has_any_of(&self, other: &Preset) -> bool {
+        other.fields().iter().any(|line| self.has(line.name))
     }
 }
 

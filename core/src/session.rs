@@ -5,7 +5,7 @@
 //!     while let Some(turn) = session.turn(now, scratch)? { answer turn.event through turn.machine, turn.out }
 //!     write session.write_buf(), then session.did_write(now, n)
 //!     if session.wants_shutdown() { shut the sending side down once }
-//!     if session.is_closed() { stop }
+//!     if session.is_closed() { reset the transport if session.wants_reset(), else close it; stop }
 //!     if session.wants_read() { read into session.read_buf(scratch), then session.did_read(now, n) }
 //!     session.rest(scratch); wait for the socket or until session.deadline(), then session.timed_out(now)
 //! }
@@ -14,7 +14,7 @@
 //! Buffers come from the [`Scratch`] of the thread and go back to it with [`Session::rest`]: a
 //! connection with nothing pending holds none, one with an incomplete unit holds just those bytes.
 
-use crate::{Config, Full, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch};
+use crate::{Config, Full, Http, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch};
 use alloc::{vec, vec::Vec};
 use core::time::Duration;
 
@@ -29,8 +29,11 @@ pub struct Session<M> {
     machine: M,
     input: Input,
     out: Outgoing,
-    write_stall: Duration,
+    patience: Patience,
+    /// When output that waits has waited too long.
     stalls_at: Option<Instant>,
+    /// Output was dropped.
+    cut: bool,
     failed: Option<PeerError>,
     switched: Option<Protocol>,
 }
@@ -53,8 +56,9 @@ impl<M: Machine> Session<M> {
             machine,
             input: Input::default(),
             out: Outgoing::default(),
-            write_stall: config.timeouts.write_stall,
+            patience: Patience::new(config),
             stalls_at: None,
+            cut: false,
             failed: None,
             switched: None,
         }
@@ -168,39 +172,61 @@ impl<M: Machine> Session<M> {
         debug_assert!(self.out.sent <= self.out.filled, "wrote beyond the output");
         if self.out.sent == self.out.filled {
             (self.out.sent, self.out.filled) = (0, 0);
-            self.stalls_at = None;
-        } else if n > 0 || self.stalls_at.is_none() {
-            self.stalls_at = Some(now + self.write_stall);
+            self.leave(now);
+        } else {
+            self.wait(now, n);
         }
     }
 
     /// The embedder itself has framed content to write behind the output (see
-    /// [`Http::frame_data`](crate::Http::frame_data)) and `progress` tells whether some just left.
-    /// Keeps the write-stall deadline as `did_write` does; call it with the rest still to write.
-    pub fn did_write_content(&mut self, now: Instant, progress: bool, rest: usize) {
+    /// [`Http::frame_data`]); `n` bytes of it just left, and `rest` are still
+    /// to write. Keeps the deadline of what waits as `did_write` does.
+    pub fn did_write_content(&mut self, now: Instant, n: usize, rest: usize) {
         if rest == 0 && self.out.is_empty() {
+            self.leave(now);
+        } else {
+            self.wait(now, n);
+        }
+    }
+
+    /// All output has left.
+    #[inline]
+    fn leave(&mut self, now: Instant) {
+        if self.stalls_at.is_some() {
             self.stalls_at = None;
-        } else if progress || self.stalls_at.is_none() {
-            self.stalls_at = Some(now + self.write_stall);
+            self.machine.did_flush(now);
+        }
+    }
+
+    /// Output waits, and `n` bytes of it have left.
+    #[cold]
+    fn wait(&mut self, now: Instant, n: usize) {
+        if n > 0 || self.stalls_at.is_none() {
+            let begins = self.stalls_at.is_none();
+            self.stalls_at = Some(self.patience.until(now, n, begins));
         }
     }
 
     /// When to call [`timed_out`](Self::timed_out). O(1).
     #[inline]
     pub fn deadline(&self) -> Option<Instant> {
-        match (self.machine.poll_timeout(), self.stalls_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
+        match self.stalls_at {
+            Some(at) if self.machine.wants_flush() => Some(at),
+            Some(at) => Some(self.machine.poll_timeout().map_or(at, |other| other.min(at))),
+            None => self.machine.poll_timeout(),
         }
     }
 
     /// Time has passed; early or repeated calls do nothing.
     pub fn timed_out(&mut self, now: Instant) {
-        self.machine.handle_timeout(now);
+        if self.stalls_at.is_none() || !self.machine.wants_flush() {
+            self.machine.handle_timeout(now);
+        }
         if self.stalls_at.is_some_and(|at| now >= at) {
-            // Nobody reads: what is pending will never leave.
-            self.failed = Some(PeerError::WriteStalled);
+            // What is pending will never leave.
+            self.failed = Some(self.patience.error(now));
             self.stalls_at = None;
+            self.cut = true;
             (self.out.sent, self.out.filled) = (0, 0);
         }
     }
@@ -225,13 +251,21 @@ impl<M: Machine> Session<M> {
     /// Whether the sending side of the transport is to be shut down now.
     #[inline]
     pub fn wants_shutdown(&self) -> bool {
-        self.machine.is_send_closed() && self.out.is_empty()
+        self.machine.is_send_closed() && self.out.is_empty() && !self.wants_reset()
     }
 
-    /// Whether the transport is to be closed now.
+    /// Whether the transport is to be closed now. Output is waited for, unless that took too long.
     #[inline]
     pub fn is_closed(&self) -> bool {
-        self.failed == Some(PeerError::WriteStalled) || self.machine.is_closed() && self.out.is_empty()
+        matches!(self.failed, Some(PeerError::WriteStalled | PeerError::DrainTimeout))
+            || self.machine.is_closed() && self.out.is_empty()
+    }
+
+    /// Whether the transport, if it is closed now, is to be reset (SO_LINGER of zero) instead of ended in
+    /// order, because the peer would take part of a message for the whole: output is lost, or the
+    /// response that broke off has no end of its own.
+    pub fn wants_reset(&self) -> bool {
+        self.cut || !self.out.is_empty() || self.machine.wants_reset()
     }
 
     /// The protocol that goes on here, once the machine has switched.
@@ -245,8 +279,9 @@ impl<M: Machine> Session<M> {
             machine,
             input: self.input,
             out: self.out,
-            write_stall: self.write_stall,
+            patience: self.patience,
             stalls_at: self.stalls_at,
+            cut: self.cut,
             failed: None,
             switched: None,
         };
@@ -261,6 +296,58 @@ impl<M: Machine> Session<M> {
         if self.out.is_empty() && !self.out.bytes.is_empty() {
             scratch.give(core::mem::take(&mut self.out.bytes));
         }
+    }
+}
+
+impl<M: Http> Session<M> {
+    /// Begins the graceful end: what is in flight completes, nothing new begins, and output that has
+    /// not left when the drain is over is discarded. [`Http::shutdown`] alone bounds what the machine
+    /// waits for; of output that waits it knows nothing.
+    pub fn shutdown(&mut self, now: Instant) {
+        self.machine.shutdown(now);
+        let ends = now.as_nanos().saturating_add(self.patience.drain).min(self.patience.ends);
+        self.patience.ends = ends;
+        self.stalls_at = self.stalls_at.map(|at| at.min(Instant::from_nanos(ends)));
+    }
+}
+
+/// How long output may wait: without progress, beyond that at a minimum rate, and never beyond the
+/// end of the drain. Nanoseconds.
+#[derive(Debug)]
+struct Patience {
+    stall: u64,
+    drain: u64,
+    /// Time that a byte buys, and when all that has been bought is over.
+    byte: u64,
+    over: u64,
+    /// End of the drain, once that has begun.
+    ends: u64,
+}
+
+impl Patience {
+    fn new(config: &Config) -> Self {
+        let nanos = |time: Duration| (Instant::ZERO + time).as_nanos();
+        let timeouts = &config.timeouts;
+        Patience {
+            stall: nanos(timeouts.write_stall),
+            drain: nanos(timeouts.drain),
+            byte: 1_000_000_000_u64.checked_div(timeouts.write_rate.into()).unwrap_or(u64::MAX),
+            over: 0,
+            ends: u64::MAX,
+        }
+    }
+
+    /// Until when, `n` bytes having left. `begins`: nothing waited before, and they were no wait.
+    fn until(&mut self, now: Instant, n: usize, begins: bool) -> Instant {
+        let stalls = now.as_nanos().saturating_add(self.stall);
+        let bought = self.byte.saturating_mul(n as u64);
+        self.over = if begins { stalls } else { self.over.saturating_add(bought) };
+        Instant::from_nanos(stalls.min(self.over).min(self.ends))
+    }
+
+    /// Why it is over.
+    fn error(&self, now: Instant) -> PeerError {
+        if now.as_nanos() >= self.ends { PeerError::DrainTimeout } else { PeerError::WriteStalled }
     }
 }
 
@@ -367,12 +454,13 @@ impl Outgoing {
     /// Room for a unit larger than a buffer, when nothing else waits.
     #[cold]
     #[inline(never)]
-    fn grow(&mut self, n: usize) -> Result<(), Full> {
+    fn grow(&mut self, n: usize) -> Result<&mut [u8], Full> {
         if self.filled > 0 {
             return Err(Full { needed: n });
         }
         self.bytes.resize(n, 0);
-        Ok(())
+        self.filled = n;
+        Ok(&mut self.bytes)
     }
 
     /// Bytes that wait to be written.
@@ -391,12 +479,12 @@ impl Outgoing {
 impl Output for Outgoing {
     #[inline]
     fn reserve(&mut self, n: usize) -> Result<&mut [u8], Full> {
-        if n > self.bytes.len() - self.filled {
-            self.grow(n)?;
+        let (at, end) = (self.filled, self.filled.wrapping_add(n));
+        if end > self.bytes.len() || end < at {
+            return self.grow(n);
         }
-        let at = self.filled;
-        self.filled += n;
-        Ok(&mut self.bytes[at..at + n])
+        self.filled = end;
+        self.bytes.get_mut(at..end).ok_or(Full { needed: n })
     }
 
     #[inline]

@@ -283,3 +283,23 @@ fn what_came_fast_buys_no_long_silence() {
     drain(&mut m, &mut input);
     assert_eq!(m.poll_timeout(), Some(NOW + Config::default().timeouts.idle));
 }
+
+#[test]
+fn rfc9110_15_3_6_a_205_has_no_content_and_says_so() {
+    for request in
+        ["GET / HTTP/1.1\r\nHost: a\r\n\r\n", "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / HTTP/1.0\r\n\r\n"]
+    {
+        let (mut m, mut out) = (server(), Vec::new());
+        drain(&mut m, &mut request.as_bytes().to_vec());
+        let reset = Response::new(Status::RESET_CONTENT, &[]);
+        assert_eq!(m.send_full(NOW, ONE, &reset, b"more", &mut out), Err(UsageError::BodyNotAllowed));
+        for body in [BodyLen::Exact(4), BodyLen::Streaming] {
+            assert_eq!(m.send_response(NOW, ONE, &reset, body, &mut out), Err(UsageError::BodyNotAllowed));
+        }
+        assert!(out.is_empty());
+        m.send_full(NOW, ONE, &reset, b"", &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.starts_with("HTTP/1.1 205 Reset Content\r\n") && text.ends_with("\r\n\r\n"), "{text}");
+        assert!(text.contains("Content-Length: 0\r\n"), "{text}");
+    }
+}

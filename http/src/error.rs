@@ -89,7 +89,7 @@ pub enum ConnectionError<'a> {
     Panicked,
     /// A handler returned an error that has more to say than its status.
     Handler(&'a Error),
-    /// A response body failed before its end; the connection was closed so that the peer notices.
+    /// A response body failed before its end; the connection was closed or reset so that the peer notices.
     Body(BodyError),
     /// A connection could not be accepted; tried again a little later where that may help.
     Accept(&'a io::Error),

@@ -33,6 +33,11 @@ pub trait Stream: Send + Unpin + 'static {
 
     /// Shuts the sending side down; reading goes on.
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// It will be dropped, and that is to be a reset rather than the end of what was sent: the peer
+    /// gets an error, and what has not left is discarded (TCP: SO_LINGER of zero). A transport that
+    /// cannot do that does nothing.
+    fn reset(&mut self) {}
 }
 
 /// Accepts streams.

@@ -458,3 +458,18 @@ fn rfc9112_9_2_bytes_behind_a_response_do_not_answer_the_next_request() {
         assert_eq!(server.recv_text(), "", "{len}: the second request was sent");
     }
 }
+
+#[test]
+fn a_response_that_came_while_the_worker_was_busy_is_not_too_late() {
+    let sim = Sim::new();
+    for begun in ["", "HTTP/1.1 200 OK\r\nContent-"] {
+        let (connection, server) = connect(&sim);
+        let sent = send(&sim, &connection, Request::get("/").timeout(Duration::from_secs(20)));
+        server.send(begun);
+        sim.run();
+        server.send(&"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"[begun.len()..]);
+        sim.block(Duration::from_secs(100));
+        let response = sent.take().expect("an end").expect("a response");
+        assert_eq!(response.status().code(), 200);
+    }
+}

@@ -116,6 +116,48 @@ fn nothing_outside_of_the_directory_is_served() {
 }
 
 #[test]
+fn a_link_shows_no_more_than_its_target_may() {
+    let (sim, dir) = (Sim::new(), Dir::new("links"));
+    let root = dir.root();
+    fs::create_dir_all(root.join(".git")).unwrap();
+    fs::write(root.join(".git/config"), "secret").unwrap();
+    fs::create_dir_all(root.join(".well-known")).unwrap();
+    fs::write(root.join(".well-known/x"), "known").unwrap();
+    for (target, link) in [
+        (".hidden", "visible.txt"),
+        (".git", "folder"),
+        (".git/config", "sub/deep/config.txt"),
+        (".well-known/x", "known.txt"),
+        ("a.txt", "same.txt"),
+    ] {
+        symlink(root.join(target), root.join(link)).unwrap();
+    }
+    symlink(dir.0.join("secret.txt"), root.join("out.txt")).unwrap();
+    symlink(&dir.0, root.join("up")).unwrap();
+    symlink(root.join(".hidden"), root.join("sub/deep/index.html")).unwrap();
+    let client = serve(&sim, &dir);
+    for path in ["visible.txt", "folder/", "folder", "folder/config", "sub/deep/config.txt"] {
+        let response = client.get(&format!("/s/{path}"));
+        assert!(response.starts_with("HTTP/1.1 404 ") && !response.contains("secret"), "{path}: {response}");
+    }
+    assert!(!client.get("/s/sub/deep/").contains("secret"));
+    assert!(client.get("/s/known.txt").ends_with("known"));
+    assert!(client.get("/s/same.txt").ends_with("0123456789"));
+    let listing = client.get("/s/");
+    for name in ["visible.txt", "folder", "out.txt", "up", ".hidden"] {
+        assert!(!listing.contains(&format!("./{name}")), "{name}: {listing}");
+    }
+    let same = listing.lines().find(|line| line.contains("./same.txt")).expect("a line");
+    assert!(same.contains("10 B"), "{same}");
+
+    let all = Files::new(&sim, &root).unwrap().listing(true).hidden(true);
+    let client = Client::of(&sim, Router::new().any("/s/**", all));
+    assert!(client.get("/s/visible.txt").ends_with("secret"));
+    let listing = client.get("/s/");
+    assert!(listing.contains("./folder/") && !listing.contains("./out.txt"), "{listing}");
+}
+
+#[test]
 fn files_come_with_type_length_and_validators() {
     let (sim, dir) = (Sim::new(), Dir::new("files"));
     let client = serve(&sim, &dir);

@@ -210,6 +210,80 @@ fn a_mounted_router_keeps_its_layers_and_its_fallback() {
 }
 
 #[test]
+fn the_root_of_a_mounted_router_is_its_prefix_with_and_without_the_slash() {
+    let inner = || Router::new().get("/", || "inner").post("/", || "posted");
+    let routers = [
+        Router::new().any("/**", || "outer").mount("/api", inner()),
+        Router::new().mount("/api", inner()).any("/**", || "outer"),
+        Router::new().mount("/", Router::new().mount("/api", inner())).any("/**", || "outer"),
+    ];
+    for router in routers {
+        assert!(router.check().is_ok());
+        assert_eq!(text(call(&router, Method::Get, "/api")), "inner");
+        assert_eq!(text(call(&router, Method::Get, "/api/")), "inner");
+        assert_eq!(text(call(&router, Method::Post, "/api")), "posted");
+        assert_eq!(text(call(&router, Method::Get, "/api/x")), "outer");
+    }
+    let twice = Router::new().mount("/b", Router::new().mount("/api", inner()));
+    assert_eq!(text(call(&twice, Method::Get, "/b/api")), "inner");
+    assert_eq!(call(&twice, Method::Get, "/b").status(), Status::NOT_FOUND);
+}
+
+#[test]
+fn a_route_of_its_own_goes_before_the_root_of_a_mounted_router() {
+    let inner = || Router::new().get("/", || "inner").route(Method::Extension(b"ODD"), "/", || "inner");
+    let own =
+        |router: Router| router.get("/api", || "own").route(Method::Extension(b"ODD"), "/api", || "own");
+    for router in [own(Router::new().mount("/api", inner())), own(Router::new()).mount("/api", inner())] {
+        assert!(router.check().is_ok());
+        for method in [Method::Get, Method::Extension(b"ODD")] {
+            assert_eq!(text(call(&router, method, "/api")), "own");
+            assert_eq!(text(call(&router, method, "/api/")), "inner");
+        }
+    }
+    let twice = Router::new().mount("/api", inner()).mount("/api", inner());
+    assert!(twice.check().is_err());
+}
+
+/// Layers decide who may do what: what they stand around is not to be had by another way.
+#[test]
+fn a_path_of_a_mounted_router_is_answered_by_it_whatever_the_method() {
+    let layers = |response: &Response| {
+        let lines = response.fields().iter().filter(|line| line.is("x-layer"));
+        lines.map(|line| String::from_utf8_lossy(line.value.as_bytes()).into_owned()).collect::<Vec<_>>()
+    };
+    let deepest = Router::new()
+        .get("/deep/:id", || "deep")
+        .wrap(|request, next| next.call(request).map(|response| response.field("x-layer", "deepest")));
+    let inner = Router::new()
+        .get("/item", || "item")
+        .post("/:any", || "any")
+        .route(Method::Extension(b"ODD"), "/item", || "odd")
+        .fallback(|| (Status::NOT_FOUND, "inner"))
+        .mount("/more", deepest)
+        .wrap(|request, next| next.call(request).map(|response| response.field("x-layer", "inner")));
+    let router = Router::new().any("/**", || "outer").put("/api/:x", || "outer").mount("/api", inner);
+    assert!(router.check().is_ok());
+
+    let response = call(&router, Method::Put, "/api/item");
+    assert_eq!(response.status(), Status::METHOD_NOT_ALLOWED);
+    assert_eq!(response.fields().get("allow"), Some(&b"GET, HEAD, POST, OPTIONS, ODD"[..]));
+    assert_eq!(layers(&response), ["inner"]);
+    let response = call(&router, Method::Options, "/api/item");
+    assert_eq!((response.status(), layers(&response)), (Status::NO_CONTENT, vec!["inner".to_owned()]));
+    assert_eq!(text(call(&router, Method::Post, "/api/item")), "any", "its own routes fall through");
+
+    let response = call(&router, Method::Post, "/api/more/deep/1");
+    assert_eq!(response.status(), Status::METHOD_NOT_ALLOWED);
+    assert_eq!(response.fields().get("allow"), Some(&b"GET, HEAD, OPTIONS"[..]));
+    assert_eq!(layers(&response), ["deepest", "inner"]);
+
+    assert_eq!(text(call(&router, Method::Put, "/api/other")), "outer", "not a path of the mounted one");
+    let response = call(&router, Method::Get, "/api/none/at/all");
+    assert_eq!((layers(&response), text(response)), (vec!["inner".to_owned()], "inner".into()));
+}
+
+#[test]
 fn mistakes_are_kept_until_they_are_asked_for() {
     let conflict = Router::new().get("/:a", || "1").get("/:b", || "2");
     assert!(conflict.check().unwrap_err().to_string().contains("/:b"));

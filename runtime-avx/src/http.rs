@@ -13,7 +13,7 @@ use crate::net::{TcpListener, TcpStream, UnixListener, UnixStream, bind_tcp, res
 use crate::{Handle, Sleep};
 
 macro_rules! stream {
-    ($stream:ident) => {
+    ($stream:ident { $($more:tt)* }) => {
         impl rt::Stream for $stream {
             #[inline]
             fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
@@ -42,12 +42,19 @@ macro_rules! stream {
             fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
                 $stream::poll_shutdown(self, cx)
             }
+
+            $($more)*
         }
     };
 }
 
-stream!(TcpStream);
-stream!(UnixStream);
+stream!(TcpStream {
+    fn reset(&mut self) {
+        // One that cannot be reset is gone already.
+        let _ = self.set_reset();
+    }
+});
+stream!(UnixStream {});
 
 impl rt::Listener for TcpListener {
     type Stream = TcpStream;

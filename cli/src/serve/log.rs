@@ -146,7 +146,8 @@ impl Shared {
     }
 }
 
-/// `peer - - [date] "request line" status bytes "referer" "user agent" duration`
+/// `peer - - [date] "request line" status bytes "referer" "user agent" duration`; `-` for a request line
+/// that could not be read.
 fn put_access(line: &mut Vec<u8>, access: &Access<'_>, unix: u64) {
     // Writing to memory does not fail.
     let _ = match access.peer {
@@ -156,10 +157,15 @@ fn put_access(line: &mut Vec<u8>, access: &Access<'_>, unix: u64) {
     line.extend_from_slice(b" - - [");
     put_date(line, unix);
     line.extend_from_slice(b"] \"");
-    put_escaped(line, access.method.as_bytes());
-    line.push(b' ');
-    put_escaped(line, access.target);
-    let _ = write!(line, " HTTP/{}\" {} {}", access.version.as_str(), access.status, access.sent);
+    if access.target.is_empty() {
+        line.push(b'-');
+    } else {
+        put_escaped(line, access.method.as_bytes());
+        line.push(b' ');
+        put_escaped(line, access.target);
+        let _ = write!(line, " HTTP/{}", access.version.as_str());
+    }
+    let _ = write!(line, "\" {} {}", access.status, access.sent);
     for value in [access.referer, access.user_agent] {
         line.extend_from_slice(b" \"");
         put_escaped(line, value.unwrap_or(b"-"));

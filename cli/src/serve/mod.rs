@@ -56,7 +56,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
 
-    /// Connections at the same time; further ones wait
+    /// Connections at the same time; further ones wait. Each takes an open file: the soft limit of those
+    /// is raised to the hard one (ulimit -Hn), which bounds them as well
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
 
@@ -112,6 +113,7 @@ fn start(args: &Args) -> Result<bool, String> {
     if let Some(workers) = args.workers {
         builder = builder.workers(workers.into());
     }
+    raise_limit(args.max_connections);
     let runtime = builder.build().map_err(|error| format!("the runtime could not start: {error}"))?;
     match &args.dir {
         None => serve(args, runtime, demo::router()),
@@ -163,6 +165,17 @@ fn serve<H: Handler>(args: &Args, runtime: Runtime, handler: H) -> Result<bool, 
     // Nothing is in flight any more; work that still blocks would have nobody to tell.
     runtime.shutdown_timeout(Duration::from_millis(500));
     ended
+}
+
+/// As many open files as the system allows; says so when they are fewer than the connections asked for.
+fn raise_limit(connections: u32) {
+    match runtime_avx::net::raise_descriptor_limit() {
+        Ok(files) if files >= connections.into() => {}
+        Ok(files) => eprintln!(
+            "avx serve: {files} open files are allowed (ulimit -Hn), and so fewer than {connections} connections"
+        ),
+        Err(error) => eprintln!("avx serve: the limit of open files could not be raised: {error}"),
+    }
 }
 
 fn addresses(args: &Args) -> Result<Vec<Address>, String> {

@@ -65,7 +65,20 @@ impl Serving {
 
     /// The program with these arguments, ready.
     pub(crate) fn start_at(args: &[&str]) -> Serving {
-        let mut child = avx(&[&["serve"], args].concat()).spawn().expect("the program starts");
+        Serving::spawn(avx(&[&["serve"], args].concat()))
+    }
+
+    /// As [`start`](Self::start), behind what the shell does first.
+    pub(crate) fn start_behind(script: &str, args: &[&str]) -> Serving {
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("{script} && exec \"$0\" serve --addr 127.0.0.1:0 \"$@\"")]);
+        command.arg(env!("CARGO_BIN_EXE_avx")).args(args);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Serving::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Serving {
+        let mut child = command.spawn().expect("the program starts");
         let mut stdout = BufReader::new(child.stdout.take().expect("stdout is piped"));
         let mut line = String::new();
         stdout.read_line(&mut line).expect("a line says that it is ready");

@@ -25,10 +25,13 @@ pub fn descriptors_that_run_out_are_waited_for(child: &str) {
     let mut peers: Vec<Peer> = (0..100).map(|_| Peer::connect(server.addr)).collect();
     peers.iter_mut().for_each(|peer| peer.send(GET));
     // Those that were accepted are served, whichever they are; the others wait.
-    let (mut served_now, mut waiting) = (Vec::new(), Vec::new());
-    for mut peer in peers {
-        let heard = peer.hears_within(Duration::from_millis(50));
-        if heard { served_now.push(peer) } else { waiting.push(peer) }
+    let (mut served_now, mut waiting) = (Vec::new(), peers);
+    // Twice: on a busy machine an answer may take longer than the first look.
+    for _ in 0..2 {
+        for mut peer in std::mem::take(&mut waiting) {
+            let heard = peer.hears_within(Duration::from_millis(50));
+            if heard { served_now.push(peer) } else { waiting.push(peer) }
+        }
     }
     assert!(served_now.len() > 5 && waiting.len() > 5, "{} of 100 are served", served_now.len());
     assert_eq!(served_now[0].answer().status, 200);

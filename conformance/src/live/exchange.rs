@@ -112,6 +112,19 @@ pub fn http_1_0_closes_unless_asked_not_to<T: Target>() {
     assert_eq!(peer.ending(), Ending::Closed);
 }
 
+/// RFC 9112, section 8: where nothing but the end of the connection delimits the content, it takes a
+/// reset to tell the client.
+pub fn a_response_that_breaks_off_does_not_look_complete<T: Target>() {
+    let server = T::start(&Default::default());
+    let mut peer = Peer::connect(server.addr());
+    peer.send("GET /cut HTTP/1.0\r\n\r\n");
+    assert_eq!(peer.wait_for_the_end(), Ending::Reset);
+    let mut peer = Peer::connect(server.addr());
+    peer.send("GET /cut HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_eq!(peer.take(9), b"HTTP/1.1 ");
+    peer.wait_for_the_end();
+}
+
 /// RFC 9112, section 9.6: a half-close does not "imply that the client is no longer interested in a
 /// response".
 pub fn a_client_that_has_sent_everything_gets_its_response<T: Target>() {

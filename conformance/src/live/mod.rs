@@ -14,6 +14,7 @@
 //! | `POST /echo` | the content as it comes, of unknown length |
 //! | `POST /ignore` | `ignored`, without a look at the content |
 //! | `GET /large` | [`LARGE`] bytes `x`, in pieces, of known length |
+//! | `GET /cut` | `part`, of unknown length, and then it breaks off |
 //! | `GET /upgrade` with `Upgrade: echo` | 101, then an echo of bytes until the client half-closes |
 //! | anything else | 404 |
 //!
@@ -89,6 +90,7 @@ macro_rules! suite {
             a_large_response_arrives_whole
             responses_to_head_have_no_content
             http_1_0_closes_unless_asked_not_to
+            a_response_that_breaks_off_does_not_look_complete
             a_client_that_has_sent_everything_gets_its_response
             a_client_that_waits_for_100_gets_it
             a_client_that_is_not_invited_is_closed_on

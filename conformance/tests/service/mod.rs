@@ -1,9 +1,9 @@
 //! The application of the live suite, for avx-http on any runtime.
 
-use avx_core::Status;
 use avx_http::rt::Runtime;
 use avx_http::{
-    Address, Body, BodyError, Chunk, OwnedRequest, Response, Router, Server, ServerHandle, Source, Upgraded,
+    Address, Body, BodyError, Chunk, OwnedRequest, Response, Router, Server, ServerHandle, Source, Status,
+    Upgraded,
 };
 use conformance::live::{LARGE, Setup};
 use std::net::SocketAddr;
@@ -19,6 +19,11 @@ pub(crate) async fn start(setup: &Setup, rt: &impl Runtime) -> ServerHandle {
         .post("/echo", async |request: OwnedRequest| Response::new(Status::OK).with_body(request.into_body()))
         .post("/ignore", || "ignored")
         .get("/large", || Response::new(Status::OK).with_body(Body::source(Large(LARGE))))
+        .get("/cut", || {
+            let (mut sender, body) = Body::channel();
+            sender.push("part");
+            Response::new(Status::OK).with_body(body)
+        })
         .get("/upgrade", || Response::upgrade("echo", tunnel));
     let server = Server::new(router).config(setup.config).max_connections(setup.max_connections);
     server.bind("127.0.0.1:0").start(rt).await.expect("a server")

@@ -4,6 +4,7 @@
 //! One pass over the field lines collects the few that matter ([`Semantics`]); the rules of section
 //! 6.3 then give the length. It does not read content (see [`super::content`]).
 
+use super::upgrade::Offer;
 use crate::head::Part;
 use crate::syntax::target::{self, PlainAuthority};
 use crate::syntax::token::{self, is};
@@ -21,8 +22,9 @@ pub(super) struct Semantics {
     pub(super) transfer_encoding: Option<TransferEncoding>,
     pub(super) close: bool,
     pub(super) connection_upgrade: bool,
-    /// Value of the Upgrade field.
+    /// Value of the first Upgrade line, and what all of them offer.
     pub(super) upgrade: Option<Part>,
+    pub(super) offer: Offer,
     pub(super) expect: Option<Expectation>,
 }
 
@@ -162,7 +164,13 @@ impl Semantics {
                     }
                 }
             }
-            7 if is(name, b"upgrade") => self.upgrade = Some(part),
+            7 if is(name, b"upgrade") => {
+                // "A client MAY send a list of protocol names in the Upgrade header field of a request"
+                // (RFC 9110, section 7.8); "When a field name is repeated within a section, its combined
+                // field value consists of the list of corresponding field line values" (section 5.2)
+                self.upgrade = self.upgrade.or(Some(part));
+                self.offer = self.offer.with(value);
+            }
             10 if is(name, b"connection") => {
                 for option in list::members(value) {
                     self.close |= option.eq_ignore_ascii_case(b"close");

@@ -66,10 +66,21 @@ pub(crate) fn digits(n: u64) -> usize {
 pub(crate) fn write(n: u64, out: &mut [u8]) {
     match out {
         [one] => *one = b'0' + n as u8,
-        [ten, one] => (*ten, *one) = (b'0' + (n / 10) as u8, b'0' + (n % 10) as u8),
+        [ten, one] => [*ten, *one] = TWO_DIGITS.get(n as usize).copied().unwrap_or_default(),
         _ => write_long(n, out),
     }
 }
+
+/// "00" to "99".
+const TWO_DIGITS: [[u8; 2]; 100] = {
+    let mut table = [[0; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        table[n] = [b'0' + n as u8 / 10, b'0' + n as u8 % 10];
+        n += 1;
+    }
+    table
+};
 
 fn write_long(mut n: u64, out: &mut [u8]) {
     for digit in out.iter_mut().rev() {

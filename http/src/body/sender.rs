@@ -9,8 +9,8 @@ use std::task::{Context, Poll};
 
 /// Sends the content of a [`Body::channel`](crate::Body::channel), as fast as the peer takes it.
 ///
-/// Dropping it before [`finish`](Sender::finish) aborts the message: the connection is closed, so
-/// that the peer sees the truncation.
+/// Dropping it before [`finish`](Sender::finish) aborts the message: the connection is closed, or reset
+/// where only its end delimits the content, so that the peer sees the truncation.
 pub struct Sender {
     pipe: Option<Arc<Pipe>>,
 }

@@ -1,6 +1,7 @@
 //! The handle of a connection, and how it is made.
 
-use super::drive::{Driver, Queue, Submission};
+use super::drive::Driver;
+use super::queue::{Queue, Submission};
 use super::{Error, Request, Response};
 use crate::Address;
 use crate::clock::Epoch;

@@ -1,5 +1,6 @@
 //! The driver: the pump of a client's connection.
 
+use super::queue::{Queue, Reply, Submission};
 use super::{Error, Request, Response};
 use crate::body::{Pipe, Writer};
 use crate::clock::Epoch;
@@ -7,105 +8,15 @@ use crate::conn::link::Link;
 use crate::conn::sending::{Sending, Step};
 use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
-use crate::sync::Sender;
 use crate::{Body, BodyError, Upgraded};
 use avx_core::{BodyLen, Config, Event, Http, Instant, PeerError, Session, StreamId, Turn, UsageError, h1};
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 /// Rounds of reading and writing before other tasks get their turn.
 const BUDGET: u32 = 32;
-
-/// A request on its way to the driver.
-pub(super) struct Submission {
-    pub(super) request: Request,
-    pub(super) reply: Reply,
-}
-
-type Reply = Sender<Result<Response, Error>>;
-
-/// Requests that wait for the driver, and whether it takes any.
-pub(super) struct Queue {
-    authority: Box<str>,
-    state: Mutex<QueueState>,
-}
-
-struct QueueState {
-    waiting: VecDeque<Submission>,
-    driver: Option<Waker>,
-    handles: usize,
-    open: bool,
-}
-
-impl Queue {
-    /// For one handle.
-    pub(super) fn new(authority: &str) -> Self {
-        let state = QueueState { waiting: VecDeque::new(), driver: None, handles: 1, open: true };
-        Queue { authority: authority.into(), state: Mutex::new(state) }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, QueueState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn enter(&self) {
-        self.lock().handles += 1;
-    }
-
-    pub(super) fn leave(&self) {
-        let mut state = self.lock();
-        state.handles -= 1;
-        if state.handles == 0 {
-            wake(state);
-        }
-    }
-
-    /// Dropped, and so answered with `Closed`, when the connection has ended.
-    pub(super) fn push(&self, submission: Submission) {
-        let mut state = self.lock();
-        if state.open {
-            state.waiting.push_back(submission);
-            wake(state);
-        }
-    }
-
-    pub(super) fn is_open(&self) -> bool {
-        self.lock().open
-    }
-
-    /// The next request, `None` when there will be none.
-    fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Submission>> {
-        let mut state = self.lock();
-        let next = state.waiting.pop_front();
-        if next.is_some() || state.handles == 0 {
-            return Poll::Ready(next);
-        }
-        if !state.driver.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            state.driver = Some(cx.waker().clone());
-        }
-        Poll::Pending
-    }
-
-    /// No further request is taken.
-    fn close(&self) {
-        let mut state = self.lock();
-        state.open = false;
-        let waiting = std::mem::take(&mut state.waiting);
-        drop(state);
-        drop(waiting);
-    }
-}
-
-fn wake(mut state: MutexGuard<'_, QueueState>) {
-    let waker = state.driver.take();
-    drop(state);
-    if let Some(waker) = waker {
-        waker.wake();
-    }
-}
 
 /// The request under way and its response.
 struct Exchange {
@@ -235,6 +146,9 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         local: &mut Local,
     ) -> Result<Flow, Error> {
         let now = self.epoch.instant(self.rt.now());
+        if link.is_due(now) {
+            self.catch_up(link, cx, local, now)?;
+        }
         link.check_time(now);
         let mut budget = BUDGET;
         loop {
@@ -269,23 +183,31 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
             if wrote && self.exchange.as_ref().is_some_and(|exchange| exchange.sending.is_some()) {
                 continue;
             }
-            let limit = self.may_read(link, cx);
-            if limit == 0 {
+            if !self.fill(link, cx, local, now)? {
                 break;
-            }
-            match link.poll_fill(cx, now, &mut local.scratch, limit) {
-                Poll::Ready(Ok(n)) => {
-                    if let Some(exchange) = &mut self.exchange {
-                        exchange.begun |= n > 0;
-                    }
-                }
-                Poll::Ready(Err(error)) => return Err(Error::Io(error)),
-                Poll::Pending => break,
             }
         }
         let deadline = self.exchange.as_ref().and_then(|exchange| exchange.deadline);
         link.arm(cx, &self.rt, &self.epoch, deadline);
         Ok(Flow::Waits)
+    }
+
+    /// A deadline has passed, or so it looks: what has come in time is taken first.
+    #[cold]
+    fn catch_up(
+        &mut self,
+        link: &mut Wire<IO, R>,
+        cx: &mut Context<'_>,
+        local: &mut Local,
+        now: Instant,
+    ) -> Result<(), Error> {
+        for _ in 0..BUDGET {
+            if !self.fill(link, cx, local, now)? {
+                break;
+            }
+            self.receive(link, cx, local, now)?;
+        }
+        Ok(())
     }
 
     /// Begins the next exchange, if none is under way. `None` when there will be no other.
@@ -474,11 +396,24 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         exchange.pipe().map(|pipe| pipe.poll_demand(cx).room)
     }
 
-    fn may_read(&self, link: &Wire<IO, R>, cx: &Context<'_>) -> usize {
-        if link.input_ended || !link.session.wants_read() {
-            return 0;
+    /// Reads what there is room for; whether something, or the end, has come.
+    fn fill(
+        &mut self,
+        link: &mut Wire<IO, R>,
+        cx: &mut Context<'_>,
+        local: &mut Local,
+        now: Instant,
+    ) -> Result<bool, Error> {
+        let limit = self.room(cx).unwrap_or(usize::MAX).saturating_sub(link.session.unread().len());
+        if limit == 0 || link.input_ended || !link.session.wants_read() {
+            return Ok(false);
         }
-        self.room(cx).unwrap_or(usize::MAX).saturating_sub(link.session.unread().len())
+        match link.poll_fill(cx, now, &mut local.scratch, limit) {
+            Poll::Pending => return Ok(false),
+            Poll::Ready(Err(error)) => return Err(Error::Io(error)),
+            Poll::Ready(Ok(n)) => self.exchange.iter_mut().for_each(|exchange| exchange.begun |= n > 0),
+        }
+        Ok(true)
     }
 
     fn hand_over(&mut self, link: Wire<IO, R>) {

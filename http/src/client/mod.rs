@@ -24,6 +24,7 @@
 mod connection;
 mod drive;
 mod error;
+mod queue;
 mod request;
 mod response;
 

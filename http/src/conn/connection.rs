@@ -7,7 +7,7 @@ use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Shared, Stage};
 use crate::{Handler, Upgraded};
-use avx_core::{Config, Http, Instant, Session, h1};
+use avx_core::{Config, Http, Instant, Session, Status, h1};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -26,6 +26,10 @@ pub trait Machine: Http + Send + Unpin + 'static {
 
     /// A fresh one.
     fn accept(config: Arc<Config>, now: Instant) -> Self;
+
+    /// The status with which it answered an error of the peer itself, and how many bytes of content it
+    /// gave the reason in.
+    fn refusal(&self) -> Option<(Status, u64)>;
 }
 
 impl Machine for h1::Server {
@@ -33,6 +37,10 @@ impl Machine for h1::Server {
 
     fn accept(config: Arc<Config>, now: Instant) -> Self {
         h1::Server::new(config, now)
+    }
+
+    fn refusal(&self) -> Option<(Status, u64)> {
+        h1::Server::refusal(self)
     }
 }
 
@@ -96,6 +104,7 @@ pub struct Connection<IO: Stream, H: Handler, R: Runtime, M: Machine = h1::Serve
     state: State<IO, R, M>,
 }
 
+#[expect(clippy::large_enum_variant, reason = "few connections are ever anything else than HTTP")]
 enum State<IO, R: Runtime, M> {
     Http(Serving<IO, R, M>),
     Upgraded(Pin<Box<dyn Future<Output = ()> + Send>>),
@@ -117,7 +126,7 @@ impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Future for Connection<IO, H
             local.put();
             match flow {
                 Flow::Waits => return Poll::Pending,
-                Flow::Over => this.state = State::Over,
+                Flow::Over => this.leave(),
                 Flow::HandOver => this.hand_over(),
             }
         }
@@ -126,6 +135,16 @@ impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Future for Connection<IO, H
 }
 
 impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Connection<IO, H, R, M> {
+    /// Lets go of the transport.
+    fn leave(&mut self) {
+        if let State::Http(serving) = &mut self.state {
+            if serving.link.session.wants_reset() {
+                serving.link.io.reset();
+            }
+        }
+        self.state = State::Over;
+    }
+
     #[cold]
     fn hand_over(&mut self) {
         if let State::Http(serving) = std::mem::replace(&mut self.state, State::Over) {
@@ -155,7 +174,7 @@ impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Connection<IO, H, R, M> {
 
 impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Drop for Connection<IO, H, R, M> {
     fn drop(&mut self) {
-        self.state = State::Over;
+        self.leave();
         if self.slot != NONE {
             self.shared.life.tasks.remove(self.slot);
         }

@@ -141,6 +141,19 @@ impl Exchange {
         }
     }
 
+    /// The machine answered in the handler's place.
+    pub(super) fn refuse(&mut self, refusal: Option<(Status, u64)>) {
+        if let (Some((status, sent)), None) = (refusal, self.status) {
+            (self.status, self.sent, self.complete) = (Some(status), sent, true);
+        }
+    }
+
+    /// Nothing more comes, and nothing more is sent.
+    pub(super) fn give_up(&mut self) {
+        self.phase = Phase::Done;
+        (self.pipe, self.receiving) = (None, false);
+    }
+
     fn pipe(&self) -> Option<&Arc<Pipe>> {
         self.pipe.as_ref().and_then(Writer::pipe)
     }
@@ -343,9 +356,36 @@ pub(super) fn panicked(report: &dyn Fn(ConnectionError<'_>)) -> Response {
 fn sent_at_once(response: &Response, follows: BodyLen, entry: Option<&Entry>) -> u64 {
     let head = entry.is_some_and(|entry| *entry.method == *b"HEAD");
     match response.body.len() {
-        BodyLen::Exact(n) if follows == BodyLen::Empty && !head && !response.status.forbids_content() => n,
+        BodyLen::Exact(n) if follows == BodyLen::Empty && !head && !is_bare(response.status) => n,
         _ => 0,
     }
+}
+
+/// The line of the access log for what was answered at once.
+#[cold]
+pub(super) fn log(hook: &dyn Fn(&Access<'_>), request: &Request<'_>, response: &Response, peer: Peer) {
+    let bare = request.method() == Method::Head || is_bare(response.status);
+    let sent = match response.body.len() {
+        BodyLen::Exact(n) if !bare => n,
+        _ => 0,
+    };
+    hook(&Access {
+        peer,
+        method: request.method(),
+        target: request.target(),
+        version: request.version(),
+        user_agent: request.field("user-agent"),
+        referer: request.field("referer"),
+        status: response.status,
+        sent,
+        complete: true,
+        duration: std::time::Duration::ZERO,
+    });
+}
+
+/// Whether content of a response with this status is left out.
+fn is_bare(status: Status) -> bool {
+    status.forbids_content() || status == Status::RESET_CONTENT
 }
 
 fn is_echo(response: &Response, pipe: Option<&Arc<Pipe>>) -> bool {

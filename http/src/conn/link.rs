@@ -71,7 +71,7 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
                 Poll::Pending => {
                     match rest.len() {
                         0 => self.session.did_write(now, 0),
-                        len => self.session.did_write_content(now, false, len),
+                        len => self.session.did_write_content(now, 0, len),
                     }
                     return Poll::Pending;
                 }
@@ -83,7 +83,7 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
             if !rest.is_empty() {
                 *written += n - of_head;
                 let left = content.len() - *written;
-                self.session.did_write_content(now, n > of_head, left);
+                self.session.did_write_content(now, n - of_head, left);
             }
         }
     }
@@ -150,10 +150,16 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
         }
     }
 
+    /// Whether the timer has fired.
+    #[inline]
+    pub(crate) fn is_due(&self, now: Instant) -> bool {
+        now.as_nanos().saturating_add(EARLY) >= self.fires.as_nanos()
+    }
+
     /// Tells the session about the time, when the timer has fired. Whether it has.
     #[inline]
     pub(crate) fn check_time(&mut self, now: Instant) -> bool {
-        let fired = now.as_nanos().saturating_add(EARLY) >= self.fires.as_nanos();
+        let fired = self.is_due(now);
         if fired {
             self.fires = NEVER;
             self.session.timed_out(now);

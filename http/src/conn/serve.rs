@@ -1,7 +1,7 @@
 //! The pump of the server's connection.
 
 use super::connection::Machine;
-use super::exchange::{Desk, Entry, Exchange, panicked, settle};
+use super::exchange::{Desk, Entry, Exchange, log, panicked, settle};
 use super::link::Link;
 use super::sending::{at_hand, respond_at_once};
 use crate::body::Writer;
@@ -65,14 +65,19 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         let std_now = shared.rt.now();
         let now = local.reading.instant(&shared.epoch, std_now);
         let running = shared.life.stage() == Stage::Running;
-        if !running && self.drain(shared, local, now) {
+        if !running && self.drain(shared, now) {
             self.abandon(shared, now);
             return Flow::Over;
         }
-        let ticked = self.link.check_time(now);
         for exchange in &mut self.exchanges {
             exchange.wake();
         }
+        if self.link.is_due(now) {
+            if let Err(error) = self.catch_up(cx, shared, local, now, std_now) {
+                return self.broken(shared, now, &error);
+            }
+        }
+        let ticked = self.link.check_time(now);
         // At rest there is nothing to do before something has been read.
         let mut at_rest = running && !ticked && self.exchanges.is_empty() && self.link.is_at_rest();
         let mut budget = BUDGET;
@@ -125,6 +130,31 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         self.rest(local);
         self.link.arm(cx, &shared.rt, &shared.epoch, None);
         Flow::Waits
+    }
+
+    /// A deadline has passed, or so it looks: what the peer sent and took in time is not held against it,
+    /// however late this worker comes to see it.
+    #[cold]
+    fn catch_up<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+        now: Instant,
+        std_now: std::time::Instant,
+    ) -> std::io::Result<()> {
+        for _ in 0..BUDGET {
+            let Poll::Ready(flushed) = self.flush(cx, now) else { break };
+            flushed?;
+            let limit = self.may_read(cx);
+            if limit == 0 {
+                break;
+            }
+            let Poll::Ready(read) = self.link.poll_fill(cx, now, &mut local.scratch, limit) else { break };
+            read?;
+            self.process(cx, shared, local, now, std_now);
+        }
+        Ok(())
     }
 
     /// Everything that can be done without reading or writing.
@@ -354,9 +384,9 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
 
     /// The server's end has begun. Whether this connection is dropped.
     #[cold]
-    fn drain<H: Handler>(&mut self, shared: &Shared<H, R>, local: &mut Local, now: Instant) -> bool {
+    fn drain<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) -> bool {
         if !mem::replace(&mut self.draining, true) {
-            self.link.session.parts(&mut local.scratch).0.shutdown(now);
+            self.link.session.shutdown(now);
         }
         shared.life.stage() == Stage::Aborted
     }
@@ -368,8 +398,14 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             return;
         }
         shared.report(Some(self.peer), ConnectionError::Peer(error));
+        let refusal = self.link.session.machine().refusal();
+        if let (Some((status, sent)), Some(hook), true) = (refusal, &shared.access, self.exchanges.is_empty())
+        {
+            hook(&Access::refused(self.peer, status, sent));
+        }
         for exchange in &mut self.exchanges {
             exchange.fail(BodyError::Peer(error));
+            exchange.refuse(refusal);
         }
         self.abandon(shared, now);
     }
@@ -428,7 +464,7 @@ fn open(
 
 /// Events of exchanges that are open already. Those of the others were answered and forgotten.
 #[inline(never)]
-fn pass_on<M: Http>(event: Event<'_>, exchanges: &mut Vec<Exchange>, machine: &mut M, cx: &Context<'_>) {
+fn pass_on<M: Http>(event: Event<'_>, exchanges: &mut [Exchange], machine: &mut M, cx: &Context<'_>) {
     match event {
         Event::Data { stream, data, credit } => match find(exchanges, stream) {
             Some(exchange) => exchange.receive(data, credit, cx),
@@ -439,7 +475,11 @@ fn pass_on<M: Http>(event: Event<'_>, exchanges: &mut Vec<Exchange>, machine: &m
                 exchange.end(trailers, cx);
             }
         }
-        Event::Reset { stream, .. } => exchanges.retain(|exchange| exchange.stream != stream),
+        Event::Reset { stream, .. } => {
+            if let Some(exchange) = find(exchanges, stream) {
+                exchange.give_up();
+            }
+        }
         _ => {}
     }
 }
@@ -454,25 +494,4 @@ fn push(exchanges: &mut Vec<Exchange>, spare: &mut Vec<Exchange>, exchange: Exch
         *exchanges = mem::take(spare);
     }
     exchanges.push(exchange);
-}
-
-#[cold]
-fn log(hook: &dyn Fn(&Access<'_>), request: &Request<'_>, response: &crate::Response, peer: Peer) {
-    let bare = request.method() == avx_core::Method::Head || response.status.forbids_content();
-    let sent = match response.body.len() {
-        BodyLen::Exact(n) if !bare => n,
-        _ => 0,
-    };
-    hook(&Access {
-        peer,
-        method: request.method(),
-        target: request.target(),
-        version: request.version(),
-        user_agent: request.field("user-agent"),
-        referer: request.field("referer"),
-        status: response.status,
-        sent,
-        complete: true,
-        duration: std::time::Duration::ZERO,
-    });
 }

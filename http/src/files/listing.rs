@@ -1,5 +1,6 @@
 //! The page that lists a directory.
 
+use super::open::{Root, inside};
 use avx_core::Date;
 use std::fmt::Write;
 use std::fs;
@@ -27,14 +28,22 @@ struct Entry {
 }
 
 /// The page: directories first, then files, each by name.
-pub(super) fn page(dir: &Path, shown: &str, hidden: bool, top: bool) -> io::Result<String> {
+pub(super) fn page(root: &Root, dir: &Path, shown: &str, top: bool) -> io::Result<String> {
     let mut entries = Vec::new();
     for entry in fs::read_dir(dir)?.take(MAX_ENTRIES) {
         let entry = entry?;
         // A name that is not Unicode could not be asked for.
         let Ok(name) = entry.file_name().into_string() else { continue };
-        let Ok(meta) = fs::metadata(entry.path()) else { continue };
-        if (name.starts_with('.') && !hidden) || !(meta.is_dir() || meta.is_file()) {
+        if name.starts_with('.') && !root.hidden {
+            continue;
+        }
+        let Ok(mut meta) = entry.metadata() else { continue };
+        if meta.is_symlink() {
+            // What it leads to is shown if it would be served.
+            let Ok(Some((_, target))) = inside(root, &entry.path()) else { continue };
+            meta = target;
+        }
+        if !(meta.is_dir() || meta.is_file()) {
             continue;
         }
         let modified = meta.modified().ok().and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());

@@ -22,7 +22,8 @@
 //! Memory does not depend on the size of a file. A file up to 64 KiB is opened and read with one trip
 //! to the blocking threads. One that becomes shorter while it is sent ends the connection, so that
 //! the client notices. Nothing outside of the directory is served: `..` in any spelling, backslashes
-//! and NUL are refused, and what a symbolic link leads to has to lie inside.
+//! and NUL are refused, and what a symbolic link leads to has to lie inside
+//! and to be no hidden file, to be served or listed.
 
 mod conditional;
 mod listing;

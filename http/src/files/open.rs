@@ -2,7 +2,7 @@
 
 use super::conditional::Validators;
 use super::listing;
-use super::path::Below;
+use super::path::{Below, is_hidden};
 use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -65,20 +65,22 @@ fn try_open(root: &Root, below: &Below, shown: &str) -> io::Result<Found> {
         }
     }
     if root.listing {
-        return listing::page(&path, shown, root.hidden, below.names.is_empty()).map(Found::Listing);
+        return listing::page(root, &path, shown, below.names.is_empty()).map(Found::Listing);
     }
     Ok(Found::Nothing)
 }
 
-/// The canonical path, if it lies inside the root: a symbolic link may lead anywhere.
-fn inside(root: &Root, path: &Path) -> io::Result<Option<(PathBuf, Metadata)>> {
+/// The canonical path, if it lies inside the root and no name on it is hidden: a symbolic link may lead
+/// anywhere.
+pub(super) fn inside(root: &Root, path: &Path) -> io::Result<Option<(PathBuf, Metadata)>> {
     let path = match fs::canonicalize(path) {
         Err(error) if error.kind() == ErrorKind::PermissionDenied => return Err(error),
         // Too long a name, a file where a directory should be, links in a circle: nothing is there.
         Err(_) => return Ok(None),
         Ok(path) => path,
     };
-    if !path.starts_with(&root.path) {
+    let Ok(below) = path.strip_prefix(&root.path) else { return Ok(None) };
+    if !root.hidden && below.iter().any(|name| is_hidden(name.as_encoded_bytes())) {
         return Ok(None);
     }
     let meta = fs::symlink_metadata(&path)?;

@@ -24,11 +24,17 @@ pub(super) fn below(path: &[u8], hidden: bool) -> Option<Below> {
     let names = path.split(|&b| b == b'/').map(|name| {
         let name = String::from_utf8(decode_bytes(name)).ok()?;
         let bad = |b: u8| b.is_ascii_control() || matches!(b, b'/' | b'\\' | b':');
-        let dotted = name.starts_with('.') && !(hidden || name == ".well-known");
-        let refused = name.is_empty() || name == "." || name == ".." || dotted || name.bytes().any(bad);
+        let hides = !hidden && is_hidden(name.as_bytes());
+        let refused = name.is_empty() || name == "." || name == ".." || hides || name.bytes().any(bad);
         (!refused && !is_device(&name)).then_some(name)
     });
     Some(Below { names: names.collect::<Option<_>>()?, slash })
+}
+
+/// Whether this name is one of those that are not served by default: it begins with a dot and is not
+/// `.well-known` (RFC 8615).
+pub(super) fn is_hidden(name: &[u8]) -> bool {
+    name.starts_with(b".") && name != b".well-known"
 }
 
 /// Names that stand for devices on Windows, whatever their extension.

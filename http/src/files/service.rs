@@ -21,7 +21,7 @@ use std::{fmt, io};
 /// below the directory; else the whole path of the request is.
 ///
 /// Answers GET, HEAD and OPTIONS, with validators, preconditions and ranges. Files whose name begins
-/// with a dot are not there unless [`hidden`](Files::hidden).
+/// with a dot are not there unless [`hidden`](Files::hidden), by a symbolic link neither.
 pub struct Files<R> {
     rt: R,
     root: Arc<Root>,

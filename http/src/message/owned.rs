@@ -141,7 +141,8 @@ impl OwnedRequest {
         self.fields().get(name)
     }
 
-    /// Protocols the client offers to switch to; `None` unless a switch is possible.
+    /// Protocols the client offers to switch to, as listed in the first Upgrade line (any others are in
+    /// the fields); `None` unless a switch is possible.
     pub fn upgrade(&self) -> Option<&[u8]> {
         self.upgrade.map(|offer| self.arena.at(offer))
     }

@@ -143,7 +143,8 @@ impl<'a> Request<'a> {
         self.fields().get(name)
     }
 
-    /// Protocols the client offers to switch to; `None` unless a switch is possible.
+    /// Protocols the client offers to switch to, as listed in the first Upgrade line (any others are in
+    /// the fields); `None` unless a switch is possible.
     pub fn upgrade(&self) -> Option<&'a [u8]> {
         match &self.head {
             Head::Received(head) => head.upgrade(),

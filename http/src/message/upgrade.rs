@@ -89,6 +89,10 @@ impl Stream for Upgraded {
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.io.poll_shutdown(cx)
     }
+
+    fn reset(&mut self) {
+        self.io.reset();
+    }
 }
 
 impl fmt::Debug for Upgraded {

@@ -19,6 +19,11 @@
 //! the content; `OPTIONS` by 204 with `Allow`, unless a route says otherwise; `OPTIONS *` is answered
 //! for the server as a whole. Slashes count: `/users` and `/users/` are different paths.
 //!
+//! Of a [mounted](Router::mount) router, a path is its own as soon as one of its patterns is the first
+//! that matches without having the method: from there on, only its own patterns are tried, and if
+//! none has it, the 405 is its own, inside of its layers. So what layers stand around cannot be had
+//! by another method from a less specific pattern outside of them.
+//!
 //! Matching allocates nothing and takes time in proportion to the path, except where parameters and
 //! literals overlap at several levels.
 
@@ -26,6 +31,7 @@ mod exact;
 mod pattern;
 #[expect(clippy::module_inception, reason = "the concept and its folder share a word")]
 mod router;
+mod table;
 mod trie;
 
 pub use pattern::RouteError;

@@ -1,11 +1,9 @@
 //! The router itself: building and answering.
 
 use super::pattern::{self, RouteError, Segment};
-use super::trie::{Allow, Methods, Trie};
-use crate::message::{Names, Params};
-use crate::{Handler, IntoHandler, IntoResponse, Layer, Next, Reply, Request, Response};
-use avx_core::syntax::token;
-use avx_core::{Method, Status};
+use super::table::{Added, Kind, OWN, Refusal, Table};
+use crate::{Handler, IntoHandler, Layer, Next, Reply, Request};
+use avx_core::Method;
 use std::fmt;
 use std::sync::Arc;
 
@@ -31,25 +29,6 @@ pub struct Router {
     error: Option<RouteError>,
 }
 
-/// A router without its layers.
-struct Table {
-    trie: Trie<Methods<Route>>,
-    /// Every route as it was added, to mount this router elsewhere.
-    routes: Vec<Added>,
-    fallback: Option<Arc<dyn Handler>>,
-}
-
-struct Added {
-    pattern: Vec<Segment>,
-    method: Option<Box<[u8]>>,
-    handler: Arc<dyn Handler>,
-}
-
-struct Route {
-    handler: Arc<dyn Handler>,
-    names: Option<Names>,
-}
-
 macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident $method:ident;)*) => { $(
         $(#[$doc])*
@@ -62,8 +41,7 @@ macro_rules! methods {
 impl Router {
     /// No routes.
     pub fn new() -> Self {
-        let table = Table { trie: Trie::new(), routes: Vec::new(), fallback: None };
-        Router { table, layers: Vec::new(), error: None }
+        Router { table: Table::new(), layers: Vec::new(), error: None }
     }
 
     methods! {
@@ -85,18 +63,22 @@ impl Router {
 
     /// A route for a method. A mistake is kept until [`check`](Self::check).
     pub fn route<S>(mut self, method: Method<'_>, pattern: &str, handler: impl IntoHandler<S>) -> Self {
-        self.add(Some(method), pattern, Arc::new(handler.into_handler()));
+        self.add(Some(method.as_bytes().into()), pattern, Arc::new(handler.into_handler()), OWN, Kind::Plain);
         self
     }
 
     /// A route for every method that has none of its own with this pattern.
     pub fn any<S>(mut self, pattern: &str, handler: impl IntoHandler<S>) -> Self {
-        self.add(None, pattern, Arc::new(handler.into_handler()));
+        self.add(None, pattern, Arc::new(handler.into_handler()), OWN, Kind::Plain);
         self
     }
 
-    /// All routes of `inner`, with `prefix` before their patterns. Its layers stay around them; its
-    /// fallback answers what else begins with the prefix. Handlers see the whole path.
+    /// All routes of `inner`, with `prefix` before their patterns; its `/` answers the prefix without a
+    /// slash, too, unless this router has a route for that. Handlers see the whole path.
+    ///
+    /// Its layers stay around all that it answers: its routes; methods that they do not have, for a
+    /// path that one of them matches is answered by no other router's less specific pattern; and, by
+    /// its fallback, what else begins with the prefix. Without a fallback, that is not its own.
     pub fn mount(mut self, prefix: &str, inner: Router) -> Self {
         let prefix = prefix.trim_end_matches('/');
         let layers = Arc::new(inner.layers);
@@ -104,12 +86,19 @@ impl Router {
             if layers.is_empty() { handler } else { Arc::new(Layered { layers: layers.clone(), handler }) }
         };
         self.error = self.error.or(inner.error);
-        for added in inner.table.routes {
-            let pattern = format!("{prefix}{}", show(&added.pattern));
-            self.add(added.method.as_deref().map(Method::from_token), &pattern, wrap(added.handler));
+        let first = self.table.refusals.len() as u32;
+        self.table.refusals.push(wrap(Arc::new(Refusal)));
+        self.table.refusals.extend(inner.table.refusals.into_iter().map(wrap));
+        for Added { pattern, method, handler, owner, kind } in inner.table.routes {
+            let owner = if owner == OWN { first } else { first + 1 + owner };
+            let (shown, handler) = (show(&pattern), wrap(handler));
+            if shown == "/" && !prefix.is_empty() {
+                self.add(method.clone(), prefix, handler.clone(), owner, Kind::Root);
+            }
+            self.add(method, &format!("{prefix}{shown}"), handler, owner, kind);
         }
         if let Some(fallback) = inner.table.fallback {
-            self.add(None, &format!("{prefix}/**"), wrap(fallback));
+            self.add(None, &format!("{prefix}/**"), wrap(fallback), first, Kind::Fallback);
         }
         self
     }
@@ -142,98 +131,19 @@ impl Router {
         self.error.clone().map_or(Ok(()), Err)
     }
 
-    fn add(&mut self, method: Option<Method<'_>>, pattern: &str, handler: Arc<dyn Handler>) {
-        let added = self.try_add(method, pattern, handler);
-        if let Err(error) = added {
-            self.error.get_or_insert(error);
-        }
-    }
-
-    fn try_add(
+    fn add(
         &mut self,
-        method: Option<Method<'_>>,
+        method: Option<Box<[u8]>>,
         pattern: &str,
         handler: Arc<dyn Handler>,
-    ) -> Result<(), RouteError> {
-        if method.is_some_and(|method| !token::is_token(method.as_bytes())) {
-            return Err(RouteError::BadMethod(pattern.into()));
-        }
-        handler.check()?;
-        let segments = pattern::parse(pattern)?;
-        let names = pattern::names(&segments);
-        let names = if names.is_empty() { None } else { Some(names.into()) };
-        let route = Route { handler: handler.clone(), names };
-        let methods = self.table.trie.entry(&segments, Methods::new);
-        methods.insert(method.as_ref(), route).map_err(|_| RouteError::Conflict(pattern.into()))?;
-        let method = method.map(|method| method.as_bytes().into());
-        self.table.routes.push(Added { pattern: segments, method, handler });
-        Ok(())
-    }
-}
-
-impl Table {
-    /// The route of this request, with its captures in the request.
-    #[inline]
-    fn find<'a>(&'a self, request: &mut Request<'a>) -> Option<&'a Route> {
-        let method = request.method();
-        if let Some(route) = self.trie.exact(request.target()).and_then(|methods| methods.get(&method)) {
-            return Some(route);
-        }
-        self.search(&method, request)
-    }
-
-    /// As [`find`](Self::find), segment by segment.
-    #[inline(never)]
-    fn search<'a>(&'a self, method: &Method<'_>, request: &mut Request<'a>) -> Option<&'a Route> {
-        let path = request.path();
-        if path.first() != Some(&b'/') {
-            return None;
-        }
-        let mut params = Params::default();
-        let route = self.trie.find(path, &mut params, &mut |methods| methods.get(method))?;
-        if let Some(names) = &route.names {
-            request.params = params;
-            request.names = Some(names);
-        }
-        Some(route)
-    }
-
-    #[cold]
-    fn unmatched<'a>(&'a self, request: &mut Request<'a>) -> Reply {
-        let (path, options) = (request.path(), request.method() == Method::Options);
-        let mut allow = Allow::default();
-        if path.first() == Some(&b'/') {
-            let mut params = Params::default();
-            let _: Option<()> = self.trie.find(path, &mut params, &mut |methods| {
-                methods.allow(&mut allow);
-                None
-            });
-        } else if path == b"*" && options {
-            return Response::new(Status::NO_CONTENT).field("allow", ALL).into();
-        }
-        if allow.is_empty() {
-            return match &self.fallback {
-                Some(handler) => handler.call(request),
-                None => Status::NOT_FOUND.into_response().into(),
-            };
-        }
-        // "The origin server MUST generate an Allow header field in a 405 response" (RFC 9110,
-        // section 15.5.6)
-        let status = if options { Status::NO_CONTENT } else { Status::METHOD_NOT_ALLOWED };
-        let mut response = status.into_response();
-        response.fields_mut().push("allow", allow.value());
-        response.into()
-    }
-}
-
-const ALL: &str = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
-
-impl Handler for Table {
-    #[inline]
-    fn call<'a>(&'a self, request: &mut Request<'a>) -> Reply {
-        match self.find(request) {
-            Some(route) => route.handler.call(request),
-            None => self.unmatched(request),
+        owner: u32,
+        kind: Kind,
+    ) {
+        let added = pattern::parse(pattern).and_then(|segments| {
+            self.table.add(Added { pattern: segments, method, handler, owner, kind }, pattern)
+        });
+        if let Err(error) = added {
+            self.error.get_or_insert(error);
         }
     }
 }

@@ -199,26 +199,47 @@ impl<T> Methods<T> {
         Methods { known: [const { None }; KNOWN.len()], extensions: Vec::new(), any: None }
     }
 
-    /// Puts `value` in, unless there is one for this method; `None` stands for every method.
-    pub(super) fn insert(&mut self, method: Option<&Method<'_>>, value: T) -> Result<(), T> {
-        let slot = match method {
-            None => &mut self.any,
+    /// Puts `value` in, unless there is one for this method; `None` stands for every method. Of two,
+    /// one that `yields` gives way.
+    pub(super) fn insert(
+        &mut self,
+        method: Option<&Method<'_>>,
+        value: T,
+        yields: impl Fn(&T) -> bool,
+    ) -> Result<(), T> {
+        let old = match method {
+            None => self.any.as_mut(),
             Some(method) => match place(method) {
-                Some(at) => &mut self.known[at],
-                None if self.extensions.iter().any(|(name, _)| **name == *method.as_bytes()) => {
-                    return Err(value);
-                }
-                None => {
-                    self.extensions.push((method.as_bytes().into(), value));
-                    return Ok(());
-                }
+                Some(at) => self.known[at].as_mut(),
+                None => self.extension(method.as_bytes()),
             },
         };
-        if slot.is_some() {
-            return Err(value);
+        match (old, method) {
+            (Some(old), _) if yields(old) && !yields(&value) => *old = value,
+            (Some(old), _) if yields(&value) && !yields(old) => {}
+            (Some(_), _) => return Err(value),
+            (None, None) => self.any = Some(value),
+            (None, Some(method)) => match place(method) {
+                Some(at) => self.known[at] = Some(value),
+                None => self.extensions.push((method.as_bytes().into(), value)),
+            },
         }
-        *slot = Some(value);
         Ok(())
+    }
+
+    fn extension(&mut self, name: &[u8]) -> Option<&mut T> {
+        self.extensions.iter_mut().find(|(own, _)| **own == *name).map(|(_, value)| value)
+    }
+
+    /// All there are.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        let extensions = self.extensions.iter().map(|(_, value)| value);
+        self.known.iter().flatten().chain(extensions).chain(&self.any)
+    }
+
+    /// Methods that are not registered and have one of their own.
+    pub(super) fn extensions(&self) -> impl Iterator<Item = &Box<[u8]>> {
+        self.extensions.iter().map(|(name, _)| name)
     }
 
     /// What answers this method: its own, for HEAD the one of GET, else the one for every method.
@@ -235,20 +256,6 @@ impl<T> Methods<T> {
         };
         own.or(self.any.as_ref())
     }
-
-    /// Adds the methods there are to a list for Allow; whether that are all.
-    pub(super) fn allow(&self, list: &mut Allow) {
-        list.all |= self.any.is_some();
-        for (at, slot) in self.known.iter().enumerate() {
-            list.known[at] |= slot.is_some();
-        }
-        list.known[1] |= list.known[0];
-        for (name, _) in &self.extensions {
-            if !list.extensions.contains(name) {
-                list.extensions.push(name.clone());
-            }
-        }
-    }
 }
 
 /// Methods that a path has routes for.
@@ -256,18 +263,32 @@ impl<T> Methods<T> {
 pub(super) struct Allow {
     known: [bool; KNOWN.len()],
     extensions: Vec<Box<[u8]>>,
-    all: bool,
 }
 
 impl Allow {
+    /// Those, of the registered ones and of `extensions`, that `find` finds a route for; it says
+    /// whether that is one for every method. Such a one does not speak for CONNECT and TRACE.
+    pub(super) fn of(extensions: &[Box<[u8]>], mut find: impl FnMut(&Method<'_>) -> Option<bool>) -> Self {
+        let mut allow = Allow::default();
+        for (name, known) in KNOWN.iter().zip(&mut allow.known) {
+            let any = find(&Method::from_token(name.as_bytes()));
+            *known = any.is_some_and(|any| !any || !matches!(*name, "CONNECT" | "TRACE"));
+        }
+        for name in extensions {
+            if find(&Method::from_token(name)).is_some() && !allow.extensions.contains(name) {
+                allow.extensions.push(name.clone());
+            }
+        }
+        allow
+    }
+
     pub(super) fn is_empty(&self) -> bool {
-        !self.all && self.extensions.is_empty() && !self.known.contains(&true)
+        self.extensions.is_empty() && !self.known.contains(&true)
     }
 
     /// As a field value.
     pub(super) fn value(&self) -> Vec<u8> {
-        let all = |at: usize| self.all && !matches!(KNOWN[at], "CONNECT" | "TRACE");
-        let known = (0..KNOWN.len()).filter(|&at| self.known[at] || all(at) || KNOWN[at] == "OPTIONS");
+        let known = (0..KNOWN.len()).filter(|&at| self.known[at] || KNOWN[at] == "OPTIONS");
         let known = known.map(|at| KNOWN[at].as_bytes());
         known.chain(self.extensions.iter().map(|name| &**name)).collect::<Vec<_>>().join(&b", "[..])
     }

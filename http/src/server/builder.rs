@@ -112,7 +112,8 @@ impl<H: Handler> Server<H> {
         self
     }
 
-    /// Calls `hook` at the end of each exchange, from the worker that served it: it must not block.
+    /// Calls `hook` at the end of each exchange, and for each request that the machine itself refused (400,
+    /// 408, 431 ...), from the worker that served it: it must not block.
     pub fn on_access(mut self, hook: impl Fn(&Access<'_>) + Send + Sync + 'static) -> Self {
         self.access = Some(Box::new(hook));
         self

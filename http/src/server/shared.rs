@@ -10,13 +10,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
-/// One exchange, for the access log.
+/// One exchange, for the access log; or a request that was refused before it became one.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Access<'a> {
     /// Who asked.
     pub peer: Peer,
-    /// Method of the request.
+    /// Method of the request; empty, like everything that a head says, when that could not be read.
     pub method: Method<'a>,
     /// Request target as received.
     pub target: &'a [u8],
@@ -35,6 +35,24 @@ pub struct Access<'a> {
     /// From the request's head to the end of the response, as the runtime's clock tells: zero for
     /// one that was answered at once.
     pub duration: Duration,
+}
+
+impl Access<'_> {
+    /// Of a head that was malformed, too large or too slow.
+    pub(crate) fn refused(peer: Peer, status: Status, sent: u64) -> Self {
+        Access {
+            peer,
+            method: Method::Extension(b""),
+            target: b"",
+            version: Version::Http11,
+            user_agent: None,
+            referer: None,
+            status,
+            sent,
+            complete: true,
+            duration: Duration::ZERO,
+        }
+    }
 }
 
 pub(crate) type AccessHook = Box<dyn Fn(&Access<'_>) + Send + Sync>;

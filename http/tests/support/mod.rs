@@ -104,6 +104,13 @@ impl Sim {
         self.run();
     }
 
+    /// Lets time pass while the only worker is busy with something else: nothing runs, and only then is
+    /// seen what has come and what is due.
+    pub fn block(&self, by: Duration) {
+        self.with(|w| w.now += by);
+        self.advance(Duration::ZERO);
+    }
+
     /// Runs a future to its end; time does not pass.
     pub fn block_on<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
         let result = Arc::new(Mutex::new(None));
@@ -317,13 +324,15 @@ struct Flow {
 pub struct MemStream {
     input: Arc<Mutex<Flow>>,
     output: Arc<Mutex<Flow>>,
+    resets: bool,
 }
 
 /// Two ends of a stream that holds any number of bytes.
 pub fn pair() -> (MemStream, MemStream) {
     let flow = || Arc::new(Mutex::new(Flow { capacity: usize::MAX, ..Flow::default() }));
     let (a, b) = (flow(), flow());
-    (MemStream { input: a.clone(), output: b.clone() }, MemStream { input: b, output: a })
+    let stream = |input, output| MemStream { input, output, resets: false };
+    (stream(a.clone(), b.clone()), stream(b, a))
 }
 
 impl Flow {
@@ -397,11 +406,16 @@ impl rt::Stream for MemStream {
         flow.wake_reader();
         Poll::Ready(Ok(()))
     }
+
+    fn reset(&mut self) {
+        self.resets = true;
+    }
 }
 
 impl Drop for MemStream {
     fn drop(&mut self) {
         let mut flow = self.output.lock().unwrap();
+        flow.reset |= self.resets && !flow.ended;
         flow.ended = true;
         flow.wake_reader();
         drop(flow);
@@ -453,6 +467,11 @@ impl Remote {
     /// Whether the other end has ended its sending side.
     pub fn is_ended(&self) -> bool {
         self.0.input.lock().unwrap().ended
+    }
+
+    /// Whether the other end has reset the connection, having said nothing of an end before.
+    pub fn is_reset(&self) -> bool {
+        self.0.input.lock().unwrap().reset
     }
 
     /// Whether the other end is gone altogether.

@@ -12,6 +12,18 @@ mod stream;
 mod tcp;
 mod unix;
 
+use std::io;
+
 pub use resolve::resolve;
 pub use tcp::{TcpListener, TcpStream, bind_tcp};
 pub use unix::{UnixListener, UnixStream};
+
+/// Lets this process have as many descriptors as the system allows it: raises the soft limit to the hard
+/// one. Returns how many that are; each connection takes one. For programs that serve, not for libraries:
+/// it concerns the whole process, and the programs that it starts.
+///
+/// # Errors
+/// As the system reports them; then the limit is what it was.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    crate::sys::descriptors::raise_limit()
+}

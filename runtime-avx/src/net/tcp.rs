@@ -78,6 +78,15 @@ impl TcpStream {
         socket::set_nodelay(self.as_raw_fd(), on)
     }
 
+    /// From here on, dropping it resets the connection: the peer gets an error instead of the end of its
+    /// input, and what was not sent is discarded (SO_LINGER of zero).
+    ///
+    /// # Errors
+    /// As the system reports them.
+    pub fn set_reset(&self) -> io::Result<()> {
+        socket::set_reset(self.as_raw_fd())
+    }
+
     /// Whether small writes are sent at once.
     ///
     /// # Errors

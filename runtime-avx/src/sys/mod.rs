@@ -17,6 +17,7 @@
 
 #[cfg(target_os = "linux")]
 mod affinity;
+pub(crate) mod descriptors;
 #[cfg(target_os = "linux")]
 mod epoll;
 pub(crate) mod local;

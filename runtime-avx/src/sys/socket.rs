@@ -201,6 +201,12 @@ pub(crate) fn nodelay(fd: RawFd) -> io::Result<bool> {
     Ok(option(fd, libc::IPPROTO_TCP, libc::TCP_NODELAY)? != 0)
 }
 
+/// SO_LINGER of zero: closing resets the connection, and what was not sent is discarded.
+pub(crate) fn set_reset(fd: RawFd) -> io::Result<()> {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    set_option(fd, libc::SOL_SOCKET, libc::SO_LINGER, linger)
+}
+
 /// getsockname(2).
 pub(crate) fn local_address(fd: RawFd) -> io::Result<Address> {
     let mut address = Address::empty();
@@ -217,8 +223,8 @@ pub(crate) fn remote_address(fd: RawFd) -> io::Result<Address> {
     Ok(address)
 }
 
-fn set_option(fd: RawFd, level: libc::c_int, name: libc::c_int, value: libc::c_int) -> io::Result<()> {
-    let (value, len) = ((&raw const value).cast(), size_of::<libc::c_int>() as libc::socklen_t);
+fn set_option<T: Copy>(fd: RawFd, level: libc::c_int, name: libc::c_int, value: T) -> io::Result<()> {
+    let (value, len) = ((&raw const value).cast(), size_of::<T>() as libc::socklen_t);
     // SAFETY: the value lives through the call and is as long as it is said to be.
     check(unsafe { libc::setsockopt(fd, level, name, value, len) }).map(drop)
 }

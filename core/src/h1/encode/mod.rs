@@ -142,14 +142,12 @@ pub(super) fn plain(
     content: &[u8],
     out: &mut dyn Output,
 ) -> Result<Announced, UsageError> {
+    let simple = response.status == Status::OK && response.fields.is_empty() && response.reason.is_none();
     let (first, second) = match *response.presets {
-        [first] => (first.as_bytes(), &[][..]),
-        [first, second] if !first.meets(second) => (first.as_bytes(), second.as_bytes()),
+        [first, second] if simple && !first.meets(second) => (first.as_bytes(), second.as_bytes()),
+        [first] if simple => (first.as_bytes(), &[][..]),
         _ => return self::response(response, exactly(content), Connection::Nothing, content, out),
     };
-    if !response.fields.is_empty() || response.reason.is_some() || response.status != Status::OK {
-        return self::response(response, exactly(content), Connection::Nothing, content, out);
-    }
     let digits = content_length::digits(content.len() as u64);
     const HEAD: &[u8] = b"HTTP/1.1 200 OK\r\n";
     let lines = HEAD.len() + first.len() + second.len();

@@ -88,7 +88,7 @@ const DOT_0: u32 = u32::from_le_bytes(*b".0\r\n");
 pub(super) fn request_line<S: Scan>(scan: &mut S) -> Option<(RequestLine, usize)> {
     let method_end = match scan.input().first_chunk() {
         // The target need not wait for the search.
-        Some(b"GET ") => 3,
+        Some(start) if u32::from_le_bytes(*start) == u32::from_le_bytes(*b"GET ") => 3,
         _ => scan.token_end(0)?,
     };
     let target = method_end + 1;
@@ -142,7 +142,9 @@ fn field_lines<S: Scan>(scan: &mut S, at: usize, spans: &mut [Span]) -> (usize, 
     let total = spans.len();
     let mut spans = spans.iter_mut();
     let mut name = at;
-    while let Some(name_end) = scan.token_end(name) {
+    // One look tells the end from another name.
+    while scan.input().get(name) != Some(&b'\r') {
+        let Some(name_end) = scan.token_end(name) else { break };
         if scan.input().get(name_end) != Some(&b':') || name_end == name {
             break;
         }

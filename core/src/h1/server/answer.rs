@@ -66,7 +66,7 @@ impl Http for Server {
         out: &mut dyn Output,
     ) -> Result<(), UsageError> {
         self.due(stream)?;
-        if self.plain && !self.shutting_down && !response.status.forbids_content() {
+        if self.plain && !self.shutting_down && is_plain(response.status) {
             let announced = encode::plain(response, content, out)?;
             self.persist = !announced.close;
             self.did_answer(now);
@@ -119,7 +119,6 @@ impl Http for Server {
         if stream.0 == self.stream
             && matches!(self.reader, Reader::Content | Reader::Complete | Reader::Answering)
         {
-            self.writer = Writer::Idle;
             self.close();
         }
     }
@@ -191,6 +190,15 @@ impl Server {
         {
             return if body == BodyLen::Empty {
                 Ok(Length::Forbidden)
+            } else {
+                Err(UsageError::BodyNotAllowed)
+            };
+        }
+        // "Since the 205 status code implies that no additional content will be provided, a server MUST NOT
+        // generate content in a 205 response." (RFC 9110, section 15.3.6)
+        if status == Status::RESET_CONTENT {
+            return if body == BodyLen::Empty {
+                Ok(Length::Exact(0))
             } else {
                 Err(UsageError::BodyNotAllowed)
             };
@@ -275,6 +283,12 @@ impl Server {
         });
         Ok(body)
     }
+}
+
+/// Whether nothing about this status keeps a response from having content.
+#[inline]
+fn is_plain(status: Status) -> bool {
+    status == Status::OK || !status.forbids_content() && status != Status::RESET_CONTENT
 }
 
 #[cold]

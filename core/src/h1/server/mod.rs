@@ -18,7 +18,7 @@ use super::content::{Content, Role};
 use super::encode::Sending;
 use super::head::{Options, Parser};
 use super::upgrade::Offer;
-use crate::{Config, Event, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch};
+use crate::{Config, Event, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch, Status};
 use alloc::sync::Arc;
 
 /// The machine of a server's connection. About 200 bytes, nothing on the heap but the shared config.
@@ -45,7 +45,12 @@ pub struct Server {
     shutting_down: bool,
     wants_write: bool,
     error: Option<PeerError>,
+    /// The answer to the error has to be written.
     goodbye_due: bool,
+    /// It is answered, sooner or later.
+    refused: bool,
+    /// A response that the end of the connection delimits broke off.
+    cut: bool,
     timer: Timer,
     timer_at: u64,
     /// End of the graceful drain.
@@ -132,6 +137,8 @@ impl Server {
             wants_write: false,
             error: None,
             goodbye_due: false,
+            refused: false,
+            cut: false,
             timer: Timer::FirstHead,
             timer_at: first_head.as_nanos(),
             drain_at: NEVER,
@@ -144,6 +151,23 @@ impl Server {
     pub fn is_idle(&self) -> bool {
         self.reader == Reader::Head && matches!(self.timer, Timer::FirstHead | Timer::Idle)
     }
+
+    /// The status of the response that is the machine's own answer to an error of the peer, and how many
+    /// bytes of content it has. `None` while there is no error, and for one that cannot be answered.
+    pub fn refusal(&self) -> Option<(Status, u64)> {
+        let error = self.error.filter(|_| self.refused)?;
+        let len = explanation(error).iter().map(|text| text.len() as u64).sum();
+        Some((status(error), if self.request.head { 0 } else { len }))
+    }
+}
+
+fn status(error: PeerError) -> Status {
+    Status::new(error.h1_status()).unwrap_or(Status::BAD_REQUEST)
+}
+
+/// What the peer is told.
+fn explanation(error: PeerError) -> [&'static [u8]; 4] {
+    [error.text().as_bytes(), b" (", error.rfc().as_bytes(), b")\n"]
 }
 
 impl Machine for Server {
@@ -219,6 +243,19 @@ impl Machine for Server {
         self.did_wait(now);
     }
 
+    fn wants_flush(&self) -> bool {
+        matches!(self.timer, Timer::Idle | Timer::Linger)
+    }
+
+    fn did_flush(&mut self, now: Instant) {
+        let timeouts = &self.config.timeouts;
+        match self.timer {
+            Timer::Idle => self.set_timer(Timer::Idle, now + timeouts.idle),
+            Timer::Linger => self.set_timer(Timer::Linger, now + timeouts.linger),
+            _ => {}
+        }
+    }
+
     #[inline]
     fn wants_read(&self) -> bool {
         !self.eof
@@ -245,5 +282,12 @@ impl Machine for Server {
     #[inline]
     fn is_closed(&self) -> bool {
         self.reader == Reader::Closed
+    }
+
+    fn wants_reset(&self) -> bool {
+        // "A response that has neither chunked transfer coding nor Content-Length is terminated by closure
+        // of the connection and, if the header section was received intact, is considered complete unless
+        // an error was indicated by the underlying connection" (RFC 9112, section 8)
+        self.cut || self.writer == Writer::Content(Sending::Close)
     }
 }

@@ -1,6 +1,6 @@
 //! Reading requests: heads, content, and what follows an exchange.
 
-use super::{NEVER, Reader, RequestFacts, Server, Timer, Writer};
+use super::{NEVER, Reader, RequestFacts, Server, Timer, Writer, explanation, status};
 use crate::h1::PREFACE;
 use crate::h1::content::{self, Content, Role, Step};
 use crate::h1::encode;
@@ -10,8 +10,8 @@ use crate::h1::upgrade::Offer;
 use crate::head::{Layout, Part, RequestHead};
 use crate::syntax::target;
 use crate::{
-    BodyLen, ErrorCode, Event, Fields, Initiator, Instant, Method, Output, PeerError, Protocol, Recv,
-    Scratch, Status, StreamId, Version,
+    BodyLen, ErrorCode, Event, Fields, Initiator, Instant, Machine, Method, Output, PeerError, Protocol,
+    Recv, Scratch, StreamId, Version,
 };
 
 impl Server {
@@ -185,7 +185,7 @@ impl Server {
             http10,
             head: method == Method::Head,
             connect,
-            offer: layout.upgrade.map_or(Offer::default(), |part| Offer::default().with(part.of(input))),
+            offer: layout.upgrade.map_or(Offer::default(), |_| seen.offer),
             expects,
         };
         if framing == Framing::Empty {
@@ -288,7 +288,7 @@ impl Server {
     }
 
     /// The response is complete.
-    #[inline]
+    #[inline(always)]
     pub(super) fn did_answer(&mut self, now: Instant) {
         self.writer = Writer::Idle;
         self.wants_write = false;
@@ -349,6 +349,7 @@ impl Server {
     }
 
     pub(super) fn close(&mut self) {
+        self.cut = self.wants_reset();
         self.reader = Reader::Closed;
         self.writer = Writer::Idle;
         self.stop_timer();
@@ -360,12 +361,14 @@ impl Server {
         self.error = Some(error);
         // Once a response has begun, nothing else can be said.
         self.goodbye_due = !matches!(self.writer, Writer::Content(_)) && !self.is_unanswerable();
+        self.refused = self.goodbye_due;
         if self.reader == Reader::Head {
             // What the last request was says nothing about the one that failed.
             self.request = RequestFacts::default();
         }
+        self.cut = self.wants_reset();
         self.writer = Writer::Idle;
-        if self.eof && !self.goodbye_due {
+        if self.cut || self.eof && !self.goodbye_due {
             return self.close();
         }
         self.reader = Reader::Failed;
@@ -381,9 +384,7 @@ impl Server {
     #[cold]
     pub(super) fn say_goodbye(&mut self, now: Instant, out: &mut dyn Output) {
         let Some(error) = self.error else { return };
-        let status = Status::new(error.h1_status()).unwrap_or(Status::BAD_REQUEST);
-        let text = [error.text().as_bytes(), b" (", error.rfc().as_bytes(), b")\n"];
-        if encode::goodbye(status, &text, !self.request.head, out).is_ok() {
+        if encode::goodbye(status(error), &explanation(error), !self.request.head, out).is_ok() {
             self.goodbye_due = false;
             if self.eof {
                 self.close();

@@ -1,0 +1,173 @@
+//! Output that waits: for a peer that reads slowly, and beyond the end of its connection.
+
+use avx_core::h1::Server;
+use avx_core::{Config, Event, Http, Instant, PeerError, Response, Scratch, Session, Status};
+use core::time::Duration;
+use std::sync::Arc;
+
+const NOW: Instant = Instant::ZERO;
+
+fn at(seconds: f64) -> Instant {
+    NOW + Duration::from_secs_f64(seconds)
+}
+
+fn session() -> Session<Server> {
+    session_with(Config::default())
+}
+
+fn session_with(config: Config) -> Session<Server> {
+    let config = Arc::new(config);
+    Session::new(Server::new(config.clone(), NOW), &config)
+}
+
+/// A session with so many bytes of a response waiting, of which the transport has taken none.
+fn waiting(request: &str, content: usize) -> (Session<Server>, Scratch) {
+    let (mut session, mut scratch) = (session(), Scratch::new());
+    session.read_from(NOW, &mut scratch, request.as_bytes());
+    while let Some(turn) = session.turn(NOW, &mut scratch).unwrap() {
+        if let Event::Request { stream, .. } = turn.event {
+            let response = Response::new(Status::OK, &[]);
+            turn.machine.send_full(NOW, stream, &response, &vec![b'x'; content], turn.out).unwrap();
+        }
+    }
+    session.did_write(NOW, 0);
+    (session, scratch)
+}
+
+const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+
+/// Attack H1-30: one byte now and then is progress, but buys no more time than it is worth.
+#[test]
+fn a_peer_that_takes_a_byte_now_and_then_is_too_slow() {
+    let (mut session, _) = waiting(GET, 60_000);
+    let mut now = NOW;
+    while session.error().is_none() {
+        assert!(now < at(31.0), "{now:?}");
+        now = now + Duration::from_secs(1);
+        session.timed_out(now);
+        if !session.write_buf().is_empty() {
+            session.did_write(now, 1);
+        }
+    }
+    assert_eq!(session.error(), Some(PeerError::WriteStalled));
+    assert!(session.is_closed());
+}
+
+/// The same where the embedder writes the content itself.
+#[test]
+fn a_peer_that_takes_a_byte_of_framed_content_now_and_then_is_too_slow() {
+    let (mut session, _) = waiting(GET, 0);
+    session.did_write(NOW, session.write_buf().len());
+    let mut left = 60_000;
+    session.did_write_content(NOW, 0, left);
+    let mut now = NOW;
+    while session.error().is_none() {
+        assert!(now < at(31.0), "{now:?}");
+        now = now + Duration::from_secs(1);
+        session.timed_out(now);
+        left -= 1;
+        session.did_write_content(now, 1, left);
+    }
+    assert_eq!(session.error(), Some(PeerError::WriteStalled));
+}
+
+#[test]
+fn a_peer_that_keeps_the_rate_may_take_as_long_as_it_needs() {
+    let (mut session, _) = waiting(GET, 60_000);
+    let mut now = NOW;
+    while !session.write_buf().is_empty() {
+        now = now + Duration::from_secs(10);
+        session.timed_out(now);
+        assert_eq!(session.error(), None, "{now:?}");
+        session.did_write(now, session.write_buf().len().min(2400));
+    }
+    assert!(now > at(240.0));
+}
+
+#[test]
+fn what_left_fast_buys_no_silence_longer_than_a_stall() {
+    let (mut session, _) = waiting(GET, 60_000);
+    session.did_write(at(1.0), 50_000);
+    assert_eq!(session.deadline(), Some(at(31.0)));
+    session.timed_out(at(31.0));
+    assert_eq!(session.error(), Some(PeerError::WriteStalled));
+}
+
+/// RFC 9112, section 9.6: the last response is complete as far as the machine is concerned.
+#[test]
+fn the_drain_ends_at_its_deadline_while_output_waits() {
+    for begun_before in [true, false] {
+        let (mut session, _) = waiting(GET, 60_000);
+        if begun_before {
+            session.did_write(NOW, 100);
+        }
+        session.shutdown(at(1.0));
+        session.shutdown(at(20.0));
+        for second in 2..31 {
+            session.did_write(at(f64::from(second)), 1000);
+            session.timed_out(at(f64::from(second)));
+            assert_eq!(session.error(), None, "{second}");
+        }
+        assert!(!session.is_closed());
+        assert_eq!(session.deadline(), Some(at(31.0)));
+        session.timed_out(at(31.0));
+        assert_eq!(session.error(), Some(PeerError::DrainTimeout));
+        assert!(session.is_closed());
+    }
+}
+
+/// RFC 9112, section 9.6: it is the last response that the client must not lose.
+#[test]
+fn a_server_lingers_from_when_its_last_response_has_left() {
+    let (mut session, mut scratch) =
+        waiting("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 60_000);
+    session.timed_out(at(10.0));
+    assert_eq!(session.deadline(), Some(at(30.0)), "nothing but the client's reading is waited for");
+    session.did_write(at(10.0), session.write_buf().len());
+    assert!(session.wants_shutdown() && !session.is_closed());
+    assert_eq!(session.deadline(), Some(at(12.0)));
+    session.read_from(at(11.0), &mut scratch, b"more");
+    assert!(session.turn(at(11.0), &mut scratch).unwrap().is_none());
+    session.timed_out(at(12.0));
+    assert!(session.is_closed());
+}
+
+#[test]
+fn a_server_lingers_from_when_its_goodbye_has_left() {
+    let (mut session, mut scratch) = (session(), Scratch::new());
+    session.read_from(NOW, &mut scratch, b"(");
+    assert_eq!(session.turn(NOW, &mut scratch).unwrap_err(), PeerError::BadMethod);
+    session.did_write(NOW, 10);
+    session.timed_out(at(10.0));
+    session.did_write(at(10.0), session.write_buf().len());
+    assert!(session.wants_shutdown() && !session.is_closed());
+    assert_eq!(session.deadline(), Some(at(12.0)));
+}
+
+#[test]
+fn a_connection_is_idle_from_when_its_response_has_left() {
+    let (mut session, _) = waiting(GET, 60_000);
+    for second in (10..=90).step_by(10) {
+        session.timed_out(at(f64::from(second)));
+        session.did_write(at(f64::from(second)), 5000);
+    }
+    session.did_write(at(100.0), session.write_buf().len());
+    assert!(!session.is_closed());
+    assert_eq!(session.deadline(), Some(at(160.0)));
+    session.timed_out(at(160.0));
+    assert!(session.is_closed());
+}
+
+#[test]
+fn without_a_rate_any_progress_will_do() {
+    let mut config = Config::default();
+    config.timeouts.write_rate = 0;
+    let (mut session, mut scratch) = (session_with(config), Scratch::new());
+    session.read_from(NOW, &mut scratch, b"(".repeat(10).as_slice());
+    assert!(session.turn(NOW, &mut scratch).is_err());
+    for second in (29..290).step_by(29) {
+        session.did_write(at(f64::from(second)), 1);
+        session.timed_out(at(f64::from(second)));
+        assert_eq!(session.error(), Some(PeerError::BadMethod), "{second}");
+    }
+}
