@@ -71,9 +71,8 @@ impl Encoder {
     /// wants to spend. The next block says so.
     pub fn set_max_table_size(&mut self, setting: u32, cap: u32) {
         let size = setting.min(cap);
-        let before = self.table.max();
-        if size != before || self.smallest.is_some() {
-            self.smallest = Some(self.smallest.unwrap_or(before).min(size));
+        if size != self.table.max() || self.smallest.is_some() {
+            self.smallest = Some(self.smallest.unwrap_or(size).min(size));
         }
         self.table.set_max(size);
     }
