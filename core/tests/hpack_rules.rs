@@ -139,6 +139,16 @@ fn rfc7541_4_3_a_smaller_table_drops_its_oldest_entries() {
 }
 
 #[test]
+fn rfc7541_4_2_a_table_cleared_by_a_size_of_zero_is_filled_again() {
+    let mut decoder = Decoder::new(4096);
+    decode(&mut decoder, &literal(b"a", b"b")).unwrap();
+    decode(&mut decoder, &[0x20, 0x3f, 0xe1, 0x1f]).unwrap();
+    assert_eq!(decode(&mut decoder, &[0xbe]), Err(DecodeError::IndexTooLarge));
+    decode(&mut decoder, &literal(b"c", b"d")).unwrap();
+    assert_eq!(decoder.table().collect::<Vec<_>>(), [(&b"c"[..], &b"d"[..])]);
+}
+
+#[test]
 fn rfc7541_4_4_an_entry_larger_than_the_table_empties_it() {
     let mut decoder = Decoder::new(64);
     decode(&mut decoder, &literal(b"a", b"b")).unwrap();

@@ -144,7 +144,7 @@ impl<M: Copy + Default> Table<M> {
         // equal to the maximum size."
         self.drop_to(self.max);
         if self.max == 0 {
-            (self.bytes, self.entries) = (Vec::new(), Vec::new());
+            (self.bytes, self.entries, self.end) = (Vec::new(), Vec::new(), 0);
         }
     }
 
