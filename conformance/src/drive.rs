@@ -165,7 +165,9 @@ impl<M: Http> Driver<M> {
                     }
                     self.event_from = 0;
                     self.input.drain(..consumed);
-                    idle = if consumed == 0 { idle + 1 } else { 0 };
+                    // A reset ends an exchange, of which there are only so many.
+                    let moves = consumed > 0 || matches!(seen, Seen::Reset(..));
+                    idle = if moves { 0 } else { idle + 1 };
                     if idle > 3 {
                         self.faults.push("events without progress".into());
                         return;

@@ -191,7 +191,7 @@ fn user_of_server(script: Vec<u8>) -> impl FnMut(Instant, &Seen, &mut Server, &m
             (Seen::Request(_), 2) => drop(m.send_response(now, id, &ok, BodyLen::Streaming, out)),
             (Seen::End(..), 2) => drop(m.send_end(now, id, &[Field::new("X", "y")], out)),
             (Seen::Request(_), 3) => {
-                drop(m.send_informational(now, id, &Response::new(Status::CONTINUE, &[]), out))
+                m.send_informational(now, id, &Response::new(Status::CONTINUE, &[]), out).unwrap_or(())
             }
             (Seen::Request(_), 4) => m.reset(now, id, ErrorCode::CANCEL),
             (Seen::Request(_), 5) => m.shutdown(now),

@@ -12,13 +12,17 @@
 
 mod calls;
 mod chunked;
+mod h2;
 mod head;
+mod hpack;
 mod machine;
 mod session;
 
 pub use calls::{client_calls, server_calls};
 pub use chunked::chunked;
+pub use h2::{h2_client, h2_frames, h2_server};
 pub use head::{head_request, head_response, head_trailers};
+pub use hpack::hpack_decode;
 pub use machine::{client, server};
 pub use session::session;
 
@@ -29,7 +33,7 @@ use std::sync::Arc;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its corpus and of its binary.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("head_request", head_request),
     ("head_response", head_response),
     ("head_trailers", head_trailers),
@@ -39,6 +43,10 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("server_calls", server_calls),
     ("client_calls", client_calls),
     ("session", session),
+    ("hpack_decode", hpack_decode),
+    ("h2_frames", h2_frames),
+    ("h2_server", h2_server),
+    ("h2_client", h2_client),
 ];
 
 const NOW: Instant = Instant::from_millis(1000);

@@ -57,7 +57,7 @@ pub fn session(data: &[u8]) {
 }
 
 /// The events with pieces of data joined.
-fn joined(seen: Vec<Seen>) -> Vec<Seen> {
+pub(crate) fn joined(seen: Vec<Seen>) -> Vec<Seen> {
     let mut out: Vec<Seen> = Vec::new();
     for seen in seen {
         match (out.last_mut(), seen) {

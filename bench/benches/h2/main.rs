@@ -33,6 +33,7 @@ fn main() {
         return;
     }
     compare("100 GETs at once", REQUESTS as f64, "ns a request", 201, || ours.get(), || theirs.get());
+    (ours, theirs) = (avx::Pipe::new(), peer::Pipe::new());
     compare("16 MiB response", BULK as f64 / 1024.0, "ns a KiB", 21, || ours.bulk(), || theirs.bulk());
     for open in [100, 1000, 9_000] {
         let mut pipe = avx::Pipe::new();

@@ -1,14 +1,19 @@
 //! Fields to header blocks (RFC 7541, section 6).
 
+use super::history::History;
 use super::known::Known;
-use super::table::{Table, copy, ends};
+use super::table::{OVERHEAD, Table, copy, ends};
 use super::{huffman, integer, section, static_table};
 use crate::Field;
 use alloc::vec::Vec;
 
 /// Encodes the field sections of one direction of a connection, in the order they are sent.
 ///
-/// Holds nothing on the heap until it remembers a field.
+/// Holds nothing on the heap until it meets a field that is not in the static table; then 768 bytes of
+/// history and what its entries take, up to two and a half times the table size (12 KiB in all at 4096).
+///
+/// What is likely to come next is compared first, because field sections repeat; else a field is found by
+/// its hash. Both are O(1), however many entries there are.
 #[derive(Debug)]
 pub struct Encoder {
     table: Table<Links>,
@@ -21,6 +26,7 @@ pub struct Encoder {
     last: u32,
     guess: u32,
     first: u32,
+    history: History,
     /// The smallest table size chosen since the last block, when a size update is due.
     smallest: Option<u32>,
 }
@@ -35,14 +41,6 @@ struct Links {
     older_name: u32,
     /// Number of the entry that followed last time: field sections repeat.
     follower: u32,
-}
-
-/// How a field may be represented.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Indexing {
-    Incremental,
-    Without,
-    Never,
 }
 
 /// SETTINGS_HEADER_TABLE_SIZE until the peer says otherwise (RFC 9113, section 6.5.2).
@@ -61,16 +59,24 @@ impl Encoder {
     /// An encoder with the table size that every connection begins with: 4096.
     pub const fn new() -> Self {
         let table = Table::new(INITIAL_TABLE_SIZE);
-        Encoder { table, fields: Vec::new(), names: Vec::new(), last: 0, guess: 0, first: 0, smallest: None }
+        Encoder {
+            table,
+            fields: Vec::new(),
+            names: Vec::new(),
+            last: 0,
+            guess: 0,
+            first: 0,
+            smallest: None,
+            history: History::new(),
+        }
     }
 
     /// Chooses a table size: the smaller one of the peer's SETTINGS_HEADER_TABLE_SIZE and of what this end
     /// wants to spend. The next block says so.
     pub fn set_max_table_size(&mut self, setting: u32, cap: u32) {
         let size = setting.min(cap);
-        let before = self.table.max();
-        if size != before || self.smallest.is_some() {
-            self.smallest = Some(self.smallest.unwrap_or(before).min(size));
+        if size != self.table.max() || self.smallest.is_some() {
+            self.smallest = Some(self.smallest.unwrap_or(size).min(size));
         }
         self.table.set_max(size);
     }
@@ -126,6 +132,7 @@ impl Encoder {
             if !field.sensitive && self.table.is(entry, field.name, field.value) {
                 self.last = self.guess;
                 self.guess = entry.with.follower;
+                self.history.found(entry.with.name_hash);
                 return integer::encode(FIRST + back, 0x80, 7, out, at);
             }
         }
@@ -134,39 +141,54 @@ impl Encoder {
 
     fn search(&mut self, field: &Field<'_>, out: &mut [u8], mut at: usize) -> usize {
         let known = Known::of(field.name);
-        let indexing = self.indexing(known, field);
-        if indexing != Indexing::Never {
+        let secret = is_secret(known, field);
+        if !secret {
             if let Some(index) = static_table::find(known, field.value) {
                 return integer::encode(index, 0x80, 7, out, at);
             }
         }
         let name_hash = if known == Known::Other { hash(field.name, 0) } else { u64::from(known as u8) };
-        let mut field_hash = 0;
-        if indexing == Indexing::Incremental {
-            field_hash = hash(field.value, name_hash) as u32;
+        let field_hash = hash(field.value, name_hash) as u32;
+        let name_hash = name_hash as u32;
+        if !secret {
             if let Some((number, back)) = self.find(field, field_hash) {
+                self.history.found(name_hash);
                 self.follow(number);
                 return integer::encode(FIRST + back, 0x80, 7, out, at);
             }
         }
-        let name_hash = name_hash as u32;
-        let index = match known.static_index() {
-            Some(index) => index,
-            None => self.find_name(field.name, name_hash).map_or(0, |back| FIRST + back),
+        let name = self.name(known, field.name, name_hash);
+        let incremental = !secret && self.is_worth_it(known, field, name, name_hash, field_hash);
+        at = match (incremental, secret) {
+            (true, _) => integer::encode(name, 0x40, 6, out, at),
+            (_, false) => integer::encode(name, 0x00, 4, out, at),
+            (_, true) => integer::encode(name, 0x10, 4, out, at),
         };
-        at = match indexing {
-            Indexing::Incremental => integer::encode(index, 0x40, 6, out, at),
-            Indexing::Without => integer::encode(index, 0x00, 4, out, at),
-            Indexing::Never => integer::encode(index, 0x10, 4, out, at),
-        };
-        if index == 0 {
+        if name == 0 {
             at = string(field.name, out, at);
         }
         at = string(field.value, out, at);
-        if indexing == Indexing::Incremental {
+        if incremental {
             self.insert(field, field_hash, name_hash);
         }
         at
+    }
+
+    /// Whether a field should enter the table.
+    fn is_worth_it(&mut self, known: Known, field: &Field<'_>, name: u32, name_hash: u32, hash: u32) -> bool {
+        let (size, max) = (field.name.len() + field.value.len() + OVERHEAD, self.table.max() as usize);
+        let worth_it = self.history.is_worth_it(known, name_hash, hash);
+        // Room to spare, or a name that is in no table yet.
+        let anyway = self.table.size() + size <= max / 8 * 5 || name == 0;
+        size <= max / 4 * 3 && (worth_it || anyway)
+    }
+
+    /// The index of this name, or 0.
+    fn name(&self, known: Known, name: &[u8], hash: u32) -> u32 {
+        match known.static_index() {
+            Some(index) => index,
+            None => self.find_name(name, hash).map_or(0, |back| FIRST + back),
+        }
     }
 
     /// The entry of this number stands for a field.
@@ -177,38 +199,6 @@ impl Encoder {
         }
         self.last = number;
         self.guess = self.table.numbered(number).map_or(0, |(_, entry)| entry.with.follower);
-    }
-
-    fn indexing(&self, known: Known, field: &Field<'_>) -> Indexing {
-        // RFC 7541, section 7.1.3: "An encoder might also choose not to index values for header fields
-        // that are considered to be highly valuable or sensitive to recovery, such as the Cookie or
-        // Authorization header fields."
-        let secret = match known {
-            Known::Authorization | Known::ProxyAuthorization | Known::SetCookie => true,
-            // "Short or low-entropy values are more readily recovered by an adversary."
-            Known::Cookie => field.value.len() < 20,
-            _ => false,
-        };
-        if field.sensitive || secret {
-            return Indexing::Never;
-        }
-        // What seldom comes twice would only push out what does.
-        let once = matches!(
-            known,
-            Known::Path
-                | Known::Age
-                | Known::ContentLength
-                | Known::Etag
-                | Known::IfModifiedSince
-                | Known::IfNoneMatch
-                | Known::Location
-        );
-        let size = field.name.len() + field.value.len() + super::table::OVERHEAD;
-        if once || size > self.table.max() as usize * 3 / 4 {
-            Indexing::Without
-        } else {
-            Indexing::Incremental
-        }
     }
 
     /// The number of the entry for this field, and how many are newer.
@@ -266,6 +256,19 @@ impl Encoder {
         if let Some(newest) = self.names.get_mut(links.name_hash as usize & mask) {
             links.older_name = core::mem::replace(newest, number);
         }
+    }
+}
+
+/// Whether a field must not enter any table.
+fn is_secret(known: Known, field: &Field<'_>) -> bool {
+    // RFC 7541, section 7.1.3: "An encoder might also choose not to index values for header fields that
+    // are considered to be highly valuable or sensitive to recovery, such as the Cookie or Authorization
+    // header fields."
+    match known {
+        Known::Authorization | Known::ProxyAuthorization | Known::SetCookie => true,
+        // "Short or low-entropy values are more readily recovered by an adversary."
+        Known::Cookie => field.sensitive || field.value.len() < 20,
+        _ => field.sensitive,
     }
 }
 

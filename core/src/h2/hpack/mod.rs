@@ -49,6 +49,7 @@
 mod decode;
 mod encode;
 mod error;
+mod history;
 mod huffman;
 mod integer;
 mod known;

@@ -23,14 +23,11 @@ static SHORT: [u32; 256] = {
     short
 };
 
-/// Four of this, or one with three codes of eight bits, are beyond what four short codes take.
+/// Beyond the 32 bits that four short codes take at most.
 const LONG: u32 = 64;
 
-/// Octets that are written at once, and so may be overwritten behind the end.
-pub(in super::super) const SLACK: usize = 8;
-
 /// Encodes `bytes` into `out` from `at` on, and returns the end. `None` when there is no room, which takes
-/// up to [`SLACK`] octets more than the result.
+/// up to eight octets more than the result: so many may be overwritten behind it.
 #[inline]
 pub(in super::super) fn encode(bytes: &[u8], out: &mut [u8], mut at: usize) -> Option<usize> {
     // The last `len` bits are not written yet, 31 at most.

@@ -11,4 +11,4 @@ mod encode;
 mod table;
 
 pub(super) use decode::{decode, max_decoded_len};
-pub(super) use encode::{SLACK as ENCODE_SLACK, encode, encoded_len};
+pub(super) use encode::{encode, encoded_len};
