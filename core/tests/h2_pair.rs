@@ -336,3 +336,23 @@ fn ten_thousand_streams_are_open_at_once() {
     assert_eq!(pair.seen_by_client().len(), 20_000);
     assert!(pair.client.machine.is_idle() && pair.server.machine.is_idle());
 }
+
+#[test]
+fn rfc7540_3_2_an_exchange_goes_on_after_an_upgrade() {
+    let config = Arc::new(Config::default());
+    let field = avx_core::h2::settings_field(&config.h2);
+    let (server, stream) = Server::upgraded(config.clone(), NOW, Method::Get, &field).unwrap();
+    let (client, same) = Client::upgraded(config, NOW, Method::Get);
+    assert_eq!((stream, same), (StreamId(1), StreamId(1)));
+    let mut pair = Pair { client: Driver::new(client, NOW), server: Driver::new(server, NOW) };
+    // The answer may come before the client's preface.
+    pair.answer(stream, b"hi");
+    let seen = pair.seen_by_client();
+    assert!(matches!(&seen[0], Seen::Settings(_)));
+    assert!(matches!(&seen[1], Seen::Response(1, ..)));
+    assert_eq!(seen[2..], [Seen::Data(1, b"hi".to_vec()), Seen::End(1, vec![], 0)]);
+    let next = pair.get("/next", &[]);
+    assert_eq!(next, StreamId(3));
+    assert!(matches!(&pair.seen_by_server()[1], Seen::Request(head) if head.stream == 3));
+    assert!(Server::upgraded(Arc::new(Config::default()), NOW, Method::Get, b"!").is_err());
+}

@@ -41,11 +41,13 @@ mod state;
 mod stream;
 mod streams;
 mod timers;
+mod upgrade;
 
 pub use client::Client;
 pub use limits::Limits;
 pub use server::Server;
 pub use settings::PeerSettings;
+pub use upgrade::settings_field;
 
 /// The wire side, the same for both roles.
 macro_rules! machine {
@@ -84,6 +86,15 @@ macro_rules! machine {
             #[inline]
             fn wants_read(&self) -> bool {
                 self.connection.wants_read()
+            }
+
+            #[inline]
+            fn wants_flush(&self) -> bool {
+                self.connection.wants_flush()
+            }
+
+            fn did_flush(&mut self, now: Instant) {
+                self.connection.did_flush(now);
             }
 
             #[inline]

@@ -224,6 +224,30 @@ impl Connection {
         !self.eof && self.phase != Phase::Closed
     }
 
+    pub(in crate::h2) fn wants_flush(&self) -> bool {
+        match self.phase {
+            Phase::Open => self.streams.len() == 0 && self.idle_at != NEVER,
+            Phase::Finishing => false,
+            Phase::Failing => self.go_away.due.is_none(),
+            Phase::Lingering | Phase::Closed => true,
+        }
+    }
+
+    pub(in crate::h2) fn did_flush(&mut self, now: Instant) {
+        if !self.wants_flush() {
+            return;
+        }
+        match self.phase {
+            Phase::Open if self.peer_last > 0 => {
+                self.idle_at = (now + self.config.timeouts.idle).as_nanos();
+            }
+            Phase::Failing | Phase::Lingering => {
+                self.linger_at = (now + self.config.timeouts.linger).as_nanos();
+            }
+            _ => {}
+        }
+    }
+
     pub(in crate::h2) fn is_send_closed(&self) -> bool {
         match self.phase {
             Phase::Open | Phase::Finishing => false,

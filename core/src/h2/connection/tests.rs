@@ -205,7 +205,8 @@ impl Pair {
                 connection.done(StreamId(id));
                 connection.check();
             }
-            !used.over && !(used.ended && used.held == 0 && used.answered && used.to_send == usize::MAX)
+            let complete = used.ended && used.held == 0 && used.answered && used.to_send == usize::MAX;
+            !used.over && !complete
         });
     }
 
