@@ -2,8 +2,8 @@
 
 use avx_core::h2::{Client, Server};
 use avx_core::{
-    BodyLen, Config, ErrorCode, Field, Http, Initiator, Instant, Machine, Method, Priority, PrioritySignal,
-    Request, Response, Status, StreamId, UsageError,
+    BodyLen, Config, ErrorCode, Event, Field, Http, Initiator, Instant, Machine, Method, Priority,
+    PrioritySignal, Protocol, Request, Response, Scratch, Session, Status, StreamId, UsageError,
 };
 use conformance::drive::{Driver, Seen};
 use std::sync::Arc;
@@ -355,4 +355,36 @@ fn rfc7540_3_2_an_exchange_goes_on_after_an_upgrade() {
     assert_eq!(next, StreamId(3));
     assert!(matches!(&pair.seen_by_server()[1], Seen::Request(head) if head.stream == 3));
     assert!(Server::upgraded(Arc::new(Config::default()), NOW, Method::Get, b"!").is_err());
+}
+
+#[test]
+fn rfc9113_3_4_the_preface_hands_a_connection_over_with_its_bytes() {
+    let config = Arc::new(Config::default());
+    let mut scratch = Scratch::new();
+    let mut client = Session::new(Client::new(config.clone(), NOW), &config);
+    let (m, out) = client.parts(&mut scratch);
+    let request = Request { method: Method::Get, target: b"/", authority: b"a", fields: &[] };
+    let stream = m.send_request(NOW, &request, BodyLen::Empty, out).unwrap();
+
+    let mut first = Session::new(avx_core::h1::Server::new(config.clone(), NOW), &config);
+    first.read_from(NOW, &mut scratch, client.write_buf());
+    assert!(first.turn(NOW, &mut scratch).unwrap().is_none());
+    assert_eq!(first.switched(), Some(Protocol::Http2));
+    let (mut server, _) = first.replace(Server::new(config.clone(), NOW));
+    let mut requests = 0;
+    while let Some(turn) = server.turn(NOW, &mut scratch).unwrap() {
+        if let Event::Request { stream: got, .. } = turn.event {
+            assert_eq!(got, stream);
+            turn.machine.send_full(NOW, got, &Response::new(Status::OK, &[]), b"hi", turn.out).unwrap();
+            requests += 1;
+        }
+    }
+    assert_eq!(requests, 1);
+    client.did_write(NOW, client.write_buf().len());
+    client.read_from(NOW, &mut scratch, server.write_buf());
+    let mut ends = 0;
+    while let Some(turn) = client.turn(NOW, &mut scratch).unwrap() {
+        ends += usize::from(matches!(turn.event, Event::End { .. }));
+    }
+    assert_eq!(ends, 1);
 }

@@ -151,8 +151,8 @@ macro_rules! user {
             self.connection.forgo_end(stream);
         }
 
-        fn reset(&mut self, _: Instant, stream: StreamId, code: ErrorCode) {
-            self.connection.reset(stream, code);
+        fn reset(&mut self, now: Instant, stream: StreamId, code: ErrorCode) {
+            self.connection.reset(now, stream, code);
         }
 
         #[inline]
@@ -160,8 +160,8 @@ macro_rules! user {
             self.connection.release(stream, credit);
         }
 
-        fn done(&mut self, _: Instant, stream: StreamId) {
-            self.connection.done(stream);
+        fn done(&mut self, now: Instant, stream: StreamId) {
+            self.connection.done(now, stream);
         }
 
         #[inline]

@@ -95,8 +95,12 @@ pub(super) struct Connection {
     shrink_at: u64,
     drain_at: u64,
     linger_at: u64,
-    /// When the connection's window will have been closed for too long, with content waiting.
+    /// When the connection's window will have been closed for too long, with content waiting, and what was
+    /// written since.
     starved_at: u64,
+    starved_sent: u64,
+    /// The latest time this machine was told.
+    clock: Instant,
     /// When something came last.
     heard_at: Instant,
     stalled: Timers,
@@ -239,6 +243,8 @@ impl Connection {
             drain_at: NEVER,
             linger_at: NEVER,
             starved_at: NEVER,
+            starved_sent: 0,
+            clock: now,
             heard_at: now,
             stalled: Timers::new(),
             waiting: Timers::new(),

@@ -8,11 +8,11 @@ use crate::h2::frame::{Continuation, Data, Header, Headers, PushPromise};
 use crate::h2::hpack::Encoder;
 use crate::h2::settings::Role;
 use crate::h2::state::{Input, State};
-use crate::h2::stream::{Kind, UNKNOWN};
+use crate::h2::stream::{Kind, NEVER, UNKNOWN};
 use crate::h2::streams::Slot;
 use crate::http::Response;
 use crate::syntax::{connection, content_length, token};
-use crate::{BodyLen, Field, Instant, Output, Preset, Status, StreamId, UsageError};
+use crate::{BodyLen, Field, Instant, Output, Preset, Priority, Status, StreamId, UsageError};
 use alloc::vec::Vec;
 
 /// The fields of one section to send, checked.
@@ -32,6 +32,8 @@ pub(super) struct Lines<'a> {
 pub(super) struct Checked {
     pub(super) content_length: Option<u64>,
     pub(super) expect_continue: bool,
+    /// Where a Priority field stands.
+    pub(super) priority: Option<usize>,
     /// A name is not in lower case.
     upper: bool,
 }
@@ -40,7 +42,7 @@ pub(super) struct Checked {
 #[inline]
 pub(super) fn check(fields: &[Field<'_>], is_request: bool) -> Result<Checked, UsageError> {
     let mut checked = Checked::default();
-    for field in fields {
+    for (i, field) in fields.iter().enumerate() {
         if !token::is_token(field.name) {
             return Err(UsageError::BadFieldName);
         }
@@ -57,6 +59,7 @@ pub(super) fn check(fields: &[Field<'_>], is_request: bool) -> Result<Checked, U
             6 if field.is("expect") => {
                 checked.expect_continue |= field.value.eq_ignore_ascii_case(b"100-continue");
             }
+            8 if field.is("priority") => checked.priority = Some(i),
             14 if field.is("content-length") => {
                 let n = content_length::parse(field.value, false).map_err(|_| UsageError::FramingField)?;
                 if checked.content_length.replace(n).is_some() {
@@ -191,11 +194,26 @@ impl Connection {
             self.did_send(slot);
             return Ok(BodyLen::Empty);
         }
+        if let Some(field) = checked.priority.and_then(|i| response.fields.get(i)) {
+            self.merge_priority(slot, field.value);
+        }
+        let stream = &mut self.streams[slot];
         stream.send_left = match body {
             BodyLen::Exact(n) if !tunnel => n,
             _ => UNKNOWN,
         };
         Ok(if tunnel { BodyLen::Streaming } else { body })
+    }
+
+    /// "An origin can use the Priority response header field to indicate its view on how an HTTP response
+    /// should be prioritized." (RFC 9218, section 8): what it says overrides, what it leaves out stays.
+    #[cold]
+    fn merge_priority(&mut self, slot: Slot, value: &[u8]) {
+        let sched = &self.streams[slot].sched;
+        let mut priority = Priority { urgency: sched.urgency, incremental: sched.incremental };
+        if priority.read(value) {
+            self.apply_priority(slot, priority);
+        }
     }
 
     /// What may be sent on a stream now.
@@ -217,6 +235,7 @@ impl Connection {
         out: &mut dyn Output,
     ) -> Result<usize, UsageError> {
         let (slot, n) = self.accept(stream, data.len())?;
+        self.clock = now;
         let max = self.max_frame();
         let room = out.room().saturating_sub(self.prefix_len());
         // Whole frames, and one with what is left of the room.
@@ -242,6 +261,7 @@ impl Connection {
         out: &mut dyn Output,
     ) -> Result<usize, UsageError> {
         let (slot, n) = self.accept(stream, len)?;
+        self.clock = now;
         let n = n.min(self.max_frame());
         if n == 0 {
             return Ok(0);
@@ -277,9 +297,11 @@ impl Connection {
             stream.send_left -= u64::from(n);
         }
         self.schedule.wrote(&mut self.streams, slot, n);
+        if self.starved_at != NEVER || self.streams[slot].timer_at != NEVER {
+            self.did_progress(slot, n);
+        }
         if self.credit(slot) == 0 {
-            let now = self.heard_at;
-            self.note_credit(now, slot);
+            self.note_credit(slot);
         }
     }
 
@@ -305,6 +327,7 @@ impl Connection {
             // there is no available space in either flow-control window." (section 6.9.1)
             let buf = self.reserve(now, out, Header::LEN)?;
             Data::header(id, 0, true).put(buf);
+            self.clock = now;
         } else {
             let lines =
                 Lines { control: &[], presets: &[], fields: trailers, length: None, without_host: false };
@@ -367,6 +390,7 @@ impl Connection {
             out.reserve(needed)?
         };
         // From here on nothing fails.
+        self.clock = now;
         if upper {
             self.lower.clear();
             fields.iter().for_each(|f| self.lower.extend(f.name.iter().map(u8::to_ascii_lowercase)));
