@@ -3,7 +3,7 @@
 //! ```text
 //!            Server, Client                 thin: which calls there are
 //!                  │
-//!             connection                    recv, data, block, control │ send, request, transmit │ time
+//!             connection                    recv, data, block, control │ send, section, request, transmit │ time
 //!      ┌───────┬───┴───┬─────────┬────────┐
 //!   streams  flow  schedule  settings  flood   what there is to keep about a connection
 //!      │

@@ -16,6 +16,7 @@ mod data;
 mod life;
 mod recv;
 mod request;
+mod section;
 mod send;
 mod time;
 mod transmit;

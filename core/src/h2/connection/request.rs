@@ -1,7 +1,7 @@
 //! Writing the heads of requests: a client's own, and those a server promises (sections 8.3.1, 8.4 and 8.5).
 
 use super::Connection;
-use super::send::{Lines, check};
+use super::section::{Lines, check};
 use crate::h2::flow::{RecvWindow, SendWindow};
 use crate::h2::frame::{MAX_31, Setting, SettingId};
 use crate::h2::settings::Role;
