@@ -34,7 +34,7 @@ fn examples() -> Vec<Example<'static>> {
             "block" => example.block.extend(
                 rest.as_bytes()
                     .chunks(2)
-                    .map(|hex| u8::from_str_radix(str::from_utf8(hex).unwrap(), 16).unwrap()),
+                    .map(|hex| u8::from_str_radix(std::str::from_utf8(hex).unwrap(), 16).unwrap()),
             ),
             "entry" => example.table.push(field(rest)),
             "size" => example.size = rest.parse().unwrap(),

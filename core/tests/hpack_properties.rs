@@ -53,13 +53,16 @@ fn encode(encoder: &mut Encoder, lines: &[Line]) -> Vec<u8> {
     block
 }
 
-fn lines(section: &Section) -> Vec<(Vec<u8>, Vec<u8>)> {
+/// Names and values.
+type Lines = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn lines(section: &Section) -> Lines {
     section.fields().iter().map(|f| (f.name.to_vec(), f.value.to_vec())).collect()
 }
 
 /// The whole of sections 2 to 6, without the Huffman code, entry by entry.
 struct Slow {
-    table: Vec<(Vec<u8>, Vec<u8>)>,
+    table: Lines,
     max: usize,
     setting: usize,
 }
@@ -123,7 +126,7 @@ impl Slow {
         }
     }
 
-    fn decode(&mut self, mut block: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Stop> {
+    fn decode(&mut self, mut block: &[u8]) -> Result<Lines, Stop> {
         let mut fields = Vec::new();
         while let Some(&first) = block.first() {
             if first & 0x80 != 0 {

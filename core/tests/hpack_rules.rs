@@ -5,7 +5,10 @@ use avx_core::{ErrorCode, Field};
 
 const LIMITS: DecodeLimits = DecodeLimits { list_size: 16 << 10, fields: 100 };
 
-fn decode(decoder: &mut Decoder, block: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, DecodeError> {
+/// Names and values.
+type Lines = Vec<(Vec<u8>, Vec<u8>)>;
+
+fn decode(decoder: &mut Decoder, block: &[u8]) -> Result<Lines, DecodeError> {
     let mut section = Section::new();
     decoder.decode(block, &mut section, LIMITS)?;
     Ok(section.fields().iter().map(|f| (f.name.to_vec(), f.value.to_vec())).collect())

@@ -30,8 +30,8 @@ pub struct Decoded {
 
 /// Decodes the header blocks of one direction of a connection, in the order they were sent.
 ///
-/// Holds nothing on the heap until the peer makes it remember a field; then at most one and a quarter
-/// times the table size for text and three quarters of it for entries (8 KiB at 4096).
+/// Holds nothing on the heap until the peer makes it remember a field; then what its entries take, up to
+/// one and a quarter times the table size for text and half of it for places (8 KiB in all at 4096).
 #[derive(Debug)]
 pub struct Decoder {
     table: Table<Mark>,

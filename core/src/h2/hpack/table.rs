@@ -201,7 +201,9 @@ impl<M: Copy + Default> Table<M> {
         let wanted =
             if needed + len / 4 > len { (len * 2).max(needed + needed / 4).max(256).min(most) } else { len };
         self.bytes.copy_within(start..self.end, 0);
-        self.bytes.resize(wanted.max(needed), 0);
+        let wanted = wanted.max(needed);
+        self.bytes.reserve_exact(wanted - len);
+        self.bytes.resize(wanted, 0);
         for number in 0..self.len() {
             let place = self.place(self.oldest.wrapping_add(number));
             self.entries[place].at -= start as u32;
