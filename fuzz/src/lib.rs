@@ -13,12 +13,14 @@
 mod calls;
 mod chunked;
 mod head;
+mod hpack;
 mod machine;
 mod session;
 
 pub use calls::{client_calls, server_calls};
 pub use chunked::chunked;
 pub use head::{head_request, head_response, head_trailers};
+pub use hpack::hpack_decode;
 pub use machine::{client, server};
 pub use session::session;
 
@@ -29,7 +31,7 @@ use std::sync::Arc;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its corpus and of its binary.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
     ("head_request", head_request),
     ("head_response", head_response),
     ("head_trailers", head_trailers),
@@ -39,6 +41,7 @@ pub const TARGETS: [(&str, Target); 9] = [
     ("server_calls", server_calls),
     ("client_calls", client_calls),
     ("session", session),
+    ("hpack_decode", hpack_decode),
 ];
 
 const NOW: Instant = Instant::from_millis(1000);

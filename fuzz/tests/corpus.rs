@@ -82,4 +82,5 @@ macro_rules! replayed {
 
 replayed! {
     head_request head_response head_trailers chunked server client server_calls client_calls session
+    hpack_decode
 }
