@@ -18,8 +18,8 @@
 //! - [`Session`] is a machine with its buffers: all that a driver does, short of the system calls. Most
 //!   embedders want this one; [`embedding`] walks through it.
 //! - [`Config`] holds every limit and deadline, on by default, and every leniency, off by default.
-//! - Below the machines, [`h1::head::Parser`], [`h1::chunked::Chunked`] and [`h1::encode`] can be used
-//!   and fuzzed alone.
+//! - Below the machines, [`h1::head::Parser`], [`h1::chunked::Chunked`], [`h1::encode`] and [`h2::hpack`]
+//!   can be used and fuzzed alone.
 //!
 //! ```
 //! use avx_core::{Config, Event, Http, Instant, Response, Scratch, Session, Status, h1};
