@@ -196,7 +196,7 @@ impl<M: Copy + Default> Table<M> {
         let held = self.end - start;
         let needed = held + text + SLACK;
         // A quarter more than the table may hold is enough to move each byte four times at most.
-        let most = self.max + self.max / 4 + SLACK;
+        let most = self.max.saturating_add(self.max / 4 + SLACK);
         let len = self.bytes.len();
         let wanted =
             if needed + len / 4 > len { (len * 2).max(needed + needed / 4).max(256).min(most) } else { len };
