@@ -2,7 +2,7 @@
 
 use super::exchange::{Desk, Entry, Exchange, log, panicked, settle};
 use super::link::Link;
-use super::sending::{at_hand, respond_at_once};
+use super::sending::{Terms, at_hand, respond_at_once};
 use crate::body::Writer;
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
@@ -216,6 +216,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
     ) -> bool {
         let mut any = false;
         let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
+        let terms = Terms { preset, multiplexed: false };
         loop {
             if !self.exchanges.is_empty() && self.is_held_up(cx) {
                 return any;
@@ -241,8 +242,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
                     if let (Reply::Now(response), None) = (&mut reply, &request.pipe) {
                         // The plain case: nothing is moved, nothing remembered.
                         let sent = at_hand(response).is_some_and(|content| {
-                            respond_at_once(machine, out, now, stream, response, content, preset, false)
-                                .is_ok()
+                            respond_at_once(machine, out, now, stream, response, content, terms).is_ok()
                         });
                         if sent {
                             if body == BodyLen::Empty {
