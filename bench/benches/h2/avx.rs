@@ -133,17 +133,28 @@ impl Pipe {
                 }
             }
         }
-        let Some((stream, left)) = &mut self.bulk else { return };
-        let (m, out) = self.server.parts(&mut self.scratch);
-        while *left > 0 && m.next_writable() == Some(*stream) {
-            let piece = &self.content[..self.content.len().min(*left)];
-            match m.send_data(NOW, *stream, piece, out).expect("open") {
-                0 => break,
-                n => *left -= n,
+        self.serve_bulk();
+    }
+
+    /// Frames content and carries it right behind its frame's header, from where it is: what `writev` does,
+    /// and what the peer does with its `Bytes`.
+    fn serve_bulk(&mut self) {
+        while let Some((stream, left)) = self.bulk {
+            let (m, out) = self.server.parts(&mut self.scratch);
+            if left == 0 {
+                m.send_end(NOW, stream, &[], out).expect("room");
+                self.bulk = None;
+                return;
             }
-        }
-        if *left == 0 && m.send_end(NOW, *stream, &[], out).is_ok() {
-            self.bulk = None;
+            if m.next_writable() != Some(stream) {
+                return;
+            }
+            let n = m.frame_data(NOW, stream, self.content.len().min(left), out).expect("open");
+            self.bulk = Some((stream, left - n));
+            self.carry_down();
+            for piece in self.content[..n].chunks(PIECE) {
+                self.client.read_from(NOW, &mut self.scratch, piece);
+            }
         }
     }
 
