@@ -1,6 +1,7 @@
 //! The pump of the server's connection.
 
 use super::exchange::{Desk, Entry, Exchange, log, panicked, settle};
+use super::h2c;
 use super::link::Link;
 use super::sending::{Terms, at_hand, respond_at_once};
 use crate::body::Writer;
@@ -11,7 +12,7 @@ use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Access, Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
 use avx_core::{
-    BodyLen, Event, Http, Instant, Machine, PeerError, Protocol, RequestHead, StreamId, Turn, h1,
+    BodyLen, Event, Http, Instant, Machine, PeerError, Protocol, RequestHead, StreamId, Turn, h1, h2,
 };
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -30,6 +31,8 @@ pub(super) struct Serving<IO, R: Runtime> {
     /// Exchanges that were not answered at once. The memory is the thread's while there are none.
     exchanges: Vec<Exchange>,
     pub(super) take_over: Option<TakeOver>,
+    /// What goes on after an upgrade to HTTP/2, and the exchange that asked for it.
+    pub(super) upgraded: Option<Box<(h2::Server, Exchange)>>,
     pub(super) peer: Peer,
     /// The stream whose handler is being called: tells whose panic it was.
     calling: StreamId,
@@ -52,6 +55,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
             link,
             exchanges: Vec::new(),
             take_over: None,
+            upgraded: None,
             peer,
             calling: NOBODY,
             draining: false,
@@ -235,6 +239,12 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
             match event {
                 // By reference: what was just written in pieces is not to be read as a whole.
                 Event::Request { stream, ref head, body } => {
+                    if shared.h2c && body == BodyLen::Empty {
+                        self.upgraded = h2c::accept(shared, machine, out, now, stream, head, peer);
+                        if self.upgraded.is_some() {
+                            continue;
+                        }
+                    }
                     let mut request = Request::from_head(head, body, peer);
                     self.calling = stream;
                     let mut reply = shared.handler.call(&mut request);

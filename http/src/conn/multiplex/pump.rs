@@ -53,6 +53,11 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         }
     }
 
+    /// Takes an exchange over that began elsewhere.
+    pub(in crate::conn) fn adopt(&mut self, exchange: Exchange) {
+        self.due.push(self.table.insert(exchange, &self.bell));
+    }
+
     pub(in crate::conn) fn poll<H: Handler>(
         &mut self,
         cx: &mut Context<'_>,
