@@ -32,7 +32,7 @@
 //! }
 //! ```
 //!
-//! What it does not do: TLS, HTTP/2 (the pump is ready for it), compression, cookies, JSON.
+//! What it does not do: TLS, compression, cookies, JSON.
 
 pub mod body;
 pub mod client;
@@ -61,7 +61,7 @@ pub use message::{
 };
 pub use router::Router;
 pub use rt::Peer;
-pub use server::{Access, Address, Server, ServerHandle};
+pub use server::{Access, Address, Protocols, Server, ServerHandle};
 
 /// The README's programs compile.
 #[cfg(doctest)]

@@ -327,7 +327,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         let before = sending.sent;
         let (machine, out) = link.session.parts(&mut local.scratch);
         match sending.advance(cx, now, exchange.stream, machine, out) {
-            Step::Waits | Step::Full | Step::Framed => return Ok(sending.sent > before),
+            Step::Fetched | Step::Waits | Step::Full | Step::Framed => return Ok(sending.sent > before),
             Step::Done => exchange.sending = None,
             Step::Failed(error) => return Err(Error::Body(error)),
             // The final response came first: the rest of the content is not sent.

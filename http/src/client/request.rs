@@ -120,7 +120,7 @@ impl Request {
             None if given => &[][..],
             None => authority,
         };
-        let lines = Wire::new(&self.fields);
+        let lines = Wire::new(&self.fields, false);
         let head = avx_core::Request { method, target: &self.target, authority, fields: lines.as_slice() };
         machine.send_request(now, &head, self.body.len(), out)
     }

@@ -1,13 +1,14 @@
 //! The server's connection as a future, and the engine that makes connections.
 
 use super::link::Link;
+use super::multiplex::Multiplexing;
 use super::serve::{Flow, Serving};
 use crate::error::ConnectionError;
 use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
-use crate::server::{Shared, Stage};
+use crate::server::{Protocols, Shared, Stage};
 use crate::{Handler, Upgraded};
-use avx_core::{Config, Http, Instant, Session, Status, h1};
+use avx_core::{Session, h1, h2};
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -15,34 +16,12 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+/// What a client of HTTP/2 is told where that is not spoken.
+const REFUSAL: &[u8] =
+    b"HTTP/1.1 505 HTTP Version Not Supported\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+
 /// No slot yet.
 const NONE: u32 = u32::MAX;
-
-/// A machine that this connection can drive.
-pub trait Machine: Http + Send + Unpin + 'static {
-    /// Whether exchanges overlap, each with credit of its own. Where they do not, content that nobody
-    /// takes holds up everything behind it.
-    const MULTIPLEXED: bool;
-
-    /// A fresh one.
-    fn accept(config: Arc<Config>, now: Instant) -> Self;
-
-    /// The status with which it answered an error of the peer itself, and how many bytes of content it
-    /// gave the reason in.
-    fn refusal(&self) -> Option<(Status, u64)>;
-}
-
-impl Machine for h1::Server {
-    const MULTIPLEXED: bool = false;
-
-    fn accept(config: Arc<Config>, now: Instant) -> Self {
-        h1::Server::new(config, now)
-    }
-
-    fn refusal(&self) -> Option<(Status, u64)> {
-        h1::Server::refusal(self)
-    }
-}
 
 /// A server without addresses: makes connections out of streams that were accepted elsewhere. Clones
 /// name the same one.
@@ -67,10 +46,15 @@ impl<H: Handler, R: Runtime> Engine<H, R> {
     /// As [`connection`](Self::connection), counted in already.
     pub(crate) fn entered<IO: Stream>(&self, io: IO, peer: Peer) -> Connection<IO, H, R> {
         let now = self.0.epoch.instant(self.0.rt.now());
-        let machine = h1::Server::accept(self.0.config.clone(), now);
-        let session = Session::new(machine, &self.0.config);
-        let serving = Serving::new(Link::new(io, session), peer);
-        Connection { shared: self.0.clone(), slot: NONE, state: State::Http(serving) }
+        let (shared, config) = (self.0.clone(), &self.0.config);
+        let state = if self.0.protocols == Protocols::Http2 {
+            let session = Session::new(h2::Server::new(config.clone(), now), config);
+            State::Http2(Box::new(Multiplexing::new(Link::new(io, session), peer)))
+        } else {
+            let session = Session::new(h1::Server::new(config.clone(), now), config);
+            State::Http1(Serving::new(Link::new(io, session), peer))
+        };
+        Connection { shared, slot: NONE, state }
     }
 
     /// Begins the graceful end of all its connections.
@@ -98,20 +82,21 @@ impl<H, R> fmt::Debug for Engine<H, R> {
 }
 
 /// One connection of a server, as a future.
-pub struct Connection<IO: Stream, H: Handler, R: Runtime, M: Machine = h1::Server> {
+pub struct Connection<IO: Stream, H: Handler, R: Runtime> {
     shared: Arc<Shared<H, R>>,
     slot: u32,
-    state: State<IO, R, M>,
+    state: State<IO, R>,
 }
 
 #[expect(clippy::large_enum_variant, reason = "few connections are ever anything else than HTTP")]
-enum State<IO, R: Runtime, M> {
-    Http(Serving<IO, R, M>),
+enum State<IO, R: Runtime> {
+    Http1(Serving<IO, R>),
+    Http2(Box<Multiplexing<IO, R>>),
     Upgraded(Pin<Box<dyn Future<Output = ()> + Send>>),
     Over,
 }
 
-impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Future for Connection<IO, H, R, M> {
+impl<IO: Stream, H: Handler, R: Runtime> Future for Connection<IO, H, R> {
     type Output = ();
 
     #[inline]
@@ -120,34 +105,55 @@ impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Future for Connection<IO, H
         if this.slot == NONE {
             this.slot = this.shared.life.tasks.insert(cx);
         }
-        if let State::Http(serving) = &mut this.state {
+        loop {
             let mut local = Local::take();
-            let flow = serving.poll(cx, &this.shared, &mut local);
+            let flow = match &mut this.state {
+                State::Http1(serving) => serving.poll(cx, &this.shared, &mut local),
+                State::Http2(serving) => serving.poll(cx, &this.shared, &mut local),
+                State::Upgraded(_) | State::Over => break,
+            };
             local.put();
             match flow {
                 Flow::Waits => return Poll::Pending,
                 Flow::Over => this.leave(),
                 Flow::HandOver => this.hand_over(),
+                Flow::Http2 => this.go_on_with_http2(cx),
             }
         }
         this.poll_upgraded(cx)
     }
 }
 
-impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Connection<IO, H, R, M> {
+impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
     /// Lets go of the transport.
     fn leave(&mut self) {
-        if let State::Http(serving) = &mut self.state {
-            if serving.link.session.wants_reset() {
-                serving.link.io.reset();
-            }
+        match &mut self.state {
+            State::Http1(serving) => serving.link.leave(),
+            State::Http2(serving) => serving.link.leave(),
+            State::Upgraded(_) | State::Over => {}
         }
         self.state = State::Over;
     }
 
+    /// The first bytes were the preface of HTTP/2, which is still unread.
+    #[cold]
+    fn go_on_with_http2(&mut self, cx: &mut Context<'_>) {
+        let State::Http1(serving) = std::mem::replace(&mut self.state, State::Over) else { return };
+        let Serving { mut link, peer, .. } = serving;
+        if self.shared.protocols == Protocols::Http1 {
+            // "A server can send a 505 (HTTP Version Not Supported) response if it wishes, for any reason,
+            // to refuse service of the client's major protocol version." (RFC 9110, section 2.5)
+            let _ = link.io.poll_write(cx, REFUSAL);
+            return;
+        }
+        let now = self.shared.epoch.instant(self.shared.rt.now());
+        let machine = h2::Server::new(self.shared.config.clone(), now);
+        self.state = State::Http2(Box::new(Multiplexing::new(link.replace(machine), peer)));
+    }
+
     #[cold]
     fn hand_over(&mut self) {
-        if let State::Http(serving) = std::mem::replace(&mut self.state, State::Over) {
+        if let State::Http1(serving) = std::mem::replace(&mut self.state, State::Over) {
             if let Some(take_over) = serving.take_over {
                 let unread = serving.link.session.unread().to_vec();
                 let io = Upgraded::new(Box::new(serving.link.io), unread, serving.peer);
@@ -172,7 +178,7 @@ impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Connection<IO, H, R, M> {
     }
 }
 
-impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Drop for Connection<IO, H, R, M> {
+impl<IO: Stream, H: Handler, R: Runtime> Drop for Connection<IO, H, R> {
     fn drop(&mut self) {
         self.leave();
         if self.slot != NONE {
@@ -182,7 +188,7 @@ impl<IO: Stream, H: Handler, R: Runtime, M: Machine> Drop for Connection<IO, H, 
     }
 }
 
-impl<IO: Stream, H: Handler, R: Runtime, M: Machine> fmt::Debug for Connection<IO, H, R, M> {
+impl<IO: Stream, H: Handler, R: Runtime> fmt::Debug for Connection<IO, H, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Connection")
     }

@@ -1,11 +1,11 @@
 //! One request and its response, when the response takes longer than one call of a handler.
 
-use super::sending::{Sending, Step, respond};
+use super::sending::{Sending, Step, Terms, respond};
 use crate::body::{Content, Pipe, Writer};
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
 use crate::rt::Peer;
-use crate::server::Access;
+use crate::server::{Access, AccessHook};
 use crate::{BodyError, IntoResponse, Request, Response};
 use avx_core::{
     BodyLen, ErrorCode, Fields, Http, Instant, Method, Output, Preset, Status, StreamId, UsageError, Version,
@@ -30,8 +30,10 @@ pub(crate) struct Exchange {
     expects: bool,
     /// Credit of content that the handler took, to give back.
     credit: u32,
+    unread: u64,
     /// The handler's future is to be polled.
     awake: bool,
+    waits_for: Option<WaitsFor>,
     /// Of the response, once its head has left.
     status: Option<Status>,
     sent: u64,
@@ -45,6 +47,13 @@ enum Phase {
     Ready(Response),
     Sending(Sending),
     Done,
+}
+
+/// What keeps content from going out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WaitsFor {
+    Turn,
+    Room,
 }
 
 /// What the access log wants to know at the end.
@@ -62,6 +71,8 @@ pub(super) struct Desk<'a> {
     pub(super) now: Instant,
     pub(super) preset: &'a Preset,
     pub(super) report: &'a dyn Fn(ConnectionError<'_>),
+    /// Content goes out as the machine says whose turn it is, not as it comes.
+    pub(super) in_turns: bool,
 }
 
 impl Exchange {
@@ -73,7 +84,9 @@ impl Exchange {
             receiving: body != BodyLen::Empty,
             expects,
             credit: 0,
+            unread: 0,
             awake: true,
+            waits_for: None,
             status: None,
             sent: 0,
             complete: false,
@@ -111,6 +124,13 @@ impl Exchange {
         Some(demand.room)
     }
 
+    /// Gives credit of content that was read back.
+    pub(super) fn release<M: Http>(&mut self, machine: &mut M) {
+        if self.credit > 0 {
+            machine.release(self.stream, std::mem::take(&mut self.credit));
+        }
+    }
+
     /// Whether its client will send nothing before 100 (Continue).
     pub(super) fn is_expecting(&self) -> bool {
         self.expects && self.receiving && matches!(self.phase, Phase::Called(_) | Phase::Ready(_))
@@ -119,9 +139,18 @@ impl Exchange {
     pub(super) fn receive(&mut self, data: &[u8], credit: u32, cx: &Context<'_>) {
         self.expects = false;
         self.awake = true;
-        if let Some(pipe) = self.pipe() {
-            pipe.push(data, credit, Some(cx.waker()));
+        if matches!(self.phase, Phase::Done) {
+            self.unread += data.len() as u64;
         }
+        match self.pipe() {
+            Some(pipe) => pipe.push(data, credit, Some(cx.waker())),
+            None => self.credit += credit,
+        }
+    }
+
+    /// Bytes of content that came when the response was complete.
+    pub(super) fn unread(&self) -> u64 {
+        self.unread
     }
 
     pub(super) fn end(&mut self, trailers: Fields<'_>, cx: &Context<'_>) {
@@ -182,9 +211,7 @@ impl Exchange {
         take_over: &mut Option<TakeOver>,
     ) -> bool {
         let mut moved = false;
-        if self.credit > 0 {
-            machine.release(self.stream, std::mem::take(&mut self.credit));
-        }
+        self.release(machine);
         loop {
             match &mut self.phase {
                 Phase::Done => break,
@@ -203,7 +230,7 @@ impl Exchange {
                             self.inform(desk, machine, out);
                             break;
                         }
-                        Err(_) => panicked(desk.report),
+                        Err(_) => panicked(desk.report, desk.in_turns),
                     };
                     self.inform(desk, machine, out);
                     self.phase = Phase::Ready(response);
@@ -214,7 +241,13 @@ impl Exchange {
                         self.invite(desk, machine, out);
                     }
                     let Phase::Ready(response) = &mut self.phase else { break };
-                    let sent = respond(machine, out, desk.now, self.stream, response, desk.preset);
+                    if desk.in_turns && response.extra.as_ref().is_some_and(|extra| extra.take_over.is_some())
+                    {
+                        // A transport that others share is not handed over.
+                        *response = Status::NOT_IMPLEMENTED.into_response();
+                    }
+                    let terms = Terms { preset: desk.preset, multiplexed: desk.in_turns };
+                    let sent = respond(machine, out, desk.now, self.stream, response, terms);
                     match sent {
                         Ok(follows) => {
                             self.status = Some(response.status);
@@ -239,21 +272,14 @@ impl Exchange {
                     }
                 }
                 Phase::Sending(sending) => {
-                    let step = sending.advance(cx, desk.now, self.stream, machine, out);
-                    self.sent = sending.sent;
-                    match step {
-                        Step::Waits | Step::Full | Step::Framed => break,
-                        Step::Done => self.complete = true,
-                        Step::Failed(error) => {
-                            (desk.report)(ConnectionError::Body(error));
-                            machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
-                        }
-                        Step::Misused(error) => {
-                            (desk.report)(ConnectionError::Response(error));
-                            machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
-                        }
+                    let step = if desk.in_turns {
+                        sending.fetch(cx, desk.now, self.stream, machine, out)
+                    } else {
+                        sending.advance(cx, desk.now, self.stream, machine, out)
+                    };
+                    if !self.settle_step(step, desk, machine) {
+                        break;
                     }
-                    self.phase = Phase::Done;
                 }
             }
             moved = true;
@@ -261,11 +287,62 @@ impl Exchange {
         moved
     }
 
+    /// Sends content, as much as one of many may in its turn. Whether there was any.
+    pub(super) fn take_turn<M: Http>(
+        &mut self,
+        cx: &mut Context<'_>,
+        desk: &Desk<'_>,
+        machine: &mut M,
+        out: &mut dyn Output,
+    ) -> bool {
+        let Phase::Sending(sending) = &mut self.phase else { return false };
+        let before = sending.sent;
+        let step = sending.take_turn(cx, desk.now, self.stream, machine, out);
+        let moved = sending.sent > before;
+        self.settle_step(step, desk, machine) || moved
+    }
+
+    /// Notes how far content has got. Whether it is over.
+    fn settle_step<M: Http>(&mut self, step: Step, desk: &Desk<'_>, machine: &mut M) -> bool {
+        if let Phase::Sending(sending) = &self.phase {
+            self.sent = sending.sent;
+        }
+        self.waits_for = match step {
+            Step::Fetched => Some(WaitsFor::Turn),
+            Step::Full => Some(WaitsFor::Room),
+            _ => None,
+        };
+        match step {
+            Step::Fetched | Step::Waits | Step::Full | Step::Framed => return false,
+            Step::Done => self.complete = true,
+            Step::Failed(error) => {
+                (desk.report)(ConnectionError::Body(error));
+                machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
+            }
+            Step::Misused(error) => {
+                (desk.report)(ConnectionError::Response(error));
+                machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
+            }
+        }
+        self.phase = Phase::Done;
+        true
+    }
+
+    /// Whether there is content to write, as soon as it is this one's turn.
+    pub(super) fn wants_turn(&self) -> bool {
+        self.waits_for == Some(WaitsFor::Turn)
+    }
+
+    /// Whether something waits for room in the output.
+    pub(super) fn wants_room(&self) -> bool {
+        self.waits_for == Some(WaitsFor::Room) || matches!(self.phase, Phase::Ready(_))
+    }
+
     /// Interim responses: those the handler sends, and the 100 that its first look at the content is.
     fn inform<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M, out: &mut dyn Output) {
         let Some(pipe) = self.pipe().cloned() else { return };
         for response in pipe.take_informational() {
-            let lines = crate::message::Wire::new(&response.fields);
+            let lines = crate::message::Wire::new(&response.fields, desk.in_turns);
             let head = avx_core::Response {
                 status: response.status,
                 reason: response.reason(),
@@ -294,6 +371,13 @@ impl Exchange {
         let head = avx_core::Response::new(Status::CONTINUE, &[]);
         let sent = machine.send_informational(desk.now, self.stream, &head, out);
         self.expects = matches!(sent, Err(UsageError::OutputFull(_)));
+    }
+
+    /// As [`log`](Self::log), where there is a log.
+    pub(super) fn log_to(&mut self, hook: &Option<AccessHook>, peer: Peer, now: Instant) {
+        if let Some(hook) = hook {
+            self.log(peer, now, hook);
+        }
     }
 
     /// The line of the access log.
@@ -345,11 +429,12 @@ pub(super) fn settle(
 }
 
 /// The answer of a handler that panicked: the connection ends with it, for nobody knows what state
-/// was left behind.
+/// was left behind; unless others have a part in it.
 #[cold]
-pub(super) fn panicked(report: &dyn Fn(ConnectionError<'_>)) -> Response {
+pub(super) fn panicked(report: &dyn Fn(ConnectionError<'_>), multiplexed: bool) -> Response {
     report(ConnectionError::Panicked);
-    Status::INTERNAL_SERVER_ERROR.into_response().field("connection", "close")
+    let response = Status::INTERNAL_SERVER_ERROR.into_response();
+    if multiplexed { response } else { response.field("connection", "close") }
 }
 
 /// Bytes of content that left with their head.

@@ -38,6 +38,21 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
         }
     }
 
+    /// The same transport with another machine, which goes on with what was not consumed. The timer is
+    /// armed anew.
+    pub(crate) fn replace<N: Machine>(self, machine: N) -> Link<IO, N, S> {
+        let Link { io, session, timer, input_ended, output_ended, may_have_more, .. } = self;
+        let (session, _) = session.replace(machine);
+        Link { io, session, timer, fires: NEVER, input_ended, output_ended, may_have_more }
+    }
+
+    /// The connection is over: resets the transport where its orderly end would mislead the peer.
+    pub(crate) fn leave(&mut self) {
+        if self.session.wants_reset() {
+            self.io.reset();
+        }
+    }
+
     /// Writes the output, and `content` behind it. `Ready(true)`: all has left and some of it now.
     ///
     /// # Errors

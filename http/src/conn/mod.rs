@@ -12,7 +12,8 @@
 //! - `link`: the transport, its session and its timer. Shared with the client.
 //! - `sending`: content on its way out. Shared with the client.
 //! - `exchange`: one request and its response, from the head to the last byte of both.
-//! - `serve`: the pump itself, for a server.
+//! - `serve`: the pump itself, for a server of HTTP/1.1.
+//! - `multiplex`: the same for exchanges that overlap.
 //! - `connection`: the future around it, which also outlives an upgrade.
 //!
 //! A request that a plain handler answers at once never becomes an exchange: its response goes from
@@ -22,9 +23,10 @@
 mod connection;
 mod exchange;
 pub(crate) mod link;
+mod multiplex;
 pub(crate) mod sending;
 mod serve;
 
-pub use connection::{Connection, Engine, Machine};
+pub use connection::{Connection, Engine};
 
 pub(crate) use exchange::Exchange;

@@ -10,6 +10,15 @@ use std::task::{Context, Poll};
 /// pieces are written from where they are.
 pub(crate) const COPY: usize = 16 << 10;
 
+/// What the connection has to do with a response.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// Lines that it adds.
+    pub(crate) preset: &'a Preset,
+    /// It has others to carry: lines that are about a connection are left out.
+    pub(crate) multiplexed: bool,
+}
+
 /// Writes a response head, with its content when that is at hand and small. Returns what content is
 /// still to follow.
 ///
@@ -22,11 +31,17 @@ pub(crate) fn respond<M: Http>(
     now: Instant,
     stream: StreamId,
     response: &Response,
-    preset: &Preset,
+    terms: Terms<'_>,
 ) -> Result<BodyLen, UsageError> {
-    with_head(response, preset, |head| match at_hand(response) {
-        Some(content) => machine.send_full(now, stream, head, content, out).map(|()| BodyLen::Empty),
-        None => machine.send_response(now, stream, head, response.body.len(), out),
+    with_head(response, terms, |head| {
+        if let Some(content) = at_hand(response) {
+            match machine.send_full(now, stream, head, content, out) {
+                // More than the peer takes at once: in pieces then.
+                Err(UsageError::NoCredit) => {}
+                sent => return sent.map(|()| BodyLen::Empty),
+            }
+        }
+        machine.send_response(now, stream, head, response.body.len(), out)
     })
 }
 
@@ -42,20 +57,22 @@ pub(crate) fn respond_at_once<M: Http>(
     stream: StreamId,
     response: &Response,
     content: &[u8],
-    preset: &Preset,
+    terms: Terms<'_>,
 ) -> Result<(), UsageError> {
-    with_head(response, preset, |head| machine.send_full(now, stream, head, content, out))
+    with_head(response, terms, |head| machine.send_full(now, stream, head, content, out))
 }
 
-/// Calls `send` with the head as a machine takes it.
+/// Calls `send` with the head as a machine takes it; without the field lines that are about a connection
+/// of its own, where there is none.
 #[inline(always)]
-fn with_head<T>(response: &Response, preset: &Preset, send: impl FnOnce(&avx_core::Response<'_>) -> T) -> T {
+fn with_head<T>(response: &Response, terms: Terms<'_>, send: impl FnOnce(&avx_core::Response<'_>) -> T) -> T {
+    let Terms { preset, multiplexed } = terms;
     let both = [preset, response.preset.unwrap_or(preset)];
     let presets = &both[..1 + usize::from(response.preset.is_some())];
     if response.fields.is_empty() && response.extra.is_none() {
         return send(&avx_core::Response { status: response.status, reason: None, fields: &[], presets });
     }
-    let wire = Wire::new(&response.fields);
+    let wire = Wire::new(&response.fields, multiplexed);
     let (reason, fields) = (response.reason(), wire.as_slice());
     send(&avx_core::Response { status: response.status, reason, fields, presets })
 }
@@ -100,6 +117,8 @@ pub(crate) struct Sending {
 /// How far the content got.
 #[derive(Debug)]
 pub(crate) enum Step {
+    /// There is a piece to write.
+    Fetched,
     /// More when its producer has some.
     Waits,
     /// More when the output has room.
@@ -132,23 +151,9 @@ impl Sending {
             if self.framed > 0 {
                 return Step::Framed;
             }
-            if self.piece.is_empty() {
-                match self.body.poll_data(cx) {
-                    Poll::Pending => return Step::Waits,
-                    Poll::Ready(Some(Ok(piece))) => {
-                        self.piece = piece;
-                        continue;
-                    }
-                    Poll::Ready(Some(Err(error))) => return Step::Failed(error),
-                    Poll::Ready(None) => {
-                        let trailers: Vec<Field<'_>> = self.body.trailers().into_iter().flatten().collect();
-                        return match machine.send_end(now, stream, &trailers, out) {
-                            Ok(()) => Step::Done,
-                            Err(UsageError::OutputFull(_)) => Step::Full,
-                            Err(error) => Step::Misused(error),
-                        };
-                    }
-                }
+            match self.fetch(cx, now, stream, machine, out) {
+                Step::Fetched => {}
+                step => return step,
             }
             let taken = if self.piece.len() > COPY {
                 let taken = machine.frame_data(now, stream, self.piece.len(), out);
@@ -163,6 +168,55 @@ impl Sending {
                 Err(error) => return Step::Misused(error),
             }
         }
+    }
+
+    /// Moves so much content into the output as one of many may in its turn, and sees what comes next:
+    /// the end needs no further turn.
+    pub(crate) fn take_turn<M: Http>(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        stream: StreamId,
+        machine: &mut M,
+        out: &mut dyn Output,
+    ) -> Step {
+        let n = self.piece.len().min(COPY);
+        match machine.send_data(now, stream, &self.piece[..n], out) {
+            Ok(0) | Err(UsageError::OutputFull(_)) if n > 0 => Step::Fetched,
+            Err(error) => Step::Misused(error),
+            Ok(n) => {
+                self.piece.advance(n);
+                self.sent += n as u64;
+                self.fetch(cx, now, stream, machine, out)
+            }
+        }
+    }
+
+    /// Sees to it that there is a piece, or that the end is sent.
+    pub(crate) fn fetch<M: Http>(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        stream: StreamId,
+        machine: &mut M,
+        out: &mut dyn Output,
+    ) -> Step {
+        while self.piece.is_empty() {
+            match self.body.poll_data(cx) {
+                Poll::Pending => return Step::Waits,
+                Poll::Ready(Some(Ok(piece))) => self.piece = piece,
+                Poll::Ready(Some(Err(error))) => return Step::Failed(error),
+                Poll::Ready(None) => {
+                    let trailers: Vec<Field<'_>> = self.body.trailers().into_iter().flatten().collect();
+                    return match machine.send_end(now, stream, &trailers, out) {
+                        Ok(()) => Step::Done,
+                        Err(UsageError::OutputFull(_)) => Step::Full,
+                        Err(error) => Step::Misused(error),
+                    };
+                }
+            }
+        }
+        Step::Fetched
     }
 
     /// What to write right behind the output, and how much of it has left already.

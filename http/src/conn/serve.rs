@@ -1,9 +1,8 @@
 //! The pump of the server's connection.
 
-use super::connection::Machine;
 use super::exchange::{Desk, Entry, Exchange, log, panicked, settle};
 use super::link::Link;
-use super::sending::{at_hand, respond_at_once};
+use super::sending::{Terms, at_hand, respond_at_once};
 use crate::body::Writer;
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
@@ -11,7 +10,9 @@ use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Access, Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
-use avx_core::{BodyLen, Event, Http, Instant, PeerError, Protocol, RequestHead, StreamId, Turn};
+use avx_core::{
+    BodyLen, Event, Http, Instant, Machine, PeerError, Protocol, RequestHead, StreamId, Turn, h1,
+};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::task::{Context, Poll};
@@ -24,8 +25,8 @@ const AHEAD: usize = 4 << 10;
 const NOBODY: StreamId = StreamId(0);
 
 /// An HTTP connection under way.
-pub(super) struct Serving<IO, R: Runtime, M> {
-    pub(super) link: Link<IO, M, R::Sleep>,
+pub(super) struct Serving<IO, R: Runtime> {
+    pub(super) link: Link<IO, h1::Server, R::Sleep>,
     /// Exchanges that were not answered at once. The memory is the thread's while there are none.
     exchanges: Vec<Exchange>,
     pub(super) take_over: Option<TakeOver>,
@@ -41,10 +42,12 @@ pub(super) enum Flow {
     Waits,
     Over,
     HandOver,
+    /// The peer speaks HTTP/2.
+    Http2,
 }
 
-impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
-    pub(super) fn new(link: Link<IO, M, R::Sleep>, peer: Peer) -> Self {
+impl<IO: Stream, R: Runtime> Serving<IO, R> {
+    pub(super) fn new(link: Link<IO, h1::Server, R::Sleep>, peer: Peer) -> Self {
         Serving {
             link,
             exchanges: Vec::new(),
@@ -213,6 +216,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     ) -> bool {
         let mut any = false;
         let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
+        let terms = Terms { preset, multiplexed: false };
         loop {
             if !self.exchanges.is_empty() && self.is_held_up(cx) {
                 return any;
@@ -238,7 +242,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
                     if let (Reply::Now(response), None) = (&mut reply, &request.pipe) {
                         // The plain case: nothing is moved, nothing remembered.
                         let sent = at_hand(response).is_some_and(|content| {
-                            respond_at_once(machine, out, now, stream, response, content, preset).is_ok()
+                            respond_at_once(machine, out, now, stream, response, content, terms).is_ok()
                         });
                         if sent {
                             if body == BodyLen::Empty {
@@ -283,7 +287,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
         if stream == NOBODY {
             resume_unwind(panic);
         }
-        let response = panicked(&|error| shared.report(Some(self.peer), error));
+        let response = panicked(&|error| shared.report(Some(self.peer), error), false);
         let exchange = Exchange::new(stream, BodyLen::Empty, false, None).ready(response);
         push(&mut self.exchanges, &mut local.exchanges, exchange);
         true
@@ -293,7 +297,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     #[inline(never)]
     fn is_held_up(&mut self, cx: &Context<'_>) -> bool {
         // A machine that has given up says so, whoever may still be reading.
-        if M::MULTIPLEXED || self.link.session.machine().is_send_closed() {
+        if self.link.session.machine().is_send_closed() {
             return false;
         }
         let unread = self.link.session.unread().len();
@@ -321,9 +325,6 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             // The machine waits for an answer; what comes now is kept, or tells that the peer is gone.
             return if self.link.session.unread().is_empty() { AHEAD } else { 0 };
         }
-        if M::MULTIPLEXED {
-            return usize::MAX;
-        }
         // No more than can be passed on: for what lies here unread, the peer's time must not run.
         let room = self.exchanges.iter_mut().filter_map(|exchange| exchange.room(cx)).min();
         room.unwrap_or(usize::MAX).saturating_sub(self.link.session.unread().len())
@@ -343,6 +344,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
             now,
             preset: local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref()),
             report: &report,
+            in_turns: false,
         };
         let (machine, out) = self.link.session.parts(&mut local.scratch);
         let mut moved = false;
@@ -432,6 +434,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
     fn switch(&mut self) -> Flow {
         match self.link.session.switched() {
             Some(Protocol::Tunnel | Protocol::WebSocket) if self.take_over.is_some() => Flow::HandOver,
+            Some(Protocol::Http2) => Flow::Http2,
             _ => Flow::Over,
         }
     }
@@ -448,7 +451,7 @@ impl<IO: Stream, R: Runtime, M: Machine> Serving<IO, R, M> {
 
 /// An exchange for what was not answered at once.
 #[inline(never)]
-fn open(
+pub(super) fn open(
     stream: StreamId,
     body: BodyLen,
     head: &RequestHead<'_>,

@@ -1,6 +1,7 @@
 //! Field lines to send, and received field sections that outlive their buffer.
 
 use crate::pool;
+use avx_core::syntax::connection::is_connection_specific;
 use avx_core::{Date, Field, Fields, Span};
 use std::fmt;
 
@@ -281,12 +282,15 @@ pub(crate) struct Wire<'a> {
 }
 
 impl<'a> Wire<'a> {
+    /// `multiplexed`: without what is about the connection. "An endpoint MUST NOT generate an HTTP/2 message
+    /// containing connection-specific header fields." (RFC 9113, section 8.2.2)
     #[inline]
-    pub(crate) fn new(lines: &'a FieldLines) -> Self {
+    pub(crate) fn new(lines: &'a FieldLines, multiplexed: bool) -> Self {
         const NONE: Field<'static> = Field { name: &[], value: &[], sensitive: false };
         let mut wire = Wire { few: [NONE; LINES], len: 0, many: Vec::new() };
-        if lines.len() > LINES {
-            wire.many = lines.iter().map(as_field).collect();
+        if lines.len() > LINES || multiplexed {
+            let kept = |line: &&FieldLine| !multiplexed || !is_connection_specific(line.name.as_bytes());
+            wire.many = lines.iter().filter(kept).map(as_field).collect();
             return wire;
         }
         for (line, few) in lines.iter().zip(&mut wire.few) {
@@ -370,7 +374,7 @@ mod tests {
         lines.set("X-1", "new");
         let names: Vec<_> = lines.iter().map(|l| format!("{:?}={:?}", l.name, l.value)).collect();
         assert_eq!(names, ["x-0=0", "x-2=2", "x-3=3", "x-4=4", "x-5=5", "x-6=6", "X-1=new"]);
-        let wire = Wire::new(&lines);
+        let wire = Wire::new(&lines, false);
         assert_eq!(wire.as_slice().len(), 7);
         assert!(wire.as_slice()[6].is("x-1"));
     }

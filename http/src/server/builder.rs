@@ -3,7 +3,7 @@
 use super::Address;
 use super::accept::{Acceptor, Sockets};
 use super::handle::ServerHandle;
-use super::shared::{Access, AccessHook, Life, Shared};
+use super::shared::{Access, AccessHook, Life, Protocols, Shared};
 use crate::clock::Epoch;
 use crate::conn::Engine;
 use crate::error::{ConnectionError, ErrorHook};
@@ -40,6 +40,7 @@ pub struct Server<H> {
     handler: H,
     addresses: Vec<Address>,
     config: Config,
+    protocols: Protocols,
     backlog: u32,
     max_connections: usize,
     server: Option<Value>,
@@ -56,6 +57,7 @@ impl<H: Handler> Server<H> {
             handler: handler.into_handler(),
             addresses: Vec::new(),
             config: Config::default(),
+            protocols: Protocols::Both,
             backlog: BACKLOG,
             max_connections: MAX_CONNECTIONS,
             server: Some(concat!("avx/", env!("CARGO_PKG_VERSION")).into()),
@@ -76,6 +78,12 @@ impl<H: Handler> Server<H> {
     /// Limits, time-outs and leniencies of each connection.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Speaks these protocols only.
+    pub fn protocols(mut self, protocols: Protocols) -> Self {
+        self.protocols = protocols;
         self
     }
 
@@ -143,6 +151,7 @@ impl<H: Handler> Server<H> {
             handler: self.handler,
             rt: rt.clone(),
             config: Arc::new(self.config),
+            protocols: self.protocols,
             epoch: Epoch::new(rt.now()),
             server: self.server,
             date: self.date,

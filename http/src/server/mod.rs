@@ -15,6 +15,6 @@ mod shared;
 pub use address::Address;
 pub use builder::Server;
 pub use handle::ServerHandle;
-pub use shared::Access;
+pub use shared::{Access, Protocols};
 
-pub(crate) use shared::{Life, Shared, Stage};
+pub(crate) use shared::{AccessHook, Life, Shared, Stage};

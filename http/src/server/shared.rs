@@ -55,6 +55,19 @@ impl Access<'_> {
     }
 }
 
+/// What a server speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Protocols {
+    /// HTTP/1.1 and HTTP/2 on the same port: the first bytes tell.
+    #[default]
+    Both,
+    /// HTTP/1.1 and 1.0. A client of HTTP/2 is told with 505.
+    Http1,
+    /// HTTP/2, by prior knowledge.
+    Http2,
+}
+
 pub(crate) type AccessHook = Box<dyn Fn(&Access<'_>) + Send + Sync>;
 
 /// How far a server is in its life.
@@ -74,6 +87,7 @@ pub(crate) struct Shared<H, R> {
     pub(crate) handler: H,
     pub(crate) rt: R,
     pub(crate) config: Arc<Config>,
+    pub(crate) protocols: Protocols,
     pub(crate) epoch: Epoch,
     pub(crate) server: Option<Value>,
     pub(crate) date: bool,

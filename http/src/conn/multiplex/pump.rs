@@ -1,0 +1,418 @@
+//! The pump itself.
+
+use super::bell::Bell;
+use super::table::{At, Table};
+use crate::conn::exchange::{Desk, Entry, Exchange, log, panicked, settle};
+use crate::conn::link::Link;
+use crate::conn::sending::{Terms, at_hand, respond_at_once};
+use crate::conn::serve::{Flow, open};
+use crate::error::ConnectionError;
+use crate::pool::Local;
+use crate::rt::{Peer, Runtime, Stream};
+use crate::server::{Shared, Stage};
+use crate::{BodyError, Handler, Reply, Request};
+use avx_core::{BodyLen, Event, Http, Instant, PeerError, StreamId, Turn, h2};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Rounds of reading and writing before other tasks get their turn.
+const BUDGET: u32 = 32;
+/// No handler is being called.
+const NOBODY: StreamId = StreamId(0);
+
+/// A multiplexed connection under way.
+pub(in crate::conn) struct Multiplexing<IO, R: Runtime> {
+    pub(in crate::conn) link: Link<IO, h2::Server, R::Sleep>,
+    table: Table,
+    bell: Arc<Bell>,
+    /// Places to look at: woken, or touched by an event.
+    due: Vec<u32>,
+    /// Places that wait for room in the output.
+    blocked: Vec<u32>,
+    pub(in crate::conn) peer: Peer,
+    /// The stream whose handler is being called: tells whose panic it was.
+    calling: StreamId,
+    draining: bool,
+    failed: bool,
+}
+
+impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
+    pub(in crate::conn) fn new(link: Link<IO, h2::Server, R::Sleep>, peer: Peer) -> Self {
+        Multiplexing {
+            link,
+            table: Table::default(),
+            bell: Arc::default(),
+            due: Vec::new(),
+            blocked: Vec::new(),
+            peer,
+            calling: NOBODY,
+            draining: false,
+            failed: false,
+        }
+    }
+
+    pub(in crate::conn) fn poll<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+    ) -> Flow {
+        let std_now = shared.rt.now();
+        let now = local.reading.instant(&shared.epoch, std_now);
+        let running = shared.life.stage() == Stage::Running;
+        if !running && self.drain(shared, now) {
+            self.abandon(shared, now);
+            return Flow::Over;
+        }
+        self.bell.listen(cx.waker());
+        if self.link.is_due(now) {
+            if let Err(error) = self.catch_up(cx, shared, local, now, std_now) {
+                return self.broken(shared, now, &error);
+            }
+        }
+        let ticked = self.link.check_time(now);
+        let mut at_rest = running && !ticked && self.table.is_empty() && self.link.is_at_rest();
+        let mut budget = BUDGET;
+        let mut drained = false;
+        loop {
+            if !mem::take(&mut at_rest) {
+                self.process(shared, local, now, std_now);
+                match self.link.poll_flush(cx, now, &[], &mut 0) {
+                    // There is room again for those who waited for it.
+                    Poll::Ready(Ok(true)) if budget > 0 && self.has_more(local) => {
+                        budget -= 1;
+                        continue;
+                    }
+                    // A peer that writes before it reads is read from all the same: what it may send is
+                    // bounded by windows and limits, and it may be waiting for just that.
+                    Poll::Ready(Ok(_)) | Poll::Pending => {}
+                    Poll::Ready(Err(error)) => return self.broken(shared, now, &error),
+                }
+                self.link.shut_down(cx);
+                if self.link.session.is_closed() {
+                    self.close(shared, now);
+                    return Flow::Over;
+                }
+            }
+            if budget == 0 {
+                cx.waker().wake_by_ref();
+                break;
+            }
+            budget -= 1;
+            if self.link.input_ended || !self.link.session.wants_read() {
+                self.link.session.hold(now);
+                break;
+            }
+            if drained {
+                break;
+            }
+            match self.link.poll_fill(cx, now, &mut local.scratch, usize::MAX) {
+                Poll::Ready(Ok(_)) => drained = self.link.io.is_drained(),
+                Poll::Ready(Err(error)) => return self.broken(shared, now, &error),
+                Poll::Pending => break,
+            }
+        }
+        if self.link.session.is_closed() {
+            self.close(shared, now);
+            return Flow::Over;
+        }
+        self.rest(local);
+        self.link.arm(cx, &shared.rt, &shared.epoch, None);
+        Flow::Waits
+    }
+
+    /// A deadline has passed, or so it looks: what the peer sent and took in time is not held against it,
+    /// however late this worker comes to see it.
+    #[cold]
+    fn catch_up<H: Handler>(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+        now: Instant,
+        std_now: std::time::Instant,
+    ) -> std::io::Result<()> {
+        for _ in 0..BUDGET {
+            if let Poll::Ready(flushed) = self.link.poll_flush(cx, now, &[], &mut 0) {
+                flushed?;
+            }
+            if self.link.input_ended || !self.link.session.wants_read() {
+                break;
+            }
+            let read = self.link.poll_fill(cx, now, &mut local.scratch, usize::MAX);
+            let Poll::Ready(read) = read else { break };
+            read?;
+            self.process(shared, local, now, std_now);
+        }
+        Ok(())
+    }
+
+    /// Everything that can be done without reading or writing.
+    fn process<H: Handler>(
+        &mut self,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+        now: Instant,
+        std_now: std::time::Instant,
+    ) {
+        loop {
+            let result = catch_unwind(AssertUnwindSafe(|| self.receive(shared, local, now, std_now)));
+            let received = result.unwrap_or_else(|panic| self.recover(shared, panic));
+            if self.table.is_empty() {
+                self.due.clear();
+                return;
+            }
+            let advanced = self.advance(shared, local, now, std_now);
+            if !received && !advanced {
+                return;
+            }
+        }
+    }
+
+    /// Whether somebody waits for room in the output.
+    fn has_more(&mut self, local: &mut Local) -> bool {
+        self.due.append(&mut self.blocked);
+        !self.due.is_empty() || self.link.session.parts(&mut local.scratch).0.next_writable().is_some()
+    }
+
+    /// Events into handlers and exchanges, until there is none.
+    fn receive<H: Handler>(
+        &mut self,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+        now: Instant,
+        std_now: std::time::Instant,
+    ) -> bool {
+        let mut any = false;
+        let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
+        let terms = Terms { preset, multiplexed: true };
+        loop {
+            let turn = match self.link.session.turn(now, &mut local.scratch) {
+                Ok(Some(turn)) => turn,
+                Ok(None) => return any,
+                Err(error) => {
+                    self.fail(shared, now, error);
+                    return any;
+                }
+            };
+            any = true;
+            let peer = &self.peer;
+            let Turn { event, machine, out } = turn;
+            match event {
+                // By reference: what was just written in pieces is not to be read as a whole.
+                Event::Request { stream, ref head, body } => {
+                    let mut request = Request::from_head(head, body, peer);
+                    self.calling = stream;
+                    let mut reply = shared.handler.call(&mut request);
+                    self.calling = NOBODY;
+                    if let (Reply::Now(response), None, BodyLen::Empty) = (&mut reply, &request.pipe, body) {
+                        // The plain case: nothing is moved, nothing remembered.
+                        let sent = at_hand(response).is_some_and(|content| {
+                            respond_at_once(machine, out, now, stream, response, content, terms).is_ok()
+                        });
+                        if sent {
+                            machine.forgo_end(now, stream);
+                            if response.extra.is_some() {
+                                let report = |error: ConnectionError<'_>| shared.report(Some(*peer), error);
+                                settle(response, BodyLen::Empty, &mut None, &report);
+                            }
+                            if let Some(hook) = &shared.access {
+                                log(hook, &request, response, *peer);
+                            }
+                            // To drop what holds nothing costs more than to see that it does.
+                            if response.holds_nothing() {
+                                mem::forget(reply);
+                            }
+                            if request.holds_nothing() {
+                                mem::forget(request);
+                            }
+                            continue;
+                        }
+                    }
+                    let entry = shared.access.is_some().then(|| Entry::new(&request, now));
+                    let exchange = open(stream, body, head, request.pipe.take(), reply).logged(entry);
+                    self.due.push(self.table.insert(exchange, &self.bell));
+                }
+                Event::Data { stream, data, credit } => match self.table.find(stream) {
+                    Some(place) => {
+                        if let Some(at) = self.table.at(place) {
+                            at.exchange.receive(data, credit, &Context::from_waker(at.waker));
+                        }
+                        self.due.push(place);
+                    }
+                    None => machine.release(stream, credit),
+                },
+                Event::End { stream, trailers, .. } => {
+                    if let Some(place) = self.table.find(stream) {
+                        if let Some(at) = self.table.at(place) {
+                            at.exchange.end(trailers, &Context::from_waker(at.waker));
+                        }
+                        self.due.push(place);
+                    }
+                }
+                Event::Reset { stream, .. } => {
+                    // The handler is dropped, and with it the work that it waits for.
+                    let exchange = self.table.find(stream).and_then(|place| self.table.remove(place));
+                    if let Some(mut exchange) = exchange {
+                        exchange.log_to(&shared.access, *peer, now);
+                    }
+                    machine.done(now, stream);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// A handler panicked as it was called. The event had been taken from the session before, so
+    /// everything is in order but for the answer.
+    #[cold]
+    fn recover<H: Handler>(&mut self, shared: &Shared<H, R>, panic: Box<dyn std::any::Any + Send>) -> bool {
+        let stream = mem::replace(&mut self.calling, NOBODY);
+        if stream == NOBODY {
+            resume_unwind(panic);
+        }
+        let response = panicked(&|error| shared.report(Some(self.peer), error), true);
+        let exchange = Exchange::new(stream, BodyLen::Streaming, false, None).ready(response);
+        self.due.push(self.table.insert(exchange, &self.bell));
+        true
+    }
+
+    /// Looks at those that were woken or touched, then lets content out in turns. Whether anything moved.
+    fn advance<H: Handler>(
+        &mut self,
+        shared: &Shared<H, R>,
+        local: &mut Local,
+        now: Instant,
+        std_now: std::time::Instant,
+    ) -> bool {
+        let peer = self.peer;
+        let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
+        let desk = Desk {
+            now,
+            preset: local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref()),
+            report: &report,
+            in_turns: true,
+        };
+        let log = &|exchange: &mut Exchange| exchange.log_to(&shared.access, peer, now);
+        let limit = u64::from(shared.config.limits.unread_body);
+        let (machine, out) = self.link.session.parts(&mut local.scratch);
+        let mut moved = false;
+        let mut due = mem::take(&mut self.due);
+        self.bell.take(&mut self.due);
+        due.append(&mut self.due);
+        for place in due.drain(..) {
+            let Some(At { exchange, handle, waker }) = self.table.at(place) else { continue };
+            handle.answer();
+            let mut cx = Context::from_waker(waker);
+            exchange.wake();
+            moved |= exchange.advance(&mut cx, &desk, machine, out, &mut None);
+            if exchange.room(&cx).is_some() {
+                exchange.release(machine);
+            }
+            machine.wants_write(exchange.stream, exchange.wants_turn());
+            if exchange.wants_room() {
+                self.blocked.push(place);
+            }
+            settle_exchange(&mut self.table, place, &desk, machine, limit, log);
+        }
+        self.due = due;
+        // Content, in the order that the machine says, until there is no room or nobody has any.
+        while let Some(stream) = machine.next_writable() {
+            let Some(place) = self.table.find(stream) else {
+                machine.wants_write(stream, false);
+                continue;
+            };
+            let Some(At { exchange, waker, .. }) = self.table.at(place) else { break };
+            let mut cx = Context::from_waker(waker);
+            let written = exchange.take_turn(&mut cx, &desk, machine, out);
+            if !exchange.wants_turn() {
+                machine.wants_write(stream, false);
+            }
+            if exchange.wants_room() {
+                self.blocked.push(place);
+            }
+            settle_exchange(&mut self.table, place, &desk, machine, limit, log);
+            if !written {
+                break;
+            }
+            moved = true;
+        }
+        moved
+    }
+
+    /// The server's end has begun. Whether this connection is dropped.
+    #[cold]
+    fn drain<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) -> bool {
+        if !mem::replace(&mut self.draining, true) {
+            self.link.session.shutdown(now);
+        }
+        shared.life.stage() == Stage::Aborted
+    }
+
+    #[cold]
+    fn broken<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: &std::io::Error) -> Flow {
+        shared.report(Some(self.peer), ConnectionError::Io(error));
+        self.abandon(shared, now);
+        Flow::Over
+    }
+
+    /// The peer broke the protocol: nothing that is under way can be completed.
+    #[cold]
+    fn fail<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: PeerError) {
+        if mem::replace(&mut self.failed, true) {
+            return;
+        }
+        shared.report(Some(self.peer), ConnectionError::Peer(error));
+        for exchange in self.table.exchanges() {
+            exchange.fail(BodyError::Peer(error));
+        }
+        self.abandon(shared, now);
+    }
+
+    /// Drops what is under way.
+    #[cold]
+    fn abandon<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) {
+        let peer = self.peer;
+        for mut exchange in self.table.drain() {
+            exchange.log_to(&shared.access, peer, now);
+        }
+    }
+
+    #[cold]
+    fn close<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) {
+        if let Some(error) = self.link.session.error() {
+            self.fail(shared, now, error);
+        }
+        self.abandon(shared, now);
+    }
+
+    /// Gives back what is not needed while waiting.
+    fn rest(&mut self, local: &mut Local) {
+        self.link.session.rest(&mut local.scratch);
+        if self.table.is_empty() {
+            (self.due, self.blocked) = (Vec::new(), Vec::new());
+        }
+    }
+}
+
+/// Lets go of an exchange that is over, or whose content nobody will read.
+fn settle_exchange(
+    table: &mut Table,
+    place: u32,
+    desk: &Desk<'_>,
+    machine: &mut h2::Server,
+    limit: u64,
+    log: &dyn Fn(&mut Exchange),
+) {
+    let Some(At { exchange, .. }) = table.at(place) else { return };
+    let unread = exchange.unread() > limit;
+    if unread {
+        machine.done(desk.now, exchange.stream);
+    }
+    if unread || exchange.is_done() {
+        log(exchange);
+        table.remove(place);
+    }
+}
