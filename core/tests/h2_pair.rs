@@ -2,7 +2,7 @@
 
 use avx_core::h2::{Client, Server};
 use avx_core::{
-    BodyLen, Config, ErrorCode, Event, Field, Http, Initiator, Instant, Machine, Method, Priority,
+    BodyLen, Config, ErrorCode, Event, Field, Http, Initiator, Instant, Machine, Method, Preset, Priority,
     PrioritySignal, Protocol, Request, Response, Scratch, Session, Status, StreamId, UsageError,
 };
 use conformance::drive::{Driver, Seen};
@@ -387,4 +387,56 @@ fn rfc9113_3_4_the_preface_hands_a_connection_over_with_its_bytes() {
         ends += usize::from(matches!(turn.event, Event::End { .. }));
     }
     assert_eq!(ends, 1);
+}
+
+#[test]
+fn rfc9113_6_10_a_large_head_is_divided_and_joined() {
+    let mut config = Config::default();
+    (config.h2.field_section, config.h2.push) = (256 << 10, true);
+    let mut pair = Pair::with(config, config);
+    for n in [1, 16_300, 16_384, 20_000, 32_760, 100_000] {
+        let value: String = (0..n).map(|i| char::from(b'!' + (i * 7 % 90) as u8)).collect();
+        let fields = [Field { sensitive: true, ..Field::new("X-Long", &value) }, Field::new("x", "y")];
+        let stream = pair.get("/", &fields);
+        let seen = pair.seen_by_server();
+        let Seen::Request(head) = &seen[0] else { panic!("{n}: {seen:?}") };
+        assert_eq!(head.fields, lines(&[("x-long", &value), ("x", "y")]));
+        let request = Request { method: Method::Get, target: b"/p", authority: b"a", fields: &fields };
+        let promised = pair.server.call(|m, now, out| m.push(now, stream, &request, out)).unwrap();
+        let ok = Response::new(Status::OK, &fields);
+        for stream in [stream, promised] {
+            pair.server.call(|m, now, out| m.send_full(now, stream, &ok, b"x", out)).unwrap();
+            pair.client.machine.release(stream, 1);
+        }
+        let seen = pair.seen_by_client();
+        assert!(
+            matches!(&seen[0], Seen::Promise(_, head) if head.fields == lines(&[("x-long", &value), ("x", "y")]))
+        );
+        let Seen::Response(_, reply, _) = &seen[1] else { panic!("{n}: {seen:?}") };
+        assert_eq!(reply.fields[..2], lines(&[("x-long", &value), ("x", "y")]));
+        for stream in [stream, promised] {
+            pair.client.machine.release(stream, 1);
+        }
+        assert!(pair.client.machine.is_idle() && pair.server.machine.is_idle());
+    }
+}
+
+#[test]
+fn lines_of_a_preset_give_way_over_http2_as_well() {
+    let server = Preset::new(&[Field::new("Server", "avx"), Field::new("Date", "now")]).unwrap();
+    let late = Preset::new(&[Field::new("date", "later")]).unwrap();
+    let mut pair = Pair::new();
+    for (presets, fields, want) in [
+        (vec![&server], vec![], vec![("server", "avx"), ("date", "now")]),
+        (vec![&server], vec![Field::new("SERVER", "mine")], vec![("date", "now"), ("server", "mine")]),
+        (vec![&server, &late], vec![], vec![("server", "avx"), ("date", "later")]),
+    ] {
+        let stream = pair.get("/", &[]);
+        pair.run();
+        let response = Response { presets: &presets, ..Response::new(Status::OK, &fields) };
+        pair.server.call(|m, now, out| m.send_full(now, stream, &response, b"", out)).unwrap();
+        let seen = pair.seen_by_client();
+        let Seen::Response(_, reply, BodyLen::Empty) = &seen[0] else { panic!("{seen:?}") };
+        assert_eq!(reply.fields, lines(&want));
+    }
 }
