@@ -100,7 +100,26 @@ impl Hasher for OfStream {
 
     #[inline]
     fn write_u64(&mut self, n: u64) {
-        let product = u128::from(self.0 ^ n) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+        let product = u128::from(self.0 ^ n) * 0x9e37_79b9_7f4a_7c15;
         self.0 = (product >> 64) as u64 ^ product as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_stream_is_found_and_neighbours_are_spread() {
+        let hash = |id| {
+            let mut hasher = OfStream::default();
+            hasher.write_u64(id);
+            hasher.finish()
+        };
+        let mut low: Vec<_> = (0..64u64).map(|n| hash(2 * n + 1) & 127).collect();
+        low.sort_unstable();
+        low.dedup();
+        assert!(low.len() > 32, "{low:?}");
+        assert_ne!(hash(0x7fff_ffff), hash(0x7fff_fffd));
     }
 }
