@@ -1,6 +1,7 @@
 //! The pump itself.
 
 use super::bell::Bell;
+use super::push::{Origins, Promised};
 use super::table::{At, Table};
 use crate::conn::exchange::{Desk, Entry, Exchange, log, panicked, settle};
 use crate::conn::link::Link;
@@ -12,6 +13,7 @@ use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
 use avx_core::{BodyLen, Event, Http, Instant, PeerError, StreamId, Turn, h2};
+use std::cell::RefCell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -32,6 +34,9 @@ pub(in crate::conn) struct Multiplexing<IO, R: Runtime> {
     /// Places that wait for room in the output.
     blocked: Vec<u32>,
     pub(in crate::conn) peer: Peer,
+    origins: Origins,
+    /// Promises to keep.
+    pub(super) promised: RefCell<Vec<Promised>>,
     /// The stream whose handler is being called: tells whose panic it was.
     calling: StreamId,
     draining: bool,
@@ -47,6 +52,8 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             due: Vec::new(),
             blocked: Vec::new(),
             peer,
+            origins: Origins::default(),
+            promised: RefCell::default(),
             calling: NOBODY,
             draining: false,
             failed: false,
@@ -169,7 +176,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                 self.due.clear();
                 return;
             }
-            let advanced = self.advance(shared, local, now, std_now);
+            let advanced = self.advance(shared, local, now, std_now) | self.keep_promises(shared, now);
             if !received && !advanced {
                 return;
             }
@@ -214,9 +221,10 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     self.calling = NOBODY;
                     if let (Reply::Now(response), None, BodyLen::Empty) = (&mut reply, &request.pipe, body) {
                         // The plain case: nothing is moved, nothing remembered.
-                        let sent = at_hand(response).is_some_and(|content| {
-                            respond_at_once(machine, out, now, stream, response, content, terms).is_ok()
-                        });
+                        let sent =
+                            at_hand(response).filter(|_| !response.promises()).is_some_and(|content| {
+                                respond_at_once(machine, out, now, stream, response, content, terms).is_ok()
+                            });
                         if sent {
                             machine.forgo_end(now, stream);
                             if response.extra.is_some() {
@@ -237,7 +245,9 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                         }
                     }
                     let entry = shared.access.is_some().then(|| Entry::new(&request, now));
-                    let exchange = open(stream, body, head, request.pipe.take(), reply).logged(entry);
+                    let exchange = open(stream, body, head, request.pipe.take(), reply)
+                        .logged(entry)
+                        .promising(self.origins.of(head, machine));
                     self.due.push(self.table.insert(exchange, &self.bell));
                 }
                 Event::Data { stream, data, credit } => match self.table.find(stream) {
@@ -299,6 +309,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             preset: local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref()),
             report: &report,
             in_turns: true,
+            promised: Some(&self.promised),
         };
         let log = &|exchange: &mut Exchange| exchange.log_to(&shared.access, peer, now);
         let limit = u64::from(shared.config.limits.unread_body);
