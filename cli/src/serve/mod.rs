@@ -2,12 +2,14 @@
 //!
 //! ```text
 //! demo      the routes without --dir, and their page
+//! http2     those of them that show something over HTTP/2 only
 //! content   content made as it is sent
 //! log       access log and errors, on standard error
 //! ```
 
 mod content;
 mod demo;
+mod http2;
 mod log;
 
 use crate::first;
@@ -29,7 +31,7 @@ const ADDR: &str = "127.0.0.1:8080";
 /// clients that know beforehand (curl --http2-prior-knowledge, nghttp).
 ///
 /// Without --dir it serves a page that shows, and tries, what the engine can do: plain answers, echo,
-/// streams, early hints, trailers. With --dir it serves the files below DIR.
+/// streams, early hints, trailers, promises, priorities. With --dir it serves the files below DIR.
 ///
 /// When it is ready, it prints one line for each address to standard output: `listening on
 /// http://127.0.0.1:8080`. It ends at SIGINT or SIGTERM: idle connections are closed, requests in
@@ -92,6 +94,8 @@ Examples:
 HTTP/2, against the default address:
   curl -v --http2-prior-knowledge http://127.0.0.1:8080/plaintext
   nghttp -v http://127.0.0.1:8080/json
+  nghttp -v http://127.0.0.1:8080/push
+  nghttp 'http://127.0.0.1:8080/priority/a?u=5' 'http://127.0.0.1:8080/priority/b?u=1' | fold -w 1000 | uniq -c
   h2load -n 100000 -c 4 -m 32 http://127.0.0.1:8080/plaintext
 
 Endpoints of the demo:
@@ -99,13 +103,16 @@ Endpoints of the demo:
   /plaintext    Hello, World!
   /json         {\"message\":\"Hello, World!\"}
   /echo         any method: content and trailers, streamed back
-  /headers      the request head exactly as it was received
+  /headers      the request head exactly as it was received; its fields over HTTP/2
   /bytes/N      N bytes with a content-length
   /stream/N     N chunks of unknown total length
   /status/NNN   an answer with this status
   /delay/MS     an answer after so many milliseconds
   /early        103 (Early Hints), then 200
   /trailers     content followed by trailers
+  /push         a page that pushes its style sheet and its script to clients of HTTP/2 that take them
+  /priority/X   200000 times the letter X, in turns with others over HTTP/2; ?size=N for N of them, u=0
+                (most urgent) to u=7, and i to share bandwidth, override what the client asks for
 
 Exit status:
   0  ended by a signal, with everything in flight completed (or its time over)
