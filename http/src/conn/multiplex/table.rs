@@ -100,7 +100,21 @@ impl Hasher for OfStream {
 
     #[inline]
     fn write_u64(&mut self, n: u64) {
-        let product = u128::from(self.0 ^ n) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+        let product = u128::from(self.0 ^ n) * 0x9e37_79b9_7f4a_7c15;
         self.0 = (product >> 64) as u64 ^ product as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::hash::BuildHasher;
+
+    #[test]
+    fn identifiers_that_follow_each_other_are_spread_over_the_table() {
+        let hash = |id| BuildHasherDefault::<OfStream>::default().hash_one(StreamId(id));
+        let places: std::collections::HashSet<u64> = (0..100).map(|i| hash(2 * i + 1) % 128).collect();
+        assert!(places.len() > 50, "{}", places.len());
+        assert_ne!(hash(0x7fff_ffff), hash(1));
     }
 }
