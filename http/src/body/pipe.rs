@@ -77,6 +77,8 @@ pub(crate) struct Demand {
     pub(crate) room: usize,
     /// Credit to give back.
     pub(crate) credit: u32,
+    /// There is content whose credit is not to be given back yet.
+    pub(crate) held: bool,
 }
 
 impl Pipe {
@@ -223,6 +225,7 @@ impl State {
                 held => PIECE - held,
             },
             credit: mem::take(&mut self.taken),
+            held: self.held > 0,
         }
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Exchange {
     expects: bool,
     /// Credit of content that the handler took, to give back.
     credit: u32,
+    /// There is content that its reader has not taken.
+    held: bool,
     unread: u64,
     /// The handler's future is to be polled.
     awake: bool,
@@ -84,6 +86,7 @@ impl Exchange {
             receiving: body != BodyLen::Empty,
             expects,
             credit: 0,
+            held: false,
             unread: 0,
             awake: true,
             waits_for: None,
@@ -122,6 +125,24 @@ impl Exchange {
         let demand = pipe.poll_demand(cx);
         self.credit += demand.credit;
         Some(demand.room)
+    }
+
+    /// Gives the credit of what was read since back, whether more is to come or not, and hears when more
+    /// has been read. Whether there was any.
+    pub(super) fn give_back<M: Http>(&mut self, cx: &Context<'_>, machine: &mut M) -> bool {
+        if let Some(pipe) = self.pipe() {
+            let demand = pipe.poll_demand(cx);
+            self.credit += demand.credit;
+            self.held = demand.held;
+        }
+        let any = self.credit > 0;
+        self.release(machine);
+        any
+    }
+
+    /// Whether somebody has content of this exchange yet to read.
+    pub(super) fn is_read_from(&self) -> bool {
+        self.held
     }
 
     /// Gives credit of content that was read back.
