@@ -11,7 +11,7 @@ use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
-use avx_core::{BodyLen, Event, Http, Instant, PeerError, StreamId, Turn, h2};
+use avx_core::{BodyLen, Event, Http, Instant, Method, PeerError, StreamId, Turn, h2};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -206,9 +206,10 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     self.calling = stream;
                     let mut reply = shared.handler.call(&mut request);
                     self.calling = NOBODY;
+                    let connects = request.method() == Method::Connect;
                     if let (Reply::Now(response), None, BodyLen::Empty) = (&mut reply, &request.pipe, body) {
                         // The plain case: nothing is moved, nothing remembered.
-                        let sent = at_hand(response).is_some_and(|content| {
+                        let sent = at_hand(response).filter(|_| !connects).is_some_and(|content| {
                             respond_at_once(machine, out, now, stream, response, content, preset, true)
                                 .is_ok()
                         });
@@ -236,6 +237,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     }
                     let entry = shared.access.is_some().then(|| Entry::new(&request, now));
                     let exchange = open(stream, body, head, request.pipe.take(), reply).logged(entry);
+                    let exchange = exchange.connecting(connects);
                     self.due.push(self.table.insert(exchange, &self.bell));
                 }
                 Event::Data { stream, data, credit } => {
