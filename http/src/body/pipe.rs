@@ -105,7 +105,9 @@ impl Pipe {
             return;
         }
         if state.bytes.capacity() - state.bytes.len() < data.len() {
-            let mut larger = pool::buffer(state.bytes.len() + data.len());
+            // What has outgrown a piece doubles: not every frame is to copy all that came before it.
+            let double = if state.bytes.capacity() >= PIECE { 2 * state.bytes.capacity() } else { 0 };
+            let mut larger = pool::buffer((state.bytes.len() + data.len()).max(double));
             larger.extend_from_slice(&state.bytes);
             pool::give_buffer(mem::replace(&mut state.bytes, larger));
         }
