@@ -21,6 +21,9 @@ struct Place {
     exchange: Option<Box<Exchange>>,
     handle: Arc<Handle>,
     waker: Waker,
+    /// It is in the list of those to look at, and in that of those that wait for room.
+    due: bool,
+    blocked: bool,
 }
 
 /// What is in a place.
@@ -28,6 +31,26 @@ pub(super) struct At<'a> {
     pub(super) exchange: &'a mut Exchange,
     pub(super) handle: &'a Handle,
     pub(super) waker: &'a Waker,
+    due: &'a mut bool,
+    blocked: &'a mut bool,
+}
+
+impl At<'_> {
+    /// It is looked at now: whoever wakes or touches it from here on does so anew.
+    pub(super) fn look(&mut self) {
+        *self.due = false;
+        self.handle.answer();
+    }
+
+    /// It is to be looked at. False when that was known.
+    pub(super) fn touch(&mut self) -> bool {
+        !std::mem::replace(self.due, true)
+    }
+
+    /// It waits for room in the output. False when that was known.
+    pub(super) fn block(&mut self) -> bool {
+        !std::mem::replace(self.blocked, true)
+    }
 }
 
 impl Table {
@@ -35,16 +58,17 @@ impl Table {
         self.by_stream.is_empty()
     }
 
-    /// Puts an exchange in and says where.
+    /// Puts an exchange in, which is to be looked at, and says where.
     pub(super) fn insert(&mut self, exchange: Exchange, bell: &Arc<Bell>) -> u32 {
         let stream = exchange.stream;
         let at = self.free.pop().unwrap_or_else(|| {
             let handle = bell.handle(self.places.len() as u32);
             let waker = handle.clone().into();
-            self.places.push(Place { exchange: None, handle, waker });
+            self.places.push(Place { exchange: None, handle, waker, due: false, blocked: false });
             self.places.len() as u32 - 1
         });
-        self.places[at as usize].exchange = Some(Box::new(exchange));
+        let place = &mut self.places[at as usize];
+        (place.exchange, place.due) = (Some(Box::new(exchange)), true);
         self.by_stream.insert(stream, at);
         at
     }
@@ -61,8 +85,15 @@ impl Table {
     /// What is in a place.
     #[inline]
     pub(super) fn at(&mut self, place: u32) -> Option<At<'_>> {
-        let Place { exchange, handle, waker } = self.places.get_mut(place as usize)?;
-        Some(At { exchange: exchange.as_deref_mut()?, handle, waker })
+        let Place { exchange, handle, waker, due, blocked } = self.places.get_mut(place as usize)?;
+        Some(At { exchange: exchange.as_deref_mut()?, handle, waker, due, blocked })
+    }
+
+    /// There is room in the output again.
+    pub(super) fn unblock(&mut self, place: u32) {
+        if let Some(place) = self.places.get_mut(place as usize) {
+            place.blocked = false;
+        }
     }
 
     /// Takes the exchange out of a place.
@@ -108,18 +139,13 @@ impl Hasher for OfStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::hash::BuildHasher;
 
     #[test]
-    fn every_stream_is_found_and_neighbours_are_spread() {
-        let hash = |id| {
-            let mut hasher = OfStream::default();
-            hasher.write_u64(id);
-            hasher.finish()
-        };
-        let mut low: Vec<_> = (0..64u64).map(|n| hash(2 * n + 1) & 127).collect();
-        low.sort_unstable();
-        low.dedup();
-        assert!(low.len() > 32, "{low:?}");
-        assert_ne!(hash(0x7fff_ffff), hash(0x7fff_fffd));
+    fn identifiers_that_follow_each_other_are_spread_over_the_table() {
+        let hash = |id| BuildHasherDefault::<OfStream>::default().hash_one(StreamId(id));
+        let places: std::collections::HashSet<u64> = (0..100).map(|i| hash(2 * i + 1) % 128).collect();
+        assert!(places.len() > 50, "{}", places.len());
+        assert_ne!(hash(0x7fff_ffff), hash(1));
     }
 }
