@@ -95,7 +95,7 @@ HTTP/2, against the default address:
   curl -v --http2-prior-knowledge http://127.0.0.1:8080/plaintext
   nghttp -v http://127.0.0.1:8080/json
   nghttp -v http://127.0.0.1:8080/push
-  nghttp 'http://127.0.0.1:8080/priority/a?u=5' 'http://127.0.0.1:8080/priority/b?u=1' | fold -w 1000 | uniq -c
+  nghttp -v http://127.0.0.1:8080/priority/{a\\?u=5,b\\?u=1} | grep DATA
   h2load -n 100000 -c 4 -m 32 http://127.0.0.1:8080/plaintext
 
 Endpoints of the demo:
