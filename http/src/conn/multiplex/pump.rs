@@ -88,20 +88,22 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         let mut at_rest = running && !ticked && self.table.is_empty() && self.link.is_at_rest();
         let mut budget = BUDGET;
         let mut drained = false;
+        // There is more to write, and room for it.
+        let mut more = false;
         loop {
             if !mem::take(&mut at_rest) {
                 self.process(shared, local, now, std_now);
-                match self.link.poll_flush(cx, now, &[], &mut 0) {
-                    // There is room again for those who waited for it. However fast the peer takes it, it is
-                    // listened to as well.
-                    Poll::Ready(Ok(true)) if budget > 1 && self.has_more(local) => {
-                        budget -= 1;
-                        continue;
-                    }
+                more = match self.link.poll_flush(cx, now, &[], &mut 0) {
+                    Poll::Ready(Ok(_)) => self.has_more(local),
                     // A peer that writes before it reads is read from all the same: what it may send is
                     // bounded by windows and limits, and it may be waiting for just that.
-                    Poll::Ready(Ok(_)) | Poll::Pending => {}
+                    Poll::Pending => false,
                     Poll::Ready(Err(error)) => return self.broken(shared, now, &error),
+                };
+                // However fast the peer takes it, it is listened to as well.
+                if more && budget > 1 {
+                    budget -= 1;
+                    continue;
                 }
                 self.link.shut_down(cx);
                 if self.link.session.is_closed() {
@@ -110,7 +112,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                 }
             }
             if budget == 0 {
-                cx.waker().wake_by_ref();
+                more = true;
                 break;
             }
             budget -= 1;
@@ -130,6 +132,9 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         if self.link.session.is_closed() {
             self.close(shared, now);
             return Flow::Over;
+        }
+        if more {
+            cx.waker().wake_by_ref();
         }
         self.rest(local);
         self.link.arm(cx, &shared.rt, &shared.epoch, None);
