@@ -4,7 +4,7 @@ use super::bell::Bell;
 use super::table::{At, Table};
 use crate::conn::exchange::{Desk, Entry, Exchange, log, panicked, settle};
 use crate::conn::link::Link;
-use crate::conn::sending::{at_hand, respond_at_once};
+use crate::conn::sending::{Terms, at_hand, respond_at_once};
 use crate::conn::serve::{Flow, open};
 use crate::error::ConnectionError;
 use crate::pool::Local;
@@ -53,6 +53,11 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         }
     }
 
+    /// Takes an exchange over that began elsewhere.
+    pub(in crate::conn) fn adopt(&mut self, exchange: Exchange) {
+        self.due.push(self.table.insert(exchange, &self.bell));
+    }
+
     pub(in crate::conn) fn poll<H: Handler>(
         &mut self,
         cx: &mut Context<'_>,
@@ -76,20 +81,22 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         let mut at_rest = running && !ticked && self.table.is_empty() && self.link.is_at_rest();
         let mut budget = BUDGET;
         let mut drained = false;
+        // There is more to write, and room for it.
+        let mut more = false;
         loop {
             if !mem::take(&mut at_rest) {
                 self.process(shared, local, now, std_now);
-                match self.link.poll_flush(cx, now, &[], &mut 0) {
-                    // There is room again for those who waited for it. However fast the peer takes it, it is
-                    // listened to as well.
-                    Poll::Ready(Ok(true)) if budget > 1 && self.has_more(local) => {
-                        budget -= 1;
-                        continue;
-                    }
+                more = match self.link.poll_flush(cx, now, &[], &mut 0) {
+                    Poll::Ready(Ok(_)) => self.has_more(local),
                     // A peer that writes before it reads is read from all the same: what it may send is
                     // bounded by windows and limits, and it may be waiting for just that.
-                    Poll::Ready(Ok(_)) | Poll::Pending => {}
+                    Poll::Pending => false,
                     Poll::Ready(Err(error)) => return self.broken(shared, now, &error),
+                };
+                // However fast the peer takes it, it is listened to as well.
+                if more && budget > 1 {
+                    budget -= 1;
+                    continue;
                 }
                 self.link.shut_down(cx);
                 if self.link.session.is_closed() {
@@ -98,7 +105,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                 }
             }
             if budget == 0 {
-                cx.waker().wake_by_ref();
+                more = true;
                 break;
             }
             budget -= 1;
@@ -118,6 +125,9 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         if self.link.session.is_closed() {
             self.close(shared, now);
             return Flow::Over;
+        }
+        if more {
+            cx.waker().wake_by_ref();
         }
         self.rest(local);
         self.link.arm(cx, &shared.rt, &shared.epoch, None);
@@ -187,6 +197,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
     ) -> bool {
         let mut any = false;
         let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
+        let terms = Terms { preset, multiplexed: true };
         loop {
             let turn = match self.link.session.turn(now, &mut local.scratch) {
                 Ok(Some(turn)) => turn,
@@ -210,8 +221,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     if let (Reply::Now(response), None, BodyLen::Empty) = (&mut reply, &request.pipe, body) {
                         // The plain case: nothing is moved, nothing remembered.
                         let sent = at_hand(response).filter(|_| !connects).is_some_and(|content| {
-                            respond_at_once(machine, out, now, stream, response, content, preset, true)
-                                .is_ok()
+                            respond_at_once(machine, out, now, stream, response, content, terms).is_ok()
                         });
                         if sent {
                             machine.forgo_end(now, stream);
