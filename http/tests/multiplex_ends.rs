@@ -443,7 +443,8 @@ fn a_response_whose_window_stays_closed_is_given_up() {
     }
     assert_eq!((alive.count(), client.inbox.resets().len()), (50, 0));
     // So little as a peer that dribbles may give is no help, either.
-    (client.grant(1, 8000), client.grant(3, 10));
+    client.grant(1, 8000);
+    client.grant(3, 10);
     sim.advance(Duration::from_secs(2));
     client.run();
     assert_eq!(alive.count(), 1, "the one that got credit");
