@@ -23,7 +23,7 @@
 mod connection;
 mod exchange;
 pub(crate) mod link;
-mod multiplex;
+pub(crate) mod multiplex;
 pub(crate) mod sending;
 mod serve;
 

@@ -10,10 +10,11 @@
 //!
 //! As over HTTP/1.1, a request that a plain handler answers at once never becomes an exchange. What does
 //! lies in the [`table`], found by its stream, and has a waker of its own ([`bell`]): a poll of the
-//! connection looks at those that were woken and at no others, however many are open.
+//! connection looks at those that were woken and at no others, however many are open. Table and bell are
+//! the client's as well.
 
-mod bell;
+pub(crate) mod bell;
 mod pump;
-mod table;
+pub(crate) mod table;
 
 pub(super) use pump::Multiplexing;

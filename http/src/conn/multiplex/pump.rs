@@ -25,7 +25,7 @@ const NOBODY: StreamId = StreamId(0);
 /// A multiplexed connection under way.
 pub(in crate::conn) struct Multiplexing<IO, R: Runtime> {
     pub(in crate::conn) link: Link<IO, h2::Server, R::Sleep>,
-    table: Table,
+    table: Table<Exchange>,
     bell: Arc<Bell>,
     /// Places to look at: woken, or touched by an event.
     due: Vec<u32>,
@@ -233,7 +233,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     }
                     let entry = shared.access.is_some().then(|| Entry::new(&request, now));
                     let exchange = open(stream, body, head, request.pipe.take(), reply).logged(entry);
-                    self.due.push(self.table.insert(exchange, &self.bell));
+                    self.due.push(self.table.insert(stream, exchange, &self.bell));
                 }
                 Event::Data { stream, data, credit } => match self.table.find(stream) {
                     Some(place) => {
@@ -275,7 +275,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         }
         let response = panicked(&|error| shared.report(Some(self.peer), error), true);
         let exchange = Exchange::new(stream, BodyLen::Streaming, false, None).ready(response);
-        self.due.push(self.table.insert(exchange, &self.bell));
+        self.due.push(self.table.insert(stream, exchange, &self.bell));
         true
     }
 
@@ -399,7 +399,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
 
 /// Lets go of an exchange that is over, or whose content nobody will read.
 fn settle_exchange(
-    table: &mut Table,
+    table: &mut Table<Exchange>,
     place: u32,
     desk: &Desk<'_>,
     machine: &mut h2::Server,
