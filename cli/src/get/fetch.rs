@@ -212,7 +212,9 @@ fn unanswered(url: &Url, error: &Error) -> Failure {
         Error::TimedOut | Error::Peer(PeerError::HeadTimeout | PeerError::WriteStalled) => {
             Failure::new(failure::TIME, "no answer in time")
         }
-        Error::Closed => Failure::new(failure::EMPTY, format_args!("{authority} closed without an answer")),
+        Error::Closed | Error::Unsent(None) => {
+            Failure::new(failure::EMPTY, format_args!("{authority} closed without an answer"))
+        }
         Error::Peer(PeerError::UnexpectedEof) => {
             Failure::new(failure::RECEIVE, "the connection ended inside the head of the answer")
         }

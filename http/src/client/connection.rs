@@ -111,14 +111,21 @@ impl Connection {
     }
 
     /// Sends a request and waits for the head of its response. Requests sent meanwhile wait until the
-    /// content of this response has been read. Dropping the future closes the connection.
+    /// content of this response has been read. Dropping the future closes the connection, unless the request
+    /// was still waiting: then it is not sent.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         let (reply, response) = oneshot();
-        self.queue.push(Submission { request, reply });
+        let _ticket = self.queue.push(Submission { request, reply });
         response.await.unwrap_or(Err(Error::Closed))
+    }
+
+    /// Takes no further requests, on no handle, and closes the connection when those that were sent or wait
+    /// are done.
+    pub fn shutdown(&self) {
+        self.queue.shut_down();
     }
 
     /// Whether another request may be sent on this connection once the exchanges before it are done.

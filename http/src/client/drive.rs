@@ -98,11 +98,20 @@ impl<IO: Stream, R: Runtime> Future for Driver<IO, R> {
                 this.link = Some(link);
                 return Poll::Pending;
             }
-            Ok(Flow::HandOver) => this.hand_over(link),
-            Ok(Flow::Over) => this.end(Error::Closed),
-            Err(error) => this.end(error),
+            Ok(Flow::HandOver) => {
+                this.hand_over(link);
+                this.queue.close(None);
+            }
+            Ok(Flow::Over) => {
+                this.end(Error::Closed);
+                this.queue.close(None);
+            }
+            Err(error) => {
+                let why = Arc::new(error.again());
+                this.end(error);
+                this.queue.close(Some(why));
+            }
         }
-        this.queue.close();
         Poll::Ready(())
     }
 }
@@ -110,7 +119,7 @@ impl<IO: Stream, R: Runtime> Future for Driver<IO, R> {
 impl<IO, R: Runtime> Drop for Driver<IO, R> {
     fn drop(&mut self) {
         self.end(Error::Closed);
-        self.queue.close();
+        self.queue.close(None);
     }
 }
 
