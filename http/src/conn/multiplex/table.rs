@@ -106,7 +106,27 @@ impl Hasher for OfStream {
 
     #[inline]
     fn write_u64(&mut self, n: u64) {
-        let product = u128::from(self.0 ^ n) * 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
+        let product = u128::from(self.0 ^ n) * 0x9e37_79b9_7f4a_7c15;
         self.0 = (product >> 64) as u64 ^ product as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_are_spread_whatever_they_are() {
+        let hash = |n: u64| {
+            let mut hasher = OfStream::default();
+            hasher.write_u64(n);
+            hasher.finish()
+        };
+        // The table takes the upper seven bits and some of the lower ones.
+        let spread = |bits: fn(u64) -> u64| {
+            let streams = (0..128).map(|i| 2 * i + 1).chain([u64::MAX, 1 << 31]);
+            streams.map(|n| bits(hash(n))).collect::<std::collections::HashSet<_>>().len()
+        };
+        assert!(spread(|hash| hash >> 57) > 60 && spread(|hash| hash & 127) > 60);
     }
 }
