@@ -58,8 +58,13 @@ fn count(kind: Kind, rounds: usize, depth: usize) -> Result<i64> {
     let server = Server::start(kind, &["valgrind", "--tool=callgrind", &file])?;
     exchange(&server, rounds, depth)?;
     server.stop()?;
-    let text = std::fs::read_to_string(&out)?;
-    std::fs::remove_file(&out)?;
+    total(&out)
+}
+
+/// Instructions in a file of callgrind, which is removed.
+pub fn total(out: &Path) -> Result<i64> {
+    let text = std::fs::read_to_string(out)?;
+    std::fs::remove_file(out)?;
     let line = text.lines().find(|l| l.starts_with("totals:") || l.starts_with("summary:"));
     Ok(line.and_then(|l| l.split_whitespace().nth(1)).ok_or("callgrind gave no total")?.parse()?)
 }

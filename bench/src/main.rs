@@ -1,10 +1,11 @@
-//! `cargo run --release -p avx-bench -- live|instructions|syscalls|memory|startup`
+//! `cargo run --release -p avx-bench -- live|instructions|syscalls|memory|startup|http2`
 //!
 //! Starts each server as a child on its own core, loads it from another, alternates the servers over
-//! several rounds and prints medians and ratios. Needs `wrk`, `valgrind` or `strace` for the mode that
+//! several rounds and prints medians and ratios. Needs `wrk`, `h2load`, `valgrind` or `strace` for the mode that
 //! uses it, and says so when it is missing.
 
 mod exact;
+mod http2;
 mod live;
 mod server;
 
@@ -19,7 +20,8 @@ fn main() -> ExitCode {
         Some("syscalls") => exact::syscalls(),
         Some("memory") => exact::memory(rounds.unwrap_or(10_000)),
         Some("startup") => exact::startup(rounds.unwrap_or(21)),
-        _ => Err("usage: avx-bench live|instructions|syscalls|memory|startup [N]".into()),
+        Some("http2") => http2::run(rounds.unwrap_or(5)),
+        _ => Err("usage: avx-bench live|instructions|syscalls|memory|startup|http2 [N]".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,9 +18,11 @@ pub enum Kind {
     Bare,
     /// hyper on tokio.
     Hyper,
+    /// The same speaking HTTP/2.
+    HyperHttp2,
 }
 
-/// All of them, the project's own first.
+/// Those that speak HTTP/1.1, the project's own first.
 pub const KINDS: [Kind; 3] = [Kind::Avx, Kind::Bare, Kind::Hyper];
 
 impl Kind {
@@ -29,7 +31,7 @@ impl Kind {
         match self {
             Kind::Avx => "avx",
             Kind::Bare => "bare loop",
-            Kind::Hyper => "hyper",
+            Kind::Hyper | Kind::HyperHttp2 => "hyper",
         }
     }
 
@@ -48,6 +50,7 @@ impl Kind {
             ),
             Kind::Bare => vec![program("bare-loop"), REQUEST_LEN.to_string()],
             Kind::Hyper => vec![program("hyper-plaintext")],
+            Kind::HyperHttp2 => vec![program("hyper-plaintext"), "--http2".into()],
         }
     }
 }

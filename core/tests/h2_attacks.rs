@@ -536,9 +536,7 @@ fn h2_22_padding_never_underflows() {
 #[test]
 fn h2_23_content_nobody_takes_gives_its_credit_back() {
     // A hundred times the connection's window, for streams that this end has reset.
-    let mut config = Config::default();
-    config.h2.glitches = 1_000_000;
-    let mut driver = server(config);
+    let mut driver = server(Config::default());
     for i in 0..1600 {
         let stream = 2 * i + 1;
         driver.feed(&post(stream));
@@ -665,4 +663,46 @@ fn a_silent_peer_is_pinged_and_given_up() {
     driver.pass(Duration::from_secs(20));
     driver.feed(&[]);
     assert_eq!(driver.error, Some(PeerError::PingTimeout));
+}
+
+#[test]
+fn h2_04_a_window_that_dribbles_is_as_good_as_closed() {
+    let mut driver = server(Config::default());
+    driver.feed(&[settings(&[(4, 0)]), get(1)].concat());
+    let ok = Response::new(Status::OK, &[]);
+    driver.call(|m, now, out| m.send_response(now, id(1), &ok, BodyLen::Streaming, out)).unwrap();
+    driver.machine.wants_write(id(1), true);
+    driver.seen.clear();
+    for _ in 0..40 {
+        driver.pass(Duration::from_secs(1));
+        driver.feed(&window_update(1, 10));
+        if !driver.seen.is_empty() {
+            break;
+        }
+        let sent = driver.call(|m, now, out| m.send_data(now, id(1), &[b'x'; 1000], out));
+        assert_eq!(sent, Ok(10));
+    }
+    assert_eq!(driver.seen, [Seen::Reset(1, ErrorCode::ENHANCE_YOUR_CALM, Initiator::Local)]);
+}
+
+#[test]
+fn an_answer_after_a_long_silence_is_given_its_time() {
+    let mut config = Config::default();
+    config.timeouts.idle = Duration::from_secs(60);
+    let mut driver = server(config);
+    driver.feed(&[settings(&[(4, 0)]), get(1)].concat());
+    driver.pass(Duration::from_secs(300));
+    driver.feed(&[]);
+    let ok = Response::new(Status::OK, &[]);
+    driver.call(|m, now, out| m.send_response(now, id(1), &ok, BodyLen::Streaming, out)).unwrap();
+    driver.machine.wants_write(id(1), true);
+    driver.seen.clear();
+    driver.pass(Duration::from_secs(20));
+    driver.feed(&window_update(1, 5));
+    assert!(driver.seen.is_empty());
+    driver.call(|m, now, out| m.send_data(now, id(1), b"12345", out)).unwrap();
+    driver.call(|m, now, out| m.send_end(now, id(1), &[], out)).unwrap();
+    driver.pass(Duration::from_secs(50));
+    driver.feed(&[]);
+    assert!(!driver.machine.is_send_closed(), "idle for less than a minute");
 }

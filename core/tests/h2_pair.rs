@@ -2,8 +2,8 @@
 
 use avx_core::h2::{Client, Server};
 use avx_core::{
-    BodyLen, Config, ErrorCode, Field, Http, Initiator, Instant, Machine, Method, Priority, PrioritySignal,
-    Request, Response, Status, StreamId, UsageError,
+    BodyLen, Config, ErrorCode, Event, Field, Http, Initiator, Instant, Machine, Method, Preset, Priority,
+    PrioritySignal, Protocol, Request, Response, Scratch, Session, Status, StreamId, UsageError,
 };
 use conformance::drive::{Driver, Seen};
 use std::sync::Arc;
@@ -335,4 +335,108 @@ fn ten_thousand_streams_are_open_at_once() {
     }
     assert_eq!(pair.seen_by_client().len(), 20_000);
     assert!(pair.client.machine.is_idle() && pair.server.machine.is_idle());
+}
+
+#[test]
+fn rfc7540_3_2_an_exchange_goes_on_after_an_upgrade() {
+    let config = Arc::new(Config::default());
+    let field = avx_core::h2::settings_field(&config.h2);
+    let (server, stream) = Server::upgraded(config.clone(), NOW, Method::Get, &field).unwrap();
+    let (client, same) = Client::upgraded(config, NOW, Method::Get);
+    assert_eq!((stream, same), (StreamId(1), StreamId(1)));
+    let mut pair = Pair { client: Driver::new(client, NOW), server: Driver::new(server, NOW) };
+    // The answer may come before the client's preface.
+    pair.answer(stream, b"hi");
+    let seen = pair.seen_by_client();
+    assert!(matches!(&seen[0], Seen::Settings(_)));
+    assert!(matches!(&seen[1], Seen::Response(1, ..)));
+    assert_eq!(seen[2..], [Seen::Data(1, b"hi".to_vec()), Seen::End(1, vec![], 0)]);
+    let next = pair.get("/next", &[]);
+    assert_eq!(next, StreamId(3));
+    assert!(matches!(&pair.seen_by_server()[1], Seen::Request(head) if head.stream == 3));
+    assert!(Server::upgraded(Arc::new(Config::default()), NOW, Method::Get, b"!").is_err());
+}
+
+#[test]
+fn rfc9113_3_4_the_preface_hands_a_connection_over_with_its_bytes() {
+    let config = Arc::new(Config::default());
+    let mut scratch = Scratch::new();
+    let mut client = Session::new(Client::new(config.clone(), NOW), &config);
+    let (m, out) = client.parts(&mut scratch);
+    let request = Request { method: Method::Get, target: b"/", authority: b"a", fields: &[] };
+    let stream = m.send_request(NOW, &request, BodyLen::Empty, out).unwrap();
+
+    let mut first = Session::new(avx_core::h1::Server::new(config.clone(), NOW), &config);
+    first.read_from(NOW, &mut scratch, client.write_buf());
+    assert!(first.turn(NOW, &mut scratch).unwrap().is_none());
+    assert_eq!(first.switched(), Some(Protocol::Http2));
+    let (mut server, _) = first.replace(Server::new(config.clone(), NOW));
+    let mut requests = 0;
+    while let Some(turn) = server.turn(NOW, &mut scratch).unwrap() {
+        if let Event::Request { stream: got, .. } = turn.event {
+            assert_eq!(got, stream);
+            turn.machine.send_full(NOW, got, &Response::new(Status::OK, &[]), b"hi", turn.out).unwrap();
+            requests += 1;
+        }
+    }
+    assert_eq!(requests, 1);
+    client.did_write(NOW, client.write_buf().len());
+    client.read_from(NOW, &mut scratch, server.write_buf());
+    let mut ends = 0;
+    while let Some(turn) = client.turn(NOW, &mut scratch).unwrap() {
+        ends += usize::from(matches!(turn.event, Event::End { .. }));
+    }
+    assert_eq!(ends, 1);
+}
+
+#[test]
+fn rfc9113_6_10_a_large_head_is_divided_and_joined() {
+    let mut config = Config::default();
+    (config.h2.field_section, config.h2.push) = (256 << 10, true);
+    let mut pair = Pair::with(config, config);
+    for n in [1, 16_300, 16_384, 20_000, 32_760, 100_000] {
+        let value: String = (0..n).map(|i| char::from(b'!' + (i * 7 % 90) as u8)).collect();
+        let fields = [Field { sensitive: true, ..Field::new("X-Long", &value) }, Field::new("x", "y")];
+        let stream = pair.get("/", &fields);
+        let seen = pair.seen_by_server();
+        let Seen::Request(head) = &seen[0] else { panic!("{n}: {seen:?}") };
+        assert_eq!(head.fields, lines(&[("x-long", &value), ("x", "y")]));
+        let request = Request { method: Method::Get, target: b"/p", authority: b"a", fields: &fields };
+        let promised = pair.server.call(|m, now, out| m.push(now, stream, &request, out)).unwrap();
+        let ok = Response::new(Status::OK, &fields);
+        for stream in [stream, promised] {
+            pair.server.call(|m, now, out| m.send_full(now, stream, &ok, b"x", out)).unwrap();
+            pair.client.machine.release(stream, 1);
+        }
+        let seen = pair.seen_by_client();
+        assert!(
+            matches!(&seen[0], Seen::Promise(_, head) if head.fields == lines(&[("x-long", &value), ("x", "y")]))
+        );
+        let Seen::Response(_, reply, _) = &seen[1] else { panic!("{n}: {seen:?}") };
+        assert_eq!(reply.fields[..2], lines(&[("x-long", &value), ("x", "y")]));
+        for stream in [stream, promised] {
+            pair.client.machine.release(stream, 1);
+        }
+        assert!(pair.client.machine.is_idle() && pair.server.machine.is_idle());
+    }
+}
+
+#[test]
+fn lines_of_a_preset_give_way_over_http2_as_well() {
+    let server = Preset::new(&[Field::new("Server", "avx"), Field::new("Date", "now")]).unwrap();
+    let late = Preset::new(&[Field::new("date", "later")]).unwrap();
+    let mut pair = Pair::new();
+    for (presets, fields, want) in [
+        (vec![&server], vec![], vec![("server", "avx"), ("date", "now")]),
+        (vec![&server], vec![Field::new("SERVER", "mine")], vec![("date", "now"), ("server", "mine")]),
+        (vec![&server, &late], vec![], vec![("server", "avx"), ("date", "later")]),
+    ] {
+        let stream = pair.get("/", &[]);
+        pair.run();
+        let response = Response { presets: &presets, ..Response::new(Status::OK, &fields) };
+        pair.server.call(|m, now, out| m.send_full(now, stream, &response, b"", out)).unwrap();
+        let seen = pair.seen_by_client();
+        let Seen::Response(_, reply, BodyLen::Empty) = &seen[0] else { panic!("{seen:?}") };
+        assert_eq!(reply.fields, lines(&want));
+    }
 }

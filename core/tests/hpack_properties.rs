@@ -37,9 +37,9 @@ fn line() -> impl Strategy<Value = Line> {
 
 /// A block, and the table sizes chosen before it.
 fn blocks() -> impl Strategy<Value = Vec<(Vec<u32>, Vec<Line>)>> {
-    let size = prop_oneof![Just(0), Just(4096), Just(65536), 0..200u32, 0..5000u32];
+    let size = prop_oneof![Just(0), Just(4096), Just(65536), 0..200u32, 0..5000u32, 3000..4100u32];
     let sizes = prop_oneof![4 => Just(Vec::new()), 1 => vec(size, 1..4)];
-    vec((sizes, vec(line(), 0..12)), 1..16)
+    vec((sizes, vec(line(), 0..12)), 1..24)
 }
 
 fn encode(encoder: &mut Encoder, lines: &[Line]) -> Vec<u8> {

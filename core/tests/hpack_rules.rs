@@ -152,6 +152,24 @@ fn rfc7541_4_2_a_table_cleared_by_a_size_of_zero_is_filled_again() {
 }
 
 #[test]
+fn rfc7541_4_3_a_table_goes_on_after_any_reduction() {
+    for size in (1..4096).step_by(13) {
+        let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new(4096));
+        let mut section = Section::new();
+        for n in 0..200 {
+            if n == 100 {
+                encoder.set_max_table_size(size, 4096);
+            }
+            // Three of four entries are small, and one takes most of the table.
+            let value = vec![b'a' + (n % 26) as u8; if n % 4 == 0 { 100 + 29 * n % 2900 } else { n % 7 }];
+            let block = encode(&mut encoder, &[Field::new(&format!("x-{n}"), &value)]);
+            decoder.decode(&block, &mut section, LIMITS).unwrap();
+            assert!(encoder.table().eq(decoder.table()), "{size}");
+        }
+    }
+}
+
+#[test]
 fn rfc7541_4_4_an_entry_larger_than_the_table_empties_it() {
     let mut decoder = Decoder::new(64);
     decode(&mut decoder, &literal(b"a", b"b")).unwrap();

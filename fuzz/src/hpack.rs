@@ -3,7 +3,7 @@
 use crate::options;
 use avx_core::h2::hpack::{DecodeLimits, Decoder, Encoder, Known, Section};
 
-/// Header blocks of one connection, each behind its length.
+/// Header blocks of one connection, each behind its length: up to 127, or in steps of 64.
 ///
 /// The first three bytes are the table size of the peer, that of the second connection, and the limits.
 pub fn hpack_decode(data: &[u8]) {
@@ -17,7 +17,8 @@ pub fn hpack_decode(data: &[u8]) {
     let (mut encoder, mut second) = (Encoder::new(), Decoder::new(4096));
     let mut copy = Section::new();
     while let Some((&len, rest)) = input.split_first() {
-        let (block, rest) = rest.split_at(usize::from(len).min(rest.len()));
+        let length = if len < 0x80 { usize::from(len) } else { usize::from(len & 0x7f) * 64 };
+        let (block, rest) = rest.split_at(length.min(rest.len()));
         input = rest;
         let Ok(decoded) = decoder.decode(block, &mut section, limits) else { return };
         assert!(decoder.table_size() <= size as usize);

@@ -35,6 +35,7 @@ fn main() {
     compare("100 GETs at once", REQUESTS as f64, "ns a request", 201, || ours.get(), || theirs.get());
     (ours, theirs) = (avx::Pipe::new(), peer::Pipe::new());
     compare("16 MiB response", BULK as f64 / 1024.0, "ns a KiB", 21, || ours.bulk(), || theirs.bulk());
+    compare("    without a copy", BULK as f64 / 1024.0, "ns a KiB", 21, || ours.gathered(), || theirs.bulk());
     for open in [100, 1000, 9_000] {
         let mut pipe = avx::Pipe::new();
         let before = median((0..51).map(|_| time(&mut || pipe.get())).collect());

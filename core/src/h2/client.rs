@@ -4,8 +4,8 @@ use super::connection::Connection;
 use super::settings::{PeerSettings, Role};
 use crate::http::{Request, Response};
 use crate::{
-    BodyLen, Config, ErrorCode, Event, Field, Http, Instant, Machine, Output, PeerError, Priority, Recv,
-    Scratch, StreamId, UsageError,
+    BodyLen, Config, ErrorCode, Event, Field, Http, Instant, Machine, Method, Output, PeerError, Priority,
+    Recv, Scratch, StreamId, UsageError,
 };
 use alloc::sync::Arc;
 
@@ -27,6 +27,17 @@ impl Client {
     /// The same over TLS: requests have the scheme `https`.
     pub fn secure(config: Arc<Config>, now: Instant) -> Self {
         Client { secure: true, ..Client::new(config, now) }
+    }
+
+    /// A connection that has just been upgraded from HTTP/1.1 with `Upgrade: h2c` (RFC 7540, section 3.2, which
+    /// RFC 9113 deprecates). `method` is that of the request, which was sent in full with
+    /// [`settings_field`](super::settings_field) as its HTTP2-Settings; its response comes on the stream
+    /// returned.
+    pub fn upgraded(config: Arc<Config>, now: Instant, method: Method<'_>) -> (Self, StreamId) {
+        let mut client = Client::new(config, now);
+        // Without settings there is nothing that could be wrong.
+        let stream = client.connection.begin_upgraded(&[], &method).unwrap_or(StreamId(1));
+        (client, stream)
     }
 
     /// Whether no exchange is under way.

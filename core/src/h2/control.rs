@@ -25,7 +25,10 @@ pub(super) enum Waiting {
 /// All that wait.
 #[derive(Debug, Default)]
 pub(super) struct Control {
-    queue: VecDeque<Waiting>,
+    /// Each with whether it is there because of something the peer did.
+    queue: VecDeque<(Waiting, bool)>,
+    /// How many are.
+    owed: usize,
 }
 
 impl Control {
@@ -34,28 +37,51 @@ impl Control {
         self.queue.is_empty()
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
+    /// How many wait because of something the peer did.
+    #[inline]
+    pub(super) fn owed(&self) -> usize {
+        self.owed
     }
 
+    /// The peer has made this necessary.
     pub(super) fn push(&mut self, waiting: Waiting) {
-        self.queue.push_back(waiting);
+        self.queue.push_back((waiting, true));
+        self.owed += 1;
+    }
+
+    /// The caller wants this, once for a stream.
+    pub(super) fn push_own(&mut self, waiting: Waiting) {
+        self.queue.push_back((waiting, false));
+    }
+
+    /// The caller has changed its mind about the priority of a stream.
+    pub(super) fn prioritize(&mut self, of: u32, new: Priority) {
+        let found = self.queue.iter_mut().find_map(|(waiting, _)| match waiting {
+            Waiting::PriorityUpdate { stream, priority } if *stream == of => Some(priority),
+            _ => None,
+        });
+        match found {
+            Some(priority) => *priority = new,
+            None => self.push_own(Waiting::PriorityUpdate { stream: of, priority: new }),
+        }
     }
 
     pub(super) fn first(&self) -> Option<Waiting> {
-        self.queue.front().copied()
+        self.queue.front().map(|&(waiting, _)| waiting)
     }
 
     /// The first one has been written.
     pub(super) fn pop(&mut self) {
-        self.queue.pop_front();
+        if let Some((_, true)) = self.queue.pop_front() {
+            self.owed -= 1;
+        }
         if self.queue.is_empty() && self.queue.capacity() > 64 {
             self.queue = VecDeque::new();
         }
     }
 
     pub(super) fn clear(&mut self) {
-        self.queue = VecDeque::new();
+        *self = Control::default();
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!            Server, Client                 thin: which calls there are
 //!                  │
-//!             connection                    recv, data, block, control │ send, request, transmit │ time
+//!             connection                    recv, data, block, control │ send, section, request, transmit │ time
 //!      ┌───────┬───┴───┬─────────┬────────┐
 //!   streams  flow  schedule  settings  flood   what there is to keep about a connection
 //!      │
@@ -41,11 +41,13 @@ mod state;
 mod stream;
 mod streams;
 mod timers;
+mod upgrade;
 
 pub use client::Client;
 pub use limits::Limits;
 pub use server::Server;
 pub use settings::PeerSettings;
+pub use upgrade::settings_field;
 
 /// The wire side, the same for both roles.
 macro_rules! machine {
@@ -84,6 +86,15 @@ macro_rules! machine {
             #[inline]
             fn wants_read(&self) -> bool {
                 self.connection.wants_read()
+            }
+
+            #[inline]
+            fn wants_flush(&self) -> bool {
+                self.connection.wants_flush()
+            }
+
+            fn did_flush(&mut self, now: Instant) {
+                self.connection.did_flush(now);
             }
 
             #[inline]
@@ -140,8 +151,8 @@ macro_rules! user {
             self.connection.forgo_end(stream);
         }
 
-        fn reset(&mut self, _: Instant, stream: StreamId, code: ErrorCode) {
-            self.connection.reset(stream, code);
+        fn reset(&mut self, now: Instant, stream: StreamId, code: ErrorCode) {
+            self.connection.reset(now, stream, code);
         }
 
         #[inline]
@@ -149,8 +160,8 @@ macro_rules! user {
             self.connection.release(stream, credit);
         }
 
-        fn done(&mut self, _: Instant, stream: StreamId) {
-            self.connection.done(stream);
+        fn done(&mut self, now: Instant, stream: StreamId) {
+            self.connection.done(now, stream);
         }
 
         #[inline]

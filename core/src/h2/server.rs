@@ -4,8 +4,8 @@ use super::connection::Connection;
 use super::settings::{PeerSettings, Role};
 use crate::http::{Request, Response};
 use crate::{
-    BodyLen, Config, ErrorCode, Event, Field, Http, Instant, Machine, Output, PeerError, Priority, Recv,
-    Scratch, StreamId, UsageError,
+    BodyLen, Config, ErrorCode, Event, Field, Http, Instant, Machine, Method, Output, PeerError, Priority,
+    Recv, Scratch, StreamId, UsageError,
 };
 use alloc::sync::Arc;
 
@@ -19,6 +19,26 @@ impl Server {
     /// A fresh connection, accepted at `now`: by ALPN, or by the preface in its first bytes.
     pub fn new(config: Arc<Config>, now: Instant) -> Self {
         Server { connection: Connection::new(config, Role::Server, now) }
+    }
+
+    /// A connection that has just been upgraded from HTTP/1.1 with `Upgrade: h2c` (RFC 7540, section 3.2, which
+    /// RFC 9113 deprecates): an opt-in for those who accept such an upgrade. `method` is that of the
+    /// request, which is complete, and whose response goes to the stream returned; `settings` is its
+    /// HTTP2-Settings field. The client's preface is still to come.
+    ///
+    /// # Errors
+    /// [`PeerError::BadSetting`] or [`PeerError::WindowTooLarge`]: refuse the upgrade.
+    pub fn upgraded(
+        config: Arc<Config>,
+        now: Instant,
+        method: Method<'_>,
+        settings: &[u8],
+    ) -> Result<(Self, StreamId), PeerError> {
+        let most = usize::from(config.h2.settings);
+        let settings = super::upgrade::settings(settings, most).ok_or(PeerError::BadSetting)?;
+        let mut server = Server::new(config, now);
+        let stream = server.connection.begin_upgraded(&settings, &method)?;
+        Ok((server, stream))
     }
 
     /// Whether no exchange is under way.

@@ -42,6 +42,8 @@ pub(super) struct Stream {
     pub(super) sched: Sched,
     /// Since when the content waits for credit, or until when for 100 (Continue).
     pub(super) timer_at: u64,
+    /// Content written since it began to wait.
+    pub(super) stall_sent: u32,
     /// Neighbours in the list of timers.
     pub(super) timer_prev: u32,
     pub(super) timer_next: u32,
@@ -122,6 +124,7 @@ impl Stream {
             send_left: UNKNOWN,
             sched: Sched::new(),
             timer_at: NEVER,
+            stall_sent: 0,
             timer_prev: NONE,
             timer_next: NONE,
             update_due: false,

@@ -135,11 +135,19 @@ impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
         self.state = State::Over;
     }
 
-    /// The first bytes were the preface of HTTP/2, which is still unread.
+    /// The peer speaks HTTP/2 from here on: by the preface in its first bytes, which is still unread, or by an
+    /// upgrade that was accepted.
     #[cold]
     fn go_on_with_http2(&mut self, cx: &mut Context<'_>) {
         let State::Http1(serving) = std::mem::replace(&mut self.state, State::Over) else { return };
-        let Serving { mut link, peer, .. } = serving;
+        let Serving { mut link, peer, upgraded, .. } = serving;
+        if let Some(upgraded) = upgraded {
+            let (machine, exchange) = *upgraded;
+            let mut serving = Multiplexing::new(link.replace(machine), peer);
+            serving.adopt(exchange);
+            self.state = State::Http2(Box::new(serving));
+            return;
+        }
         if self.shared.protocols == Protocols::Http1 {
             // "A server can send a 505 (HTTP Version Not Supported) response if it wishes, for any reason,
             // to refuse service of the client's major protocol version." (RFC 9110, section 2.5)

@@ -1,6 +1,6 @@
 //! One request and its response, when the response takes longer than one call of a handler.
 
-use super::sending::{Sending, Step, respond};
+use super::sending::{Sending, Step, Terms, respond};
 use crate::body::{Content, Pipe, Writer};
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
@@ -246,9 +246,8 @@ impl Exchange {
                         // A transport that others share is not handed over.
                         *response = Status::NOT_IMPLEMENTED.into_response();
                     }
-                    let multiplexed = desk.in_turns;
-                    let sent =
-                        respond(machine, out, desk.now, self.stream, response, desk.preset, multiplexed);
+                    let terms = Terms { preset: desk.preset, multiplexed: desk.in_turns };
+                    let sent = respond(machine, out, desk.now, self.stream, response, terms);
                     match sent {
                         Ok(follows) => {
                             self.status = Some(response.status);

@@ -14,6 +14,7 @@
 //! - `exchange`: one request and its response, from the head to the last byte of both.
 //! - `serve`: the pump itself, for a server of HTTP/1.1.
 //! - `multiplex`: the same for exchanges that overlap.
+//! - `h2c`: the way from the one to the other by Upgrade.
 //! - `connection`: the future around it, which also outlives an upgrade.
 //!
 //! A request that a plain handler answers at once never becomes an exchange: its response goes from
@@ -22,6 +23,7 @@
 
 mod connection;
 mod exchange;
+mod h2c;
 pub(crate) mod link;
 pub(crate) mod multiplex;
 pub(crate) mod sending;

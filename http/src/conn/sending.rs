@@ -10,6 +10,15 @@ use std::task::{Context, Poll};
 /// pieces are written from where they are.
 pub(crate) const COPY: usize = 16 << 10;
 
+/// What the connection has to do with a response.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    /// Lines that it adds.
+    pub(crate) preset: &'a Preset,
+    /// It has others to carry: lines that are about a connection are left out.
+    pub(crate) multiplexed: bool,
+}
+
 /// Writes a response head, with its content when that is at hand and small. Returns what content is
 /// still to follow.
 ///
@@ -22,10 +31,9 @@ pub(crate) fn respond<M: Http>(
     now: Instant,
     stream: StreamId,
     response: &Response,
-    preset: &Preset,
-    multiplexed: bool,
+    terms: Terms<'_>,
 ) -> Result<BodyLen, UsageError> {
-    with_head(response, preset, multiplexed, |head| {
+    with_head(response, terms, |head| {
         if let Some(content) = at_hand(response) {
             match machine.send_full(now, stream, head, content, out) {
                 // More than the peer takes at once: in pieces then.
@@ -49,21 +57,16 @@ pub(crate) fn respond_at_once<M: Http>(
     stream: StreamId,
     response: &Response,
     content: &[u8],
-    preset: &Preset,
-    multiplexed: bool,
+    terms: Terms<'_>,
 ) -> Result<(), UsageError> {
-    with_head(response, preset, multiplexed, |head| machine.send_full(now, stream, head, content, out))
+    with_head(response, terms, |head| machine.send_full(now, stream, head, content, out))
 }
 
 /// Calls `send` with the head as a machine takes it; without the field lines that are about a connection
 /// of its own, where there is none.
 #[inline(always)]
-fn with_head<T>(
-    response: &Response,
-    preset: &Preset,
-    multiplexed: bool,
-    send: impl FnOnce(&avx_core::Response<'_>) -> T,
-) -> T {
+fn with_head<T>(response: &Response, terms: Terms<'_>, send: impl FnOnce(&avx_core::Response<'_>) -> T) -> T {
+    let Terms { preset, multiplexed } = terms;
     let both = [preset, response.preset.unwrap_or(preset)];
     let presets = &both[..1 + usize::from(response.preset.is_some())];
     if response.fields.is_empty() && response.extra.is_none() {

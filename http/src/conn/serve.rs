@@ -1,8 +1,9 @@
 //! The pump of the server's connection.
 
 use super::exchange::{Desk, Entry, Exchange, log, panicked, settle};
+use super::h2c;
 use super::link::Link;
-use super::sending::{at_hand, respond_at_once};
+use super::sending::{Terms, at_hand, respond_at_once};
 use crate::body::Writer;
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
@@ -11,7 +12,7 @@ use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Access, Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
 use avx_core::{
-    BodyLen, Event, Http, Instant, Machine, PeerError, Protocol, RequestHead, StreamId, Turn, h1,
+    BodyLen, Event, Http, Instant, Machine, PeerError, Protocol, RequestHead, StreamId, Turn, h1, h2,
 };
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -30,6 +31,8 @@ pub(super) struct Serving<IO, R: Runtime> {
     /// Exchanges that were not answered at once. The memory is the thread's while there are none.
     exchanges: Vec<Exchange>,
     pub(super) take_over: Option<TakeOver>,
+    /// What goes on after an upgrade to HTTP/2, and the exchange that asked for it.
+    pub(super) upgraded: Option<Box<(h2::Server, Exchange)>>,
     pub(super) peer: Peer,
     /// The stream whose handler is being called: tells whose panic it was.
     calling: StreamId,
@@ -52,6 +55,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
             link,
             exchanges: Vec::new(),
             take_over: None,
+            upgraded: None,
             peer,
             calling: NOBODY,
             draining: false,
@@ -216,6 +220,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
     ) -> bool {
         let mut any = false;
         let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
+        let terms = Terms { preset, multiplexed: false };
         loop {
             if !self.exchanges.is_empty() && self.is_held_up(cx) {
                 return any;
@@ -234,6 +239,12 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
             match event {
                 // By reference: what was just written in pieces is not to be read as a whole.
                 Event::Request { stream, ref head, body } => {
+                    if shared.h2c && body == BodyLen::Empty {
+                        self.upgraded = h2c::accept(shared, machine, out, now, stream, head, peer);
+                        if self.upgraded.is_some() {
+                            continue;
+                        }
+                    }
                     let mut request = Request::from_head(head, body, peer);
                     self.calling = stream;
                     let mut reply = shared.handler.call(&mut request);
@@ -241,8 +252,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
                     if let (Reply::Now(response), None) = (&mut reply, &request.pipe) {
                         // The plain case: nothing is moved, nothing remembered.
                         let sent = at_hand(response).is_some_and(|content| {
-                            respond_at_once(machine, out, now, stream, response, content, preset, false)
-                                .is_ok()
+                            respond_at_once(machine, out, now, stream, response, content, terms).is_ok()
                         });
                         if sent {
                             if body == BodyLen::Empty {

@@ -41,6 +41,7 @@ pub struct Server<H> {
     addresses: Vec<Address>,
     config: Config,
     protocols: Protocols,
+    h2c: bool,
     backlog: u32,
     max_connections: usize,
     server: Option<Value>,
@@ -58,6 +59,7 @@ impl<H: Handler> Server<H> {
             addresses: Vec::new(),
             config: Config::default(),
             protocols: Protocols::Both,
+            h2c: false,
             backlog: BACKLOG,
             max_connections: MAX_CONNECTIONS,
             server: Some(concat!("avx/", env!("CARGO_PKG_VERSION")).into()),
@@ -78,6 +80,13 @@ impl<H: Handler> Server<H> {
     /// Limits, time-outs and leniencies of each connection.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
+        self
+    }
+
+    /// Accepts `Upgrade: h2c` (RFC 7540, section 3.2, which RFC 9113 deprecates) in requests without content.
+    /// Default off: clients that know what they want send the preface of HTTP/2.
+    pub fn upgrade_to_http2(mut self, yes: bool) -> Self {
+        self.h2c = yes;
         self
     }
 
@@ -152,6 +161,7 @@ impl<H: Handler> Server<H> {
             rt: rt.clone(),
             config: Arc::new(self.config),
             protocols: self.protocols,
+            h2c: self.h2c && self.protocols == Protocols::Both,
             epoch: Epoch::new(rt.now()),
             server: self.server,
             date: self.date,

@@ -88,6 +88,7 @@ pub(crate) struct Shared<H, R> {
     pub(crate) rt: R,
     pub(crate) config: Arc<Config>,
     pub(crate) protocols: Protocols,
+    pub(crate) h2c: bool,
     pub(crate) epoch: Epoch,
     pub(crate) server: Option<Value>,
     pub(crate) date: bool,

@@ -51,7 +51,7 @@ impl Connection {
         // value." (section 6.9.2)
         let change = i64::from(self.peer.initial_window_size) - i64::from(before.initial_window_size);
         if change != 0 {
-            self.adjust_send_windows(now, change)?;
+            self.adjust_send_windows(change)?;
         }
         Ok(if first || before != self.peer { Step::Settings { consumed: end } } else { Step::Go(end) })
     }
@@ -64,12 +64,12 @@ impl Connection {
         }
     }
 
-    fn adjust_send_windows(&mut self, now: Instant, change: i64) -> Result<(), PeerError> {
+    fn adjust_send_windows(&mut self, change: i64) -> Result<(), PeerError> {
         for slot in 0..self.streams.capacity() as u32 {
             let stream = &mut self.streams[slot];
             if stream.id != 0 && stream.state.sends() {
                 stream.send.adjust(change)?;
-                self.note_credit(now, slot);
+                self.note_credit(slot);
             }
         }
         Ok(())
@@ -84,7 +84,6 @@ impl Connection {
         let update = WindowUpdate::parse(header, payload)?;
         if update.stream == 0 {
             self.send.add(update.increment)?;
-            self.starved_at = NEVER;
             return Ok(Step::Go(end));
         }
         match self.streams.find(update.stream) {
@@ -97,8 +96,7 @@ impl Connection {
                     // (section 6.9.1): no honest peer does it, and one that makes us reset our own streams
                     // is none.
                     stream.send.add(update.increment)?;
-                    let now = self.heard_at;
-                    self.note_credit(now, slot);
+                    self.note_credit(slot);
                 }
                 Ok(Step::Go(end))
             }
@@ -277,7 +275,7 @@ impl Connection {
         }
         // The oldest first.
         self.ended.sort_unstable_by_key(|&(id, ..)| core::cmp::Reverse(id));
-        let now = self.heard_at;
+        let now = self.clock;
         self.maybe_finish(now);
         Ok(Step::GoAway { consumed: end, last, code, debug })
     }

@@ -77,11 +77,18 @@ impl Connection {
         self.control.push(Waiting::Reset(RstStream { stream: id, code }));
     }
 
+    /// The same, because the caller wants it: the peer has no part in how many there are.
+    pub(super) fn send_own_reset(&mut self, id: u32, code: ErrorCode) {
+        self.closed.did_reset(id);
+        self.control.push_own(Waiting::Reset(RstStream { stream: id, code }));
+    }
+
     /// Takes a stream out of every list but that of all.
     pub(super) fn unschedule(&mut self, slot: Slot) {
         self.schedule.remove(&mut self.streams, slot);
         self.streams[slot].wants_write = false;
         self.stop_timer(slot);
+        self.note_starvation();
     }
 
     pub(super) fn stop_timer(&mut self, slot: Slot) {
@@ -126,7 +133,7 @@ impl Connection {
     /// No stream is left.
     #[inline]
     fn did_empty(&mut self) {
-        let now = self.heard_at;
+        let now = self.clock;
         if self.role == Role::Server && self.phase == Phase::Open {
             self.idle_at = (now + self.config.timeouts.idle).as_nanos();
         }
@@ -222,6 +229,30 @@ impl Connection {
 
     pub(in crate::h2) fn wants_read(&self) -> bool {
         !self.eof && self.phase != Phase::Closed
+    }
+
+    pub(in crate::h2) fn wants_flush(&self) -> bool {
+        match self.phase {
+            Phase::Open => self.streams.len() == 0 && self.idle_at != NEVER,
+            Phase::Finishing => false,
+            Phase::Failing => self.go_away.due.is_none(),
+            Phase::Lingering | Phase::Closed => true,
+        }
+    }
+
+    pub(in crate::h2) fn did_flush(&mut self, now: Instant) {
+        if !self.wants_flush() {
+            return;
+        }
+        match self.phase {
+            Phase::Open if self.peer_last > 0 => {
+                self.idle_at = (now + self.config.timeouts.idle).as_nanos();
+            }
+            Phase::Failing | Phase::Lingering => {
+                self.linger_at = (now + self.config.timeouts.linger).as_nanos();
+            }
+            _ => {}
+        }
     }
 
     pub(in crate::h2) fn is_send_closed(&self) -> bool {

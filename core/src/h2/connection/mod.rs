@@ -16,6 +16,7 @@ mod data;
 mod life;
 mod recv;
 mod request;
+mod section;
 mod send;
 mod time;
 mod transmit;
@@ -95,8 +96,12 @@ pub(super) struct Connection {
     shrink_at: u64,
     drain_at: u64,
     linger_at: u64,
-    /// When the connection's window will have been closed for too long, with content waiting.
+    /// When the connection's window will have been closed for too long, with content waiting, and what was
+    /// written since.
     starved_at: u64,
+    starved_sent: u64,
+    /// The latest time this machine was told.
+    clock: Instant,
     /// When something came last.
     heard_at: Instant,
     stalled: Timers,
@@ -239,6 +244,8 @@ impl Connection {
             drain_at: NEVER,
             linger_at: NEVER,
             starved_at: NEVER,
+            starved_sent: 0,
+            clock: now,
             heard_at: now,
             stalled: Timers::new(),
             waiting: Timers::new(),

@@ -149,6 +149,7 @@ impl Connection {
 
     /// Goes through the input until there is something to tell.
     fn step(&mut self, now: Instant, input: &mut [u8], scratch: &mut Scratch) -> Result<Step, PeerError> {
+        self.clock = now;
         if let Some((stream, code, by)) = self.ended.pop() {
             return Ok(Step::Reset { consumed: 0, stream, code, by });
         }
@@ -177,7 +178,7 @@ impl Connection {
                 step => return Ok(step),
             }
             // What this input makes us answer is bounded, whatever it is.
-            if self.control.len() + self.acks_due as usize > usize::from(self.config.h2.control_frames) {
+            if self.control.owed() + self.acks_due as usize > usize::from(self.config.h2.control_frames) {
                 return Err(PeerError::TooManyControlFrames);
             }
         }

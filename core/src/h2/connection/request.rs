@@ -1,15 +1,15 @@
 //! Writing the heads of requests: a client's own, and those a server promises (sections 8.3.1, 8.4 and 8.5).
 
 use super::Connection;
-use super::send::{Lines, check};
+use super::section::{Lines, check};
 use crate::h2::flow::{RecvWindow, SendWindow};
-use crate::h2::frame::MAX_31;
+use crate::h2::frame::{MAX_31, Setting, SettingId};
 use crate::h2::settings::Role;
 use crate::h2::state::{Input, Next, State};
-use crate::h2::stream::{Kind, Stream, UNKNOWN};
+use crate::h2::stream::{Kind, NEVER, Stream, UNKNOWN};
 use crate::http::Request;
 use crate::syntax::{list, target, token};
-use crate::{BodyLen, Field, Instant, Method, Output, StreamId, UsageError};
+use crate::{BodyLen, Field, Instant, Method, Output, PeerError, StreamId, UsageError};
 
 /// Control data of a request to send.
 struct Control<'a> {
@@ -216,5 +216,39 @@ impl Connection {
         self.streams.insert(new);
         self.local_count += 1;
         Ok(StreamId(u64::from(id)))
+    }
+
+    /// The request of an upgrade becomes stream 1.
+    ///
+    /// "The HTTP/1.1 request that is sent prior to upgrade is assigned a stream identifier of 1 [...].
+    /// Stream 1 is implicitly "half-closed" from the client toward the server, since the request is
+    /// completed as an HTTP/1.1 request." (RFC 7540, section 3.2)
+    pub(in crate::h2) fn begin_upgraded(
+        &mut self,
+        settings: &[Setting],
+        method: &Method<'_>,
+    ) -> Result<StreamId, PeerError> {
+        for &setting in settings {
+            self.peer.apply(setting, self.role)?;
+            if setting.id == SettingId::HEADER_TABLE_SIZE {
+                self.encoder.set_max_table_size(setting.value, self.config.h2.encoder_table_size);
+            }
+        }
+        let server = self.role == Role::Server;
+        let state = if server { State::HalfClosedRemote } else { State::HalfClosedLocal };
+        let recv = RecvWindow::new(self.local.initial_window, self.growth.stream);
+        let mut new = Stream::new(1, state, recv, SendWindow::new(self.peer.initial_window_size));
+        (new.head.received, new.head.sent, new.counted) = (server, !server, true);
+        if *method == Method::Head {
+            new.method = Kind::Head;
+        }
+        self.streams.insert(new);
+        if server {
+            (self.peer_last, self.peer_count) = (1, 1);
+            self.idle_at = NEVER;
+        } else {
+            (self.local_next, self.local_count) = (3, 1);
+        }
+        Ok(StreamId(1))
     }
 }

@@ -183,7 +183,7 @@ impl Pair {
             }
             (10, Some(id)) => {
                 if self.random(6) == 0 {
-                    self.ends[who].connection.reset(StreamId(id), ErrorCode::CANCEL);
+                    self.ends[who].connection.reset(NOW, StreamId(id), ErrorCode::CANCEL);
                     self.ends[who].uses.remove(&id);
                 }
                 self.ends[who].connection.check();
@@ -202,10 +202,11 @@ impl Pair {
         let End { connection, uses, .. } = &mut self.ends[who];
         uses.retain(|&id, used| {
             if used.over {
-                connection.done(StreamId(id));
+                connection.done(NOW, StreamId(id));
                 connection.check();
             }
-            !used.over && !(used.ended && used.held == 0 && used.answered && used.to_send == usize::MAX)
+            let complete = used.ended && used.held == 0 && used.answered && used.to_send == usize::MAX;
+            !used.over && !complete
         });
     }
 

@@ -15,7 +15,11 @@ impl Connection {
     }
 
     pub(in crate::h2) fn handle_timeout(&mut self, now: Instant) {
+        if self.poll_timeout().is_none_or(|at| now < at) {
+            return;
+        }
         let nanos = now.as_nanos();
+        self.clock = now;
         if self.phase != Phase::Open {
             if nanos >= self.linger_at {
                 self.linger_at = NEVER;
@@ -24,6 +28,7 @@ impl Connection {
             }
             return;
         }
+        let starved = nanos >= self.starved_at;
         if nanos >= self.settings_at {
             // "If the sender of a SETTINGS frame does not receive an acknowledgment within a reasonable amount
             // of time, it MAY issue a connection error of type SETTINGS_TIMEOUT." (section 6.5.3)
@@ -33,6 +38,9 @@ impl Connection {
             return self.fail(now, PeerError::HeadTimeout);
         }
         if nanos >= self.starved_at {
+            self.starved_at = NEVER;
+        }
+        if starved && self.send.available() == 0 {
             return self.fail(now, PeerError::WriteStalled);
         }
         if nanos >= self.drain_at {
@@ -69,6 +77,11 @@ impl Connection {
             self.may_send(slot);
         }
         while let Some(slot) = self.stalled.due(nanos) {
+            if self.streams[slot].send.available() > 0 {
+                // There is credit at last; that it is not used is not the peer's fault.
+                self.stalled.remove(&mut self.streams, slot);
+                continue;
+            }
             let id = self.streams[slot].id;
             let code = ErrorCode::ENHANCE_YOUR_CALM;
             self.end_stream(slot);

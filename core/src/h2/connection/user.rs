@@ -1,7 +1,6 @@
 //! What a user says about streams: credit, interest, priority, the end.
 
 use super::{Connection, Phase, Reader};
-use crate::h2::control::Waiting;
 use crate::h2::settings::Role;
 use crate::h2::state::Input;
 use crate::h2::stream::{NEVER, NONE};
@@ -76,13 +75,12 @@ impl Connection {
         let Ok(slot) = self.slot(stream) else { return };
         let stream = &mut self.streams[slot];
         stream.wants_write = yes && stream.state.sends() && stream.head.sent;
-        let now = self.heard_at;
-        self.note_credit(now, slot);
+        self.note_credit(slot);
     }
 
     /// Looks again at whether a stream may write: its window, its interest or its head has changed.
     #[inline]
-    pub(super) fn note_credit(&mut self, now: Instant, slot: Slot) {
+    pub(super) fn note_credit(&mut self, slot: Slot) {
         let stream = &self.streams[slot];
         if stream.waits {
             return;
@@ -93,14 +91,47 @@ impl Connection {
         } else {
             self.schedule.remove(&mut self.streams, slot);
         }
-        if wants && !credit {
-            let at = (now + self.config.h2.window_stall).as_nanos();
-            self.stalled.add(&mut self.streams, slot, at);
-        } else {
+        if !wants {
             self.stalled.remove(&mut self.streams, slot);
+        } else if !credit && self.streams[slot].timer_at == NEVER {
+            // A little credit now and then does not help: see `did_progress`.
+            self.streams[slot].stall_sent = 0;
+            let at = (self.clock + self.config.h2.window_stall).as_nanos();
+            self.stalled.add(&mut self.streams, slot, at);
         }
-        if wants && self.send.available() == 0 && self.starved_at == NEVER {
-            self.starved_at = (now + self.config.h2.window_stall).as_nanos();
+        self.note_starvation();
+    }
+
+    /// Looks again at whether content waits for the connection's window alone.
+    #[inline]
+    pub(super) fn note_starvation(&mut self) {
+        if self.schedule.next().is_none() {
+            self.starved_at = NEVER;
+        } else if self.send.available() == 0 && self.starved_at == NEVER {
+            self.starved_at = (self.clock + self.config.h2.window_stall).as_nanos();
+            self.starved_sent = 0;
+        }
+    }
+
+    /// So much content was written: who waited for credit waits no longer, if it is enough.
+    ///
+    /// "Providing tiny increments to flow control in WINDOW_UPDATE frames can cause a sender to generate a
+    /// large number of DATA frames." (section 10.5): as little as a writer that dribbles may send is not.
+    pub(super) fn did_progress(&mut self, slot: Slot, n: u32) {
+        let timeouts = &self.config.timeouts;
+        let enough = self.config.h2.window_stall.as_secs().saturating_mul(u64::from(timeouts.write_rate));
+        if self.starved_at != NEVER {
+            self.starved_sent += u64::from(n);
+            if self.starved_sent >= enough {
+                self.starved_at = NEVER;
+            }
+        }
+        let stream = &mut self.streams[slot];
+        if stream.timer_at != NEVER && !stream.waits {
+            stream.stall_sent = stream.stall_sent.saturating_add(n);
+            if u64::from(stream.stall_sent) >= enough {
+                self.stalled.remove(&mut self.streams, slot);
+            }
         }
     }
 
@@ -109,8 +140,7 @@ impl Connection {
         if self.streams[slot].waits {
             self.waiting.remove(&mut self.streams, slot);
             self.streams[slot].waits = false;
-            let now = self.heard_at;
-            self.note_credit(now, slot);
+            self.note_credit(slot);
         }
     }
 
@@ -125,28 +155,28 @@ impl Connection {
     pub(in crate::h2) fn set_priority(&mut self, stream: StreamId, priority: Priority) {
         let Ok(slot) = self.slot(stream) else { return };
         if self.role == Role::Client {
-            let waiting = Waiting::PriorityUpdate { stream: self.streams[slot].id, priority };
-            self.control.push(waiting);
+            self.control.prioritize(self.streams[slot].id, priority);
         }
         self.apply_priority(slot, priority);
     }
 
-    pub(in crate::h2) fn reset(&mut self, stream: StreamId, code: ErrorCode) {
+    pub(in crate::h2) fn reset(&mut self, now: Instant, stream: StreamId, code: ErrorCode) {
         let Ok(slot) = self.slot(stream) else { return };
+        self.clock = now;
         let stream = &mut self.streams[slot];
         let id = stream.id;
         if !stream.reset && stream.state.send(Input::SendReset) {
-            self.send_reset(id, code);
+            self.send_own_reset(id, code);
         }
         self.forget(slot);
     }
 
-    pub(in crate::h2) fn done(&mut self, stream: StreamId) {
+    pub(in crate::h2) fn done(&mut self, now: Instant, stream: StreamId) {
         let Ok(slot) = self.slot(stream) else { return };
         // "A server MAY request that the client abort transmission of a request without error by sending a
         // RST_STREAM with an error code of NO_ERROR after sending a complete response" (section 8.1)
         let complete = self.role == Role::Server && !self.streams[slot].state.sends();
-        self.reset(stream, if complete { ErrorCode::NO_ERROR } else { ErrorCode::CANCEL });
+        self.reset(now, stream, if complete { ErrorCode::NO_ERROR } else { ErrorCode::CANCEL });
     }
 
     pub(in crate::h2) fn forgo_end(&mut self, stream: StreamId) {

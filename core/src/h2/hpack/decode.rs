@@ -123,7 +123,7 @@ impl Decoder {
             }
         }
         section.finish(used, stored);
-        Ok(Decoded { list_size: size, fields, too_large: most < u64::from(limits.list_size) })
+        Ok(Decoded { list_size: size, fields, too_large: stored < fields as usize })
     }
 
     /// Size updates at the start of a block; returns where the fields begin.
@@ -244,7 +244,7 @@ fn string(block: &[u8], at: &mut usize, room: &mut [u8]) -> Result<(usize, bool)
     *at += 1;
     let len = integer::decode(first, 7, block, at)? as usize;
     let start = *at;
-    *at += len;
+    *at = start.checked_add(len).ok_or(DecodeError::Truncated)?;
     if first & 0x80 == 0 {
         let rest = block.get(start..).unwrap_or_default();
         let octets = rest.get(..len).ok_or(DecodeError::Truncated)?;

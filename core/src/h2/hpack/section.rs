@@ -45,8 +45,8 @@ impl Mark {
 
 /// Names and values of one header block, one after the other, and where each of them stands.
 ///
-/// One per thread, not per connection: it keeps its memory. That is at most the list size allowed, 1.6
-/// times the longest block, and 20 bytes for each field allowed.
+/// One per thread, not per connection: it keeps its memory. That is 18 bytes for each field allowed, and for
+/// text at most twice the sum of the list size allowed and 1.6 times the longest block.
 #[derive(Debug, Default)]
 pub struct Section {
     /// Text, and behind it room that was used before.

@@ -195,15 +195,16 @@ impl<M: Copy + Default> Table<M> {
         let start = self.entry(self.len().wrapping_sub(1)).map_or(self.end, |oldest| oldest.at as usize);
         let held = self.end - start;
         let needed = held + text + SLACK;
-        // A quarter more than the table may hold is enough to move each byte four times at most.
-        let most = self.max + self.max / 4 + SLACK;
         let len = self.bytes.len();
-        let wanted =
-            if needed + len / 4 > len { (len * 2).max(needed + needed / 4).max(256).min(most) } else { len };
         self.bytes.copy_within(start..self.end, 0);
-        let wanted = wanted.max(needed);
-        self.bytes.reserve_exact(wanted - len);
-        self.bytes.resize(wanted, 0);
+        if needed + len / 4 > len {
+            // A quarter more than the table may hold is enough to move each byte four times at most. The
+            // buffer may be larger than that already, from before the table was made smaller.
+            let most = self.max.saturating_add(self.max / 4 + SLACK);
+            let wanted = (len * 2).max(needed + needed / 4).max(256).min(most).max(needed).max(len);
+            self.bytes.reserve_exact(wanted - len);
+            self.bytes.resize(wanted, 0);
+        }
         for number in 0..self.len() {
             let place = self.place(self.oldest.wrapping_add(number));
             self.entries[place].at -= start as u32;

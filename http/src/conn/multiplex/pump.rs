@@ -4,7 +4,7 @@ use super::bell::Bell;
 use super::table::{At, Table};
 use crate::conn::exchange::{Desk, Entry, Exchange, log, panicked, settle};
 use crate::conn::link::Link;
-use crate::conn::sending::{at_hand, respond_at_once};
+use crate::conn::sending::{Terms, at_hand, respond_at_once};
 use crate::conn::serve::{Flow, open};
 use crate::error::ConnectionError;
 use crate::pool::Local;
@@ -51,6 +51,11 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             draining: false,
             failed: false,
         }
+    }
+
+    /// Takes an exchange over that began elsewhere.
+    pub(in crate::conn) fn adopt(&mut self, exchange: Exchange) {
+        self.due.push(self.table.insert(exchange.stream, exchange, &self.bell));
     }
 
     pub(in crate::conn) fn poll<H: Handler>(
@@ -187,6 +192,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
     ) -> bool {
         let mut any = false;
         let preset = local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref());
+        let terms = Terms { preset, multiplexed: true };
         loop {
             let turn = match self.link.session.turn(now, &mut local.scratch) {
                 Ok(Some(turn)) => turn,
@@ -209,8 +215,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     if let (Reply::Now(response), None, BodyLen::Empty) = (&mut reply, &request.pipe, body) {
                         // The plain case: nothing is moved, nothing remembered.
                         let sent = at_hand(response).is_some_and(|content| {
-                            respond_at_once(machine, out, now, stream, response, content, preset, true)
-                                .is_ok()
+                            respond_at_once(machine, out, now, stream, response, content, terms).is_ok()
                         });
                         if sent {
                             machine.forgo_end(now, stream);

@@ -264,16 +264,19 @@ fn long(bits: u64) -> (u16, u32) {
 mod tests {
     use super::*;
     use crate::h2::hpack::huffman;
+    use alloc::collections::BTreeMap;
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
     /// What `decode` has to say, one bit after the other.
     fn slowly(octets: &[u8]) -> Result<Vec<u8>, DecodeError> {
+        let codes = LENGTHS.iter().zip(&CODES).zip(0u16..);
+        let codes: BTreeMap<_, _> = codes.map(|((&len, &code), symbol)| ((len, code), symbol)).collect();
         let (mut bytes, mut code, mut len) = (Vec::new(), 0u32, 0);
         for octet in octets {
             for i in (0..8).rev() {
                 (code, len) = (code << 1 | u32::from(octet >> i & 1), len + 1);
-                if let Some(symbol) = (0..SYMBOLS).find(|&s| LENGTHS[s] == len && CODES[s] == code) {
+                if let Some(&symbol) = codes.get(&(len, code)) {
                     bytes.push(u8::try_from(symbol).map_err(|_| DecodeError::EndOfString)?);
                     (code, len) = (0, 0);
                 }
