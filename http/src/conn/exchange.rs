@@ -131,6 +131,17 @@ impl Exchange {
         }
     }
 
+    /// Gives credit back of content that was read since, whoever read it, and sees to it that this is looked
+    /// at again when more was. Whether there was any.
+    pub(super) fn release_read<M: Http>(&mut self, cx: &Context<'_>, machine: &mut M) -> bool {
+        if let Some(pipe) = self.pipe() {
+            self.credit += pipe.poll_demand(cx).credit;
+        }
+        let any = self.credit > 0;
+        self.release(machine);
+        any
+    }
+
     /// Whether its client will send nothing before 100 (Continue).
     pub(super) fn is_expecting(&self) -> bool {
         self.expects && self.receiving && matches!(self.phase, Phase::Called(_) | Phase::Ready(_))

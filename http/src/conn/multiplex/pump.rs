@@ -313,9 +313,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             let mut cx = Context::from_waker(waker);
             exchange.wake();
             moved |= exchange.advance(&mut cx, &desk, machine, out, &mut None);
-            if exchange.room(&cx).is_some() {
-                exchange.release(machine);
-            }
+            moved |= exchange.release_read(&cx, machine);
             machine.wants_write(exchange.stream, exchange.wants_turn());
             if exchange.wants_room() {
                 self.blocked.push(place);
@@ -332,6 +330,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             let Some(At { exchange, waker, .. }) = self.table.at(place) else { break };
             let mut cx = Context::from_waker(waker);
             let written = exchange.take_turn(&mut cx, &desk, machine, out);
+            moved |= exchange.release_read(&cx, machine);
             if !exchange.wants_turn() {
                 machine.wants_write(stream, false);
             }
@@ -413,10 +412,9 @@ fn settle_exchange(
 ) {
     let Some(At { exchange, .. }) = table.at(place) else { return };
     let unread = exchange.unread() > limit;
-    if unread {
-        machine.done(desk.now, exchange.stream);
-    }
     if unread || exchange.is_done() {
+        // The credit of what nobody has read, too.
+        machine.done(desk.now, exchange.stream);
         log(exchange);
         table.remove(place);
     }
