@@ -243,7 +243,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         if !machine.is_reusable() {
             return None;
         }
-        match request.write(machine, now, self.queue.authority.as_bytes(), out) {
+        match request.write(machine, now, self.queue.authority.as_bytes(), false, out) {
             Err(error) => reply.send(Err(Error::Request(error))),
             Ok(stream) => {
                 self.exchange = Some(Exchange {

@@ -96,6 +96,11 @@ impl Queue {
         matches!(self.lock().life, Life::Open)
     }
 
+    /// Whether nothing is taken any more, not even what waits.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(self.lock().life, Life::Closed(_))
+    }
+
     /// The next request, `None` when there will be none.
     pub(super) fn poll_next(&self, cx: &Context<'_>) -> Poll<Option<Submission>> {
         let mut state = self.lock();
