@@ -3,6 +3,7 @@
 mod support;
 
 use avx_http::{OwnedRequest, Peer, Request, Response, Router, Server};
+use conformance::h2::frames;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::future::Future;
@@ -95,6 +96,102 @@ fn an_async_handler_costs_the_box_of_its_future() {
     assert_eq!(allocations("GET /later HTTP/1.1\r\nHost: a\r\n\r\n", 1, "later"), 1.0);
     let echo = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nping";
     assert_eq!(allocations(echo, 1, "ping"), 1.0);
+}
+
+/// A client of HTTP/2 that repeats one block, so that nothing changes in any table.
+struct Multiplexed {
+    remote: Remote,
+    connection: std::pin::Pin<Box<dyn Future<Output = ()>>>,
+    next: u32,
+}
+
+impl Multiplexed {
+    fn new() -> Self {
+        let sim = Sim::new();
+        let mut config = avx_http::Config::default();
+        config.h2.grow_windows = false;
+        let engine = Server::new(router()).config(config).engine(&sim).unwrap();
+        let (ours, theirs) = pair();
+        let connection = Box::pin(engine.connection(theirs, Peer::Unix));
+        let mut client = Multiplexed { remote: Remote(ours), connection, next: 1 };
+        client.poll([frames::PREFACE, &frames::settings(&[])].concat());
+        client.poll(frames::settings_ack());
+        client.poll(frames::window_update(0, 1 << 30));
+        client
+    }
+
+    /// Allocations while the server handles this.
+    fn poll(&mut self, bytes: Vec<u8>) -> usize {
+        self.remote.send(bytes);
+        let before = COUNT.get();
+        assert!(self.connection.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        COUNT.get() - before
+    }
+
+    /// Requests at once, each with this content.
+    fn round(&mut self, depth: usize, method: &str, path: &str, content: &[u8]) -> usize {
+        let mut wire = Vec::new();
+        for _ in 0..depth {
+            let end = if content.is_empty() { frames::END_STREAM } else { 0 };
+            wire.extend(frames::headers(self.next, end, &frames::request(method, path, &[])));
+            if !content.is_empty() {
+                wire.extend(frames::data(self.next, frames::END_STREAM, content));
+            }
+            self.next += 2;
+        }
+        let count = self.poll(wire);
+        self.remote.recv();
+        count
+    }
+
+    fn allocations(depth: usize, method: &str, path: &str, content: &[u8]) -> f64 {
+        const ROUNDS: usize = 100;
+        let mut client = Multiplexed::new();
+        let mut round = |_| client.round(depth, method, path, content);
+        let (_, total) = ((0..ROUNDS).map(&mut round).sum::<usize>(), (0..ROUNDS).map(round).sum::<usize>());
+        total as f64 / (ROUNDS * depth) as f64
+    }
+}
+
+#[test]
+fn a_plain_handler_costs_no_allocation_over_http_2_either() {
+    for depth in [1, 16, 50] {
+        assert_eq!(Multiplexed::allocations(depth, "GET", "/plaintext", b""), 0.0);
+        assert_eq!(Multiplexed::allocations(depth, "GET", "/user/7", b""), 0.0);
+    }
+}
+
+#[test]
+fn an_async_handler_costs_little_over_http_2() {
+    for depth in [1, 16] {
+        let later = Multiplexed::allocations(depth, "GET", "/later", b"");
+        let echo = Multiplexed::allocations(depth, "POST", "/echo", b"ping");
+        assert!(later <= 3.0 && echo <= 4.0, "{later} and {echo} at {depth}");
+        println!("{later} and {echo} allocations at {depth}");
+    }
+}
+
+/// Content that piles up is not copied again with every frame: the window may be many megabytes, and
+/// filled with small frames.
+#[test]
+fn content_that_waits_for_its_reader_costs_few_allocations() {
+    let sim = Sim::new();
+    let mut config = avx_http::Config::default();
+    config.h2.stream_window = 4 << 20;
+    config.h2.connection_window = 8 << 20;
+    let router = Router::new().post("/wait", async |_request: OwnedRequest| {
+        std::future::pending::<()>().await;
+    });
+    let engine = Server::new(router).config(config).engine(&sim).unwrap();
+    let (ours, theirs) = pair();
+    let connection = Box::pin(engine.connection(theirs, Peer::Unix));
+    let mut client = Multiplexed { remote: Remote(ours), connection, next: 1 };
+    client.poll([frames::PREFACE, &frames::settings(&[])].concat());
+    client.poll(frames::settings_ack());
+    client.poll(frames::post(1, "/wait"));
+    let frame = frames::data(1, 0, &[b'x'; 256]);
+    let count: usize = (0..(4 << 20) / (256 * 64)).map(|_| client.poll(frame.repeat(64))).sum();
+    assert!(count < 40, "{count} allocations");
 }
 
 #[test]

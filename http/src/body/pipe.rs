@@ -77,6 +77,8 @@ pub(crate) struct Demand {
     pub(crate) room: usize,
     /// Credit to give back.
     pub(crate) credit: u32,
+    /// There is content whose credit is not to be given back yet.
+    pub(crate) held: bool,
 }
 
 impl Pipe {
@@ -103,7 +105,9 @@ impl Pipe {
             return;
         }
         if state.bytes.capacity() - state.bytes.len() < data.len() {
-            let mut larger = pool::buffer(state.bytes.len() + data.len());
+            // What has outgrown a piece doubles: not every frame is to copy all that came before it.
+            let double = if state.bytes.capacity() >= PIECE { 2 * state.bytes.capacity() } else { 0 };
+            let mut larger = pool::buffer((state.bytes.len() + data.len()).max(double));
             larger.extend_from_slice(&state.bytes);
             pool::give_buffer(mem::replace(&mut state.bytes, larger));
         }
@@ -223,6 +227,7 @@ impl State {
                 held => PIECE - held,
             },
             credit: mem::take(&mut self.taken),
+            held: self.held > 0,
         }
     }
 }

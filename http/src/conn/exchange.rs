@@ -28,8 +28,12 @@ pub(crate) struct Exchange {
     receiving: bool,
     /// The client waits for 100 (Continue).
     expects: bool,
+    /// The request is for a tunnel.
+    connects: bool,
     /// Credit of content that the handler took, to give back.
     credit: u32,
+    /// There is content that its reader has not taken.
+    held: bool,
     unread: u64,
     /// The handler's future is to be polled.
     awake: bool,
@@ -83,7 +87,9 @@ impl Exchange {
             pipe,
             receiving: body != BodyLen::Empty,
             expects,
+            connects: false,
             credit: 0,
+            held: false,
             unread: 0,
             awake: true,
             waits_for: None,
@@ -102,6 +108,12 @@ impl Exchange {
     /// With a response whose head has not been written.
     pub(super) fn ready(mut self, response: Response) -> Self {
         self.phase = Phase::Ready(response);
+        self
+    }
+
+    /// With a request for a tunnel, or not.
+    pub(super) fn connecting(mut self, yes: bool) -> Self {
+        self.connects = yes;
         self
     }
 
@@ -124,22 +136,29 @@ impl Exchange {
         Some(demand.room)
     }
 
+    /// Gives the credit of what was read since back, whether more is to come or not, and hears when more
+    /// has been read. Whether there was any.
+    pub(super) fn give_back<M: Http>(&mut self, cx: &Context<'_>, machine: &mut M) -> bool {
+        if let Some(pipe) = self.pipe() {
+            let demand = pipe.poll_demand(cx);
+            self.credit += demand.credit;
+            self.held = demand.held;
+        }
+        let any = self.credit > 0;
+        self.release(machine);
+        any
+    }
+
+    /// Whether somebody has content of this exchange yet to read.
+    pub(super) fn is_read_from(&self) -> bool {
+        self.held
+    }
+
     /// Gives credit of content that was read back.
     pub(super) fn release<M: Http>(&mut self, machine: &mut M) {
         if self.credit > 0 {
             machine.release(self.stream, std::mem::take(&mut self.credit));
         }
-    }
-
-    /// Gives credit back of content that was read since, whoever read it, and sees to it that this is looked
-    /// at again when more was. Whether there was any.
-    pub(super) fn release_read<M: Http>(&mut self, cx: &Context<'_>, machine: &mut M) -> bool {
-        if let Some(pipe) = self.pipe() {
-            self.credit += pipe.poll_demand(cx).credit;
-        }
-        let any = self.credit > 0;
-        self.release(machine);
-        any
     }
 
     /// Whether its client will send nothing before 100 (Continue).
@@ -252,9 +271,9 @@ impl Exchange {
                         self.invite(desk, machine, out);
                     }
                     let Phase::Ready(response) = &mut self.phase else { break };
-                    if desk.in_turns && response.extra.as_ref().is_some_and(|extra| extra.take_over.is_some())
-                    {
-                        // A transport that others share is not handed over.
+                    let takes_over = response.extra.as_ref().is_some_and(|extra| extra.take_over.is_some());
+                    if desk.in_turns && (takes_over || self.connects && response.status.is_success()) {
+                        // A transport that others share is not handed over, and no part of it either.
                         *response = Status::NOT_IMPLEMENTED.into_response();
                     }
                     let terms = Terms { preset: desk.preset, multiplexed: desk.in_turns };
@@ -274,8 +293,7 @@ impl Exchange {
                             (desk.report)(ConnectionError::Response(error));
                             if response.status == Status::INTERNAL_SERVER_ERROR && response.fields.is_empty()
                             {
-                                machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
-                                self.phase = Phase::Done;
+                                self.reset(desk, machine);
                             } else {
                                 self.phase = Phase::Ready(Response::new(Status::INTERNAL_SERVER_ERROR));
                             }
@@ -283,11 +301,11 @@ impl Exchange {
                     }
                 }
                 Phase::Sending(sending) => {
-                    let step = if desk.in_turns {
-                        sending.fetch(cx, desk.now, self.stream, machine, out)
-                    } else {
-                        sending.advance(cx, desk.now, self.stream, machine, out)
-                    };
+                    let stream = self.stream;
+                    let step = guard(|| match desk.in_turns {
+                        true => sending.fetch(cx, desk.now, stream, machine, out),
+                        false => sending.advance(cx, desk.now, stream, machine, out),
+                    });
                     if !self.settle_step(step, desk, machine) {
                         break;
                     }
@@ -308,16 +326,21 @@ impl Exchange {
     ) -> bool {
         let Phase::Sending(sending) = &mut self.phase else { return false };
         let before = sending.sent;
-        let step = sending.take_turn(cx, desk.now, self.stream, machine, out);
+        let step = guard(|| sending.take_turn(cx, desk.now, self.stream, machine, out));
         let moved = sending.sent > before;
         self.settle_step(step, desk, machine) || moved
     }
 
     /// Notes how far content has got. Whether it is over.
-    fn settle_step<M: Http>(&mut self, step: Step, desk: &Desk<'_>, machine: &mut M) -> bool {
+    fn settle_step<M: Http>(&mut self, step: Option<Step>, desk: &Desk<'_>, machine: &mut M) -> bool {
         if let Phase::Sending(sending) = &self.phase {
             self.sent = sending.sent;
         }
+        let Some(step) = step else {
+            (desk.report)(ConnectionError::Panicked);
+            self.reset(desk, machine);
+            return true;
+        };
         self.waits_for = match step {
             Step::Fetched => Some(WaitsFor::Turn),
             Step::Full => Some(WaitsFor::Room),
@@ -325,18 +348,26 @@ impl Exchange {
         };
         match step {
             Step::Fetched | Step::Waits | Step::Full | Step::Framed => return false,
-            Step::Done => self.complete = true,
-            Step::Failed(error) => {
-                (desk.report)(ConnectionError::Body(error));
-                machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
+            Step::Done => {
+                self.complete = true;
+                self.phase = Phase::Done;
+                return true;
             }
-            Step::Misused(error) => {
-                (desk.report)(ConnectionError::Response(error));
-                machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
-            }
+            Step::Failed(error) => (desk.report)(ConnectionError::Body(error)),
+            Step::Misused(error) => (desk.report)(ConnectionError::Response(error)),
         }
-        self.phase = Phase::Done;
+        self.reset(desk, machine);
         true
+    }
+
+    /// The response cannot be completed. Where exchanges overlap, nothing more is heard of this one.
+    #[cold]
+    fn reset<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M) {
+        machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
+        self.phase = Phase::Done;
+        if desk.in_turns {
+            self.give_up();
+        }
     }
 
     /// Whether there is content to write, as soon as it is this one's turn.
@@ -437,6 +468,11 @@ pub(super) fn settle(
         }
     }
     (follows != BodyLen::Empty).then(|| std::mem::take(&mut response.body))
+}
+
+/// Content comes from code of others: `None` when that panicked.
+fn guard(step: impl FnOnce() -> Step) -> Option<Step> {
+    catch_unwind(AssertUnwindSafe(step)).ok()
 }
 
 /// The answer of a handler that panicked: the connection ends with it, for nobody knows what state

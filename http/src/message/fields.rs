@@ -287,13 +287,13 @@ impl<'a> Wire<'a> {
     #[inline]
     pub(crate) fn new(lines: &'a FieldLines, multiplexed: bool) -> Self {
         const NONE: Field<'static> = Field { name: &[], value: &[], sensitive: false };
+        let kept = |line: &&FieldLine| !multiplexed || !is_connection_specific(line.name.as_bytes());
         let mut wire = Wire { few: [NONE; LINES], len: 0, many: Vec::new() };
-        if lines.len() > LINES || multiplexed {
-            let kept = |line: &&FieldLine| !multiplexed || !is_connection_specific(line.name.as_bytes());
+        if lines.len() > LINES {
             wire.many = lines.iter().filter(kept).map(as_field).collect();
             return wire;
         }
-        for (line, few) in lines.iter().zip(&mut wire.few) {
+        for (line, few) in lines.iter().filter(kept).zip(&mut wire.few) {
             *few = as_field(line);
             wire.len += 1;
         }

@@ -275,9 +275,8 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
 
     /// Whether somebody waits for room in the output.
     fn has_more(&mut self, link: &mut Wire<IO, R>, local: &mut Local) -> bool {
-        self.due.append(&mut self.blocked);
         let (machine, _) = link.session.parts(&mut local.scratch);
-        !self.due.is_empty() || !self.first.is_empty() || machine.next_writable().is_some()
+        !self.blocked.is_empty() || !self.first.is_empty() || machine.next_writable().is_some()
     }
 
     /// Events into exchanges, until there is none.
@@ -299,37 +298,43 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
             any = true;
             match event {
                 Event::Informational { stream, head } => {
-                    if let Some((_, exchange)) = find(&mut self.table, stream) {
-                        exchange.inform(&head);
+                    if let Some((_, at)) = find(&mut self.table, stream) {
+                        at.exchange.inform(&head);
                     }
                 }
                 Event::Response { stream, head, body } => {
-                    if let Some((place, exchange)) = find(&mut self.table, stream) {
-                        exchange.respond(&head, body, self.peer);
-                        self.due.push(place);
+                    if let Some((place, mut at)) = find(&mut self.table, stream) {
+                        at.exchange.respond(&head, body, self.peer);
+                        if at.touch() {
+                            self.due.push(place);
+                        }
                     }
                 }
                 Event::Data { stream, data, credit } => match find(&mut self.table, stream) {
-                    Some((place, exchange)) => {
-                        let unread = exchange.receive(data, credit);
+                    Some((place, mut at)) => {
+                        let unread = at.exchange.receive(data, credit);
                         machine.release(stream, unread);
-                        self.due.push(place);
+                        if at.touch() {
+                            self.due.push(place);
+                        }
                     }
                     None => machine.release(stream, credit),
                 },
                 Event::End { stream, trailers, .. } => {
-                    if let Some((place, exchange)) = find(&mut self.table, stream) {
-                        exchange.end(trailers);
-                        if let Some(at) = exchange.deadline.take() {
-                            self.deadlines.remove(&(at, stream));
+                    if let Some((place, mut at)) = find(&mut self.table, stream) {
+                        at.exchange.end(trailers);
+                        if let Some(deadline) = at.exchange.deadline.take() {
+                            self.deadlines.remove(&(deadline, stream));
                         }
-                        self.due.push(place);
+                        if at.touch() {
+                            self.due.push(place);
+                        }
                     }
                 }
                 Event::Reset { stream, code, by } => match find(&mut self.table, stream) {
-                    Some((place, exchange))
+                    Some((place, at))
                         if by == Initiator::Remote
-                            && exchange.is_too_early(code)
+                            && at.exchange.is_too_early(code)
                             && !self.queue.is_closed() =>
                     {
                         // "The REFUSED_STREAM error code can be included in a RST_STREAM frame to indicate
@@ -338,14 +343,16 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
                         // section 8.7)
                         let exchange = self.table.remove(place);
                         machine.done(now, stream);
-                        if let Some(at) = exchange.as_ref().and_then(|exchange| exchange.deadline) {
-                            self.deadlines.remove(&(at, stream));
+                        if let Some(deadline) = exchange.as_ref().and_then(|exchange| exchange.deadline) {
+                            self.deadlines.remove(&(deadline, stream));
                         }
                         self.first.extend(exchange.and_then(|exchange| exchange.into_submission()));
                     }
-                    Some((place, exchange)) => {
-                        exchange.reset(code, by);
-                        self.due.push(place);
+                    Some((place, mut at)) => {
+                        at.exchange.reset(code, by);
+                        if at.touch() {
+                            self.due.push(place);
+                        }
                     }
                     None => machine.done(now, stream),
                 },
@@ -433,12 +440,17 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         let mut due = mem::take(&mut self.due);
         self.bell.take(&mut self.due);
         due.append(&mut self.due);
+        if out.is_empty() {
+            // There is room again, however that came about.
+            self.blocked.iter().for_each(|&place| self.table.unblock(place));
+            due.append(&mut self.blocked);
+        }
         for place in due.drain(..) {
-            let Some(At { exchange, handle, waker }) = self.table.at(place) else { continue };
-            handle.answer();
-            moved |= exchange.advance(&mut Context::from_waker(waker), now, machine, out);
-            machine.wants_write(exchange.stream, exchange.wants_turn());
-            if exchange.wants_room() {
+            let Some(mut at) = self.table.at(place) else { continue };
+            at.look();
+            moved |= at.exchange.advance(&mut Context::from_waker(at.waker), now, machine, out);
+            machine.wants_write(at.exchange.stream, at.exchange.wants_turn());
+            if at.exchange.wants_room() && at.block() {
                 self.blocked.push(place);
             }
             settle(&mut self.table, &mut self.deadlines, place, machine, now);
@@ -446,16 +458,15 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         self.due = due;
         // Content, in the order that the machine says, until there is no room or nobody has any.
         while let Some(stream) = machine.next_writable() {
-            let Some(place) = self.table.find(stream) else {
+            let Some((place, mut at)) = find(&mut self.table, stream) else {
                 machine.wants_write(stream, false);
                 continue;
             };
-            let Some(At { exchange, waker, .. }) = self.table.at(place) else { break };
-            let written = exchange.take_turn(&mut Context::from_waker(waker), now, machine, out);
-            if !exchange.wants_turn() {
+            let written = at.exchange.take_turn(&mut Context::from_waker(at.waker), now, machine, out);
+            if !at.exchange.wants_turn() {
                 machine.wants_write(stream, false);
             }
-            if exchange.wants_room() {
+            if at.exchange.wants_room() && at.block() {
                 self.blocked.push(place);
             }
             settle(&mut self.table, &mut self.deadlines, place, machine, now);
@@ -475,9 +486,9 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
     }
 }
 
-fn find(table: &mut Table<Exchange>, stream: StreamId) -> Option<(u32, &mut Exchange)> {
+fn find(table: &mut Table<Exchange>, stream: StreamId) -> Option<(u32, At<'_, Exchange>)> {
     let place = table.find(stream)?;
-    Some((place, table.at(place)?.exchange))
+    Some((place, table.at(place)?))
 }
 
 /// Lets go of an exchange that is over.

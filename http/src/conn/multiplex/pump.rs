@@ -11,7 +11,7 @@ use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
-use avx_core::{BodyLen, Event, Http, Instant, PeerError, StreamId, Turn, h2};
+use avx_core::{BodyLen, Event, Http, Instant, Method, PeerError, StreamId, Turn, h2};
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -85,8 +85,9 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             if !mem::take(&mut at_rest) {
                 self.process(shared, local, now, std_now);
                 match self.link.poll_flush(cx, now, &[], &mut 0) {
-                    // There is room again for those who waited for it.
-                    Poll::Ready(Ok(true)) if budget > 0 && self.has_more(local) => {
+                    // There is room again for those who waited for it. However fast the peer takes it, it is
+                    // listened to as well.
+                    Poll::Ready(Ok(true)) if budget > 1 && self.has_more(local) => {
                         budget -= 1;
                         continue;
                     }
@@ -178,8 +179,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
 
     /// Whether somebody waits for room in the output.
     fn has_more(&mut self, local: &mut Local) -> bool {
-        self.due.append(&mut self.blocked);
-        !self.due.is_empty() || self.link.session.parts(&mut local.scratch).0.next_writable().is_some()
+        !self.blocked.is_empty() || self.link.session.parts(&mut local.scratch).0.next_writable().is_some()
     }
 
     /// Events into handlers and exchanges, until there is none.
@@ -212,9 +212,10 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     self.calling = stream;
                     let mut reply = shared.handler.call(&mut request);
                     self.calling = NOBODY;
+                    let connects = request.method() == Method::Connect;
                     if let (Reply::Now(response), None, BodyLen::Empty) = (&mut reply, &request.pipe, body) {
                         // The plain case: nothing is moved, nothing remembered.
-                        let sent = at_hand(response).is_some_and(|content| {
+                        let sent = at_hand(response).filter(|_| !connects).is_some_and(|content| {
                             respond_at_once(machine, out, now, stream, response, content, terms).is_ok()
                         });
                         if sent {
@@ -236,25 +237,35 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                             continue;
                         }
                     }
+                    if body == BodyLen::Empty {
+                        machine.forgo_end(now, stream);
+                    }
                     let entry = shared.access.is_some().then(|| Entry::new(&request, now));
                     let exchange = open(stream, body, head, request.pipe.take(), reply).logged(entry);
-                    self.due.push(self.table.insert(stream, exchange, &self.bell));
+                    let exchange = exchange.connecting(connects);
+                    self.due.push(self.table.insert(exchange.stream, exchange, &self.bell));
                 }
-                Event::Data { stream, data, credit } => match self.table.find(stream) {
-                    Some(place) => {
-                        if let Some(at) = self.table.at(place) {
+                Event::Data { stream, data, credit } => {
+                    let place = self.table.find(stream);
+                    match place.and_then(|place| Some((place, self.table.at(place)?))) {
+                        Some((place, mut at)) => {
                             at.exchange.receive(data, credit, &Context::from_waker(at.waker));
+                            if at.touch() {
+                                self.due.push(place);
+                            }
                         }
-                        self.due.push(place);
+                        None => machine.release(stream, credit),
                     }
-                    None => machine.release(stream, credit),
-                },
+                }
                 Event::End { stream, trailers, .. } => {
-                    if let Some(place) = self.table.find(stream) {
-                        if let Some(at) = self.table.at(place) {
-                            at.exchange.end(trailers, &Context::from_waker(at.waker));
+                    let place = self.table.find(stream);
+                    if let Some((place, mut at)) =
+                        place.and_then(|place| Some((place, self.table.at(place)?)))
+                    {
+                        at.exchange.end(trailers, &Context::from_waker(at.waker));
+                        if at.touch() {
+                            self.due.push(place);
                         }
-                        self.due.push(place);
                     }
                 }
                 Event::Reset { stream, .. } => {
@@ -280,7 +291,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         }
         let response = panicked(&|error| shared.report(Some(self.peer), error), true);
         let exchange = Exchange::new(stream, BodyLen::Streaming, false, None).ready(response);
-        self.due.push(self.table.insert(stream, exchange, &self.bell));
+        self.due.push(self.table.insert(exchange.stream, exchange, &self.bell));
         true
     }
 
@@ -307,15 +318,21 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         let mut due = mem::take(&mut self.due);
         self.bell.take(&mut self.due);
         due.append(&mut self.due);
+        if out.is_empty() {
+            // There is room again, however that came about.
+            self.blocked.iter().for_each(|&place| self.table.unblock(place));
+            due.append(&mut self.blocked);
+        }
         for place in due.drain(..) {
-            let Some(At { exchange, handle, waker }) = self.table.at(place) else { continue };
-            handle.answer();
-            let mut cx = Context::from_waker(waker);
-            exchange.wake();
-            moved |= exchange.advance(&mut cx, &desk, machine, out, &mut None);
-            moved |= exchange.release_read(&cx, machine);
-            machine.wants_write(exchange.stream, exchange.wants_turn());
-            if exchange.wants_room() {
+            let Some(mut at) = self.table.at(place) else { continue };
+            at.look();
+            let mut cx = Context::from_waker(at.waker);
+            at.exchange.wake();
+            moved |= at.exchange.advance(&mut cx, &desk, machine, out, &mut None);
+            // The machine may have an update to write.
+            moved |= at.exchange.give_back(&cx, machine);
+            machine.wants_write(at.exchange.stream, at.exchange.wants_turn());
+            if at.exchange.wants_room() && at.block() {
                 self.blocked.push(place);
             }
             settle_exchange(&mut self.table, place, &desk, machine, limit, log);
@@ -327,14 +344,15 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                 machine.wants_write(stream, false);
                 continue;
             };
-            let Some(At { exchange, waker, .. }) = self.table.at(place) else { break };
-            let mut cx = Context::from_waker(waker);
-            let written = exchange.take_turn(&mut cx, &desk, machine, out);
-            moved |= exchange.release_read(&cx, machine);
-            if !exchange.wants_turn() {
+            let Some(mut at) = self.table.at(place) else { break };
+            let mut cx = Context::from_waker(at.waker);
+            let written = at.exchange.take_turn(&mut cx, &desk, machine, out);
+            // What an echo sends, it has read.
+            at.exchange.give_back(&cx, machine);
+            if !at.exchange.wants_turn() {
                 machine.wants_write(stream, false);
             }
-            if exchange.wants_room() {
+            if at.exchange.wants_room() && at.block() {
                 self.blocked.push(place);
             }
             settle_exchange(&mut self.table, place, &desk, machine, limit, log);
@@ -412,10 +430,14 @@ fn settle_exchange(
 ) {
     let Some(At { exchange, .. }) = table.at(place) else { return };
     let unread = exchange.unread() > limit;
-    if unread || exchange.is_done() {
-        // The credit of what nobody has read, too.
+    if unread {
         machine.done(desk.now, exchange.stream);
+    }
+    if unread || exchange.is_done() {
         log(exchange);
-        table.remove(place);
+        // Whoever still reads what has come gives its credit back from here.
+        if unread || !exchange.is_read_from() {
+            table.remove(place);
+        }
     }
 }

@@ -20,13 +20,36 @@ struct Place<E> {
     exchange: Option<Box<E>>,
     handle: Arc<Handle>,
     waker: Waker,
+    /// It is in the list of those to look at, and in that of those that wait for room.
+    due: bool,
+    blocked: bool,
 }
 
 /// What is in a place.
 pub(crate) struct At<'a, E> {
     pub(crate) exchange: &'a mut E,
-    pub(crate) handle: &'a Handle,
+    handle: &'a Handle,
     pub(crate) waker: &'a Waker,
+    due: &'a mut bool,
+    blocked: &'a mut bool,
+}
+
+impl<E> At<'_, E> {
+    /// It is looked at now: whoever wakes or touches it from here on does so anew.
+    pub(crate) fn look(&mut self) {
+        *self.due = false;
+        self.handle.answer();
+    }
+
+    /// It is to be looked at. False when that was known.
+    pub(crate) fn touch(&mut self) -> bool {
+        !std::mem::replace(self.due, true)
+    }
+
+    /// It waits for room in the output. False when that was known.
+    pub(crate) fn block(&mut self) -> bool {
+        !std::mem::replace(self.blocked, true)
+    }
 }
 
 impl<E> Default for Table<E> {
@@ -40,16 +63,16 @@ impl<E> Table<E> {
         self.by_stream.is_empty()
     }
 
-    /// Puts an exchange in and says where.
+    /// Puts an exchange in, which is to be looked at, and says where.
     pub(crate) fn insert(&mut self, stream: StreamId, exchange: E, bell: &Arc<Bell>) -> u32 {
         let at = self.free.pop().unwrap_or_else(|| {
             let handle = bell.handle(self.places.len() as u32);
             let waker = handle.clone().into();
-            self.places.push(Place { stream, exchange: None, handle, waker });
+            self.places.push(Place { stream, exchange: None, handle, waker, due: false, blocked: false });
             self.places.len() as u32 - 1
         });
         let place = &mut self.places[at as usize];
-        (place.stream, place.exchange) = (stream, Some(Box::new(exchange)));
+        (place.stream, place.exchange, place.due) = (stream, Some(Box::new(exchange)), true);
         self.by_stream.insert(stream, at);
         at
     }
@@ -66,8 +89,15 @@ impl<E> Table<E> {
     /// What is in a place.
     #[inline]
     pub(crate) fn at(&mut self, place: u32) -> Option<At<'_, E>> {
-        let Place { exchange, handle, waker, .. } = self.places.get_mut(place as usize)?;
-        Some(At { exchange: exchange.as_deref_mut()?, handle, waker })
+        let Place { exchange, handle, waker, due, blocked, .. } = self.places.get_mut(place as usize)?;
+        Some(At { exchange: exchange.as_deref_mut()?, handle, waker, due, blocked })
+    }
+
+    /// There is room in the output again.
+    pub(crate) fn unblock(&mut self, place: u32) {
+        if let Some(place) = self.places.get_mut(place as usize) {
+            place.blocked = false;
+        }
     }
 
     /// Takes the exchange out of a place.
@@ -114,19 +144,13 @@ impl Hasher for OfStream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::hash::BuildHasher;
 
     #[test]
-    fn identifiers_are_spread_whatever_they_are() {
-        let hash = |n: u64| {
-            let mut hasher = OfStream::default();
-            hasher.write_u64(n);
-            hasher.finish()
-        };
-        // The table takes the upper seven bits and some of the lower ones.
-        let spread = |bits: fn(u64) -> u64| {
-            let streams = (0..128).map(|i| 2 * i + 1).chain([u64::MAX, 1 << 31]);
-            streams.map(|n| bits(hash(n))).collect::<std::collections::HashSet<_>>().len()
-        };
-        assert!(spread(|hash| hash >> 57) > 60 && spread(|hash| hash & 127) > 60);
+    fn identifiers_that_follow_each_other_are_spread_over_the_table() {
+        let hash = |id| BuildHasherDefault::<OfStream>::default().hash_one(StreamId(id));
+        let places: std::collections::HashSet<u64> = (0..100).map(|i| hash(2 * i + 1) % 128).collect();
+        assert!(places.len() > 50, "{}", places.len());
+        assert_ne!(hash(0x7fff_ffff), hash(1));
     }
 }

@@ -1,0 +1,128 @@
+//! A client of HTTP/2 in the simulation: frames by hand, and what came back by stream.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+
+use crate::support::{Remote, Sim, pair};
+use avx_http::conn::Engine;
+use avx_http::rt::Runtime;
+use avx_http::{Peer, Router, Server};
+use conformance::h2::frames::{PREFACE, content, data, settings, window_update};
+use conformance::h2::{Answer, Inbox};
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+
+pub const INITIAL_WINDOW: u16 = 4;
+
+pub struct Client {
+    pub sim: Sim,
+    pub remote: Remote,
+    pub inbox: Inbox,
+    /// What was sent on each stream, and on all of them.
+    sent: BTreeMap<u32, u64>,
+}
+
+/// A server that says no more than it has to.
+pub fn server(router: Router) -> Server<Router> {
+    Server::new(router).date_field(false).server_field(None::<&str>)
+}
+
+impl Client {
+    /// Of an engine without acceptors.
+    pub fn connect(sim: &Sim, engine: &Engine<Router, Sim>) -> Client {
+        let (ours, theirs) = pair();
+        sim.spawn(engine.connection(theirs, Peer::Unix));
+        Client { sim: sim.clone(), remote: Remote(ours), inbox: Inbox::default(), sent: BTreeMap::new() }
+    }
+
+    /// The same, with the prefaces exchanged.
+    pub fn greet(sim: &Sim, engine: &Engine<Router, Sim>, list: &[(u16, u32)]) -> Client {
+        let mut client = Client::connect(sim, engine);
+        client.say([PREFACE, &settings(list)].concat());
+        assert_eq!(client.inbox.settings_acks, 1);
+        client
+    }
+
+    /// Of a server with this router.
+    pub fn of(sim: &Sim, router: Router) -> Client {
+        Client::greet(sim, &server(router).engine(sim).unwrap(), &[])
+    }
+
+    /// Sends, runs, and takes what comes.
+    pub fn say(&mut self, bytes: impl AsRef<[u8]>) {
+        self.remote.send(bytes);
+        self.run();
+    }
+
+    /// Runs until nothing comes any more, with the acknowledgements that are due.
+    pub fn run(&mut self) {
+        loop {
+            self.sim.run();
+            let bytes = self.remote.recv();
+            self.inbox.take(&bytes);
+            let replies = self.inbox.replies();
+            if bytes.is_empty() && replies.is_empty() {
+                return;
+            }
+            self.remote.send(replies);
+        }
+    }
+
+    pub fn answer(&self, stream: u32) -> Answer {
+        self.inbox.answer(stream)
+    }
+
+    /// The credit that the server has given and that was not used, on a stream and on the connection.
+    pub fn credit(&self, stream: u32) -> (u64, u64) {
+        let initial = self.inbox.settings.iter().find(|(id, _)| *id == INITIAL_WINDOW);
+        let initial = initial.map_or(65_535, |&(_, n)| u64::from(n));
+        let given = |stream| self.inbox.credit.get(&stream).copied().unwrap_or(0);
+        let sent = |stream| self.sent.get(&stream).copied().unwrap_or(0);
+        (initial + given(stream) - sent(stream), 65_535 + given(0) - sent(0))
+    }
+
+    /// Sends as much of `content` as there is credit for, in pieces of at most `piece`, and returns how much.
+    pub fn send_content(&mut self, stream: u32, content: &[u8], piece: usize) -> usize {
+        let (of_stream, of_all) = self.credit(stream);
+        let n = content.len().min(of_stream.min(of_all) as usize);
+        for piece in content[..n].chunks(piece) {
+            self.remote.send(data(stream, 0, piece));
+        }
+        for stream in [0, stream] {
+            *self.sent.entry(stream).or_default() += n as u64;
+        }
+        n
+    }
+
+    /// Sends content that is known to find credit, and its end.
+    pub fn finish(&mut self, stream: u32, bytes: &[u8]) {
+        self.say(content(stream, bytes));
+    }
+
+    pub fn grant(&mut self, stream: u32, increment: u32) {
+        self.say(window_update(stream, increment));
+    }
+}
+
+/// Something that opens when the test says so.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<Mutex<(bool, Vec<Waker>)>>);
+
+impl Gate {
+    pub fn open(&self) {
+        let mut state = self.0.lock().unwrap();
+        state.0 = true;
+        let waiting = std::mem::take(&mut state.1);
+        drop(state);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+
+    pub async fn passed(&self) {
+        poll_fn(|cx| {
+            let mut state = self.0.lock().unwrap();
+            state.1.push(cx.waker().clone());
+            if state.0 { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+}
