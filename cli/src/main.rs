@@ -43,6 +43,8 @@ Examples:
   avx serve                                            # a demo on http://127.0.0.1:8080
   avx serve --dir public --addr 0.0.0.0:80             # files
   avx get -v http://127.0.0.1:8080/early               # one request, everything it says
+  curl -v --http2-prior-knowledge http://127.0.0.1:8080/json
+                                                       # the same server over HTTP/2
   printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | avx decode --as h1-server
 
 Each command has examples of its own: avx serve --help

@@ -257,6 +257,7 @@ fn wrong_arguments_and_unreadable_files_exit_with_2() {
     for args in [
         &["decode"][..],
         &["decode", "--as", "h3"],
+        &["decode", "--as", "hpack", "--table-size", "-1"],
         &["decode", "--as", "h1-server", "--split", "0"],
         &["decode", "--as", "h1-server", "--lenient", "everything"],
         &["decode", "--as", "h1-client", "--method", "G T"],

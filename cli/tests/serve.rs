@@ -258,6 +258,35 @@ fn the_access_log_has_a_line_for_each_request() {
     assert_eq!(lines.len(), 3);
 }
 
+/// An HTTP/2 client's preface and its empty SETTINGS.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+
+#[test]
+fn one_port_speaks_both_protocols_unless_told_otherwise() {
+    for (args, http1, http2) in
+        [(&[][..], true, true), (&["--http1-only"], true, false), (&["--http2-only"], false, true)]
+    {
+        let serving = Serving::start(args);
+        let mut stream = serving.connect();
+        stream.write_all(b"GET /plaintext HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        // What is not spoken may end in a reset.
+        let _ = stream.read_to_end(&mut answer);
+        assert_eq!(answer.starts_with(b"HTTP/1.1 200 OK\r\n"), http1, "{args:?} {}", answer.escape_ascii());
+
+        let mut stream = serving.connect();
+        stream.write_all(PREFACE).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        // The type of the first frame: SETTINGS. Or the refusal in words.
+        assert_eq!(answer[3] == 4 && answer[0] == 0, http2, "{args:?} {}", answer.escape_ascii());
+        assert_eq!(&answer == b"HTTP/1.1 505", !http2, "{args:?} {}", answer.escape_ascii());
+    }
+    let output = avx(&["serve", "--http1-only", "--http2-only"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("cannot be used with"));
+}
+
 #[test]
 fn what_it_cannot_serve_is_said_and_exits_with_1() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -286,6 +315,7 @@ fn help_and_version_are_there() {
     for (args, text) in [
         (&["--help"][..], "avx serve"),
         (&["serve", "--help"], "/plaintext"),
+        (&["serve", "--help"], "--http2-prior-knowledge"),
         (&["get", "--help"], "Exit status"),
         (&["decode", "--help"], "need_more"),
         (&["--version"], env!("CARGO_PKG_VERSION")),

@@ -1,8 +1,12 @@
 //! The live suite over bare sessions: blocking sockets, a thread per connection, no runtime.
 
+#[path = "session/streams.rs"]
+mod streams;
+
 use avx_core::h1::Server;
 use avx_core::{
-    BodyLen, ErrorCode, Event, Field, Http, Instant, Outgoing, Response, Scratch, Session, Status, StreamId,
+    BodyLen, ErrorCode, Event, Field, Http, Instant, Outgoing, Protocol, Response, Scratch, Session, Status,
+    StreamId, h2,
 };
 use conformance::live::{LARGE, Running, Setup, Target};
 use std::io::{self, ErrorKind, Read, Write};
@@ -157,8 +161,13 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
                 Err(e) => return Err(e),
             }
         }
-        if session.switched().is_some() {
-            return tunnel(stream, session.unread());
+        match session.switched() {
+            Some(Protocol::Http2) => {
+                let machine = h2::Server::new(config, shared.now());
+                return streams::serve(stream, shared, &mut session.replace(machine).0);
+            }
+            Some(_) => return tunnel(stream, session.unread()),
+            None => {}
         }
         if session.wants_shutdown() && !shut {
             shut = true;

@@ -4,14 +4,14 @@ use conformance::transcript;
 use std::path::Path;
 
 macro_rules! transcripts {
-    ($( $name:ident: $file:literal; )*) => {
-        $( #[test] fn $name() { check($file); } )*
+    ($dir:literal, $every:ident: $( $name:ident: $file:literal; )*) => {
+        $( #[test] fn $name() { check($dir, $file); } )*
 
         /// A transcript nobody runs would be worse than none.
         #[test]
-        fn every_file_is_played() {
+        fn $every() {
             let played = [$( $file ),*];
-            for entry in std::fs::read_dir(dir()).unwrap() {
+            for entry in std::fs::read_dir(dir($dir)).unwrap() {
                 let file = entry.unwrap().file_name().into_string().unwrap();
                 assert!(played.contains(&file.as_str()), "{file} is missing in tests/transcripts.rs");
             }
@@ -19,7 +19,7 @@ macro_rules! transcripts {
     };
 }
 
-transcripts! {
+transcripts! { "h1", every_file_is_played:
     rfc9112_2_2_message_parsing: "2.2-message-parsing.md";
     rfc9112_2_3_http_version: "2.3-http-version.md";
     rfc9112_3_request_line: "3-request-line.md";
@@ -44,13 +44,32 @@ transcripts! {
     rfc9110_10_1_1_expect: "rfc9110-10.1.1-expect.md";
 }
 
-fn dir() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts/h1")
+transcripts! { "h2", every_file_of_http_2_is_played:
+    rfc9113_3_4_connection_preface: "3.4-connection-preface.md";
+    rfc9113_4_frames: "4-frames.md";
+    rfc9113_4_3_field_section_compression: "4.3-field-section-compression.md";
+    rfc9113_5_1_stream_states: "5.1-stream-states.md";
+    rfc9113_5_1_1_stream_identifiers: "5.1.1-stream-identifiers.md";
+    rfc9113_6_1_data: "6.1-data.md";
+    rfc9113_6_10_continuation: "6.10-continuation.md";
+    rfc9113_6_5_settings: "6.5-settings.md";
+    rfc9113_6_7_ping: "6.7-ping.md";
+    rfc9113_6_9_flow_control: "6.9-flow-control.md";
+    rfc9113_8_1_message_framing: "8.1-message-framing.md";
+    rfc9113_8_2_http_fields: "8.2-http-fields.md";
+    rfc9113_8_3_control_data: "8.3-control-data.md";
+    rfc9113_8_4_server_push: "8.4-server-push.md";
+    h2_attacks: "attacks.md";
+    rfc9218_priority: "rfc9218-priority.md";
+}
+
+fn dir(of: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts").join(of)
 }
 
 #[track_caller]
-fn check(file: &str) {
-    match transcript::check(&dir().join(file)) {
+fn check(of: &str, file: &str) {
+    match transcript::check(&dir(of).join(file)) {
         Ok(cases) => assert!(cases > 0, "{file} holds no case"),
         Err(report) => panic!("\n{report}"),
     }

@@ -314,6 +314,12 @@ pub trait Http: for<'b> Machine<Event<'b> = Event<'b>> {
     /// a server orders its own writing. Nothing over HTTP/1.1.
     fn set_priority(&mut self, _stream: StreamId, _priority: Priority) {}
 
+    /// How urgent the response of an exchange is, where its protocol has priorities: as the client said it
+    /// last, or [`set_priority`](Http::set_priority).
+    fn priority(&self, _stream: StreamId) -> Option<Priority> {
+        None
+    }
+
     /// Promises the response to a request that the client of `stream` is about to make, and names the
     /// exchange on which it is to be sent (server, RFC 9113, section 8.4).
     ///

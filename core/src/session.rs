@@ -257,8 +257,8 @@ impl<M: Machine> Session<M> {
     /// Whether the transport is to be closed now. Output is waited for, unless that took too long.
     #[inline]
     pub fn is_closed(&self) -> bool {
-        matches!(self.failed, Some(PeerError::WriteStalled | PeerError::DrainTimeout))
-            || self.machine.is_closed() && self.out.is_empty()
+        let gave_up = matches!(self.failed, Some(PeerError::WriteStalled | PeerError::DrainTimeout));
+        self.cut || (gave_up || self.machine.is_closed()) && self.out.is_empty()
     }
 
     /// Whether the transport, if it is closed now, is to be reset (SO_LINGER of zero) instead of ended in

@@ -301,10 +301,13 @@ fn rfc9218_7_1_a_client_changes_its_mind_about_priority() {
         pair.server.machine.wants_write(stream, true);
     }
     assert_eq!(pair.server.machine.next_writable(), Some(slow));
+    assert_eq!(pair.server.machine.priority(quick), Some(Priority { urgency: 5, incremental: false }));
     pair.client.machine.set_priority(quick, Priority { urgency: 0, incremental: true });
     let signal = PrioritySignal::Extensible(Priority { urgency: 0, incremental: true });
     assert_eq!(pair.seen_by_server(), [Seen::Priority(quick.0, signal)]);
     assert_eq!(pair.server.machine.next_writable(), Some(quick));
+    assert_eq!(pair.server.machine.priority(quick), Some(Priority { urgency: 0, incremental: true }));
+    assert_eq!(pair.server.machine.priority(StreamId(99)), None);
 }
 
 #[test]

@@ -171,3 +171,44 @@ fn without_a_rate_any_progress_will_do() {
         assert_eq!(session.error(), Some(PeerError::BadMethod), "{second}");
     }
 }
+
+/// A machine of HTTP/2 gives up by itself when its peer grants nothing: the goodbye still leaves.
+#[test]
+fn a_connection_that_gives_up_is_closed_when_its_goodbye_has_left() {
+    use avx_core::{BodyLen, Event, Http, Response, Status, h2};
+    use conformance::h2::frames;
+    let config = Config::default();
+    let now = Instant::from_millis(1000);
+    let mut session = Session::new(h2::Server::new(Arc::new(config), now), &config);
+    let mut scratch = Scratch::new();
+    let wide = frames::settings(&[(4, 0x7fff_ffff)]);
+    session.read_from(now, &mut scratch, &[frames::PREFACE, &wide, &frames::get(1, "/")].concat());
+    while let Some(turn) = session.turn(now, &mut scratch).unwrap() {
+        if let Event::Request { stream, .. } = turn.event {
+            let ok = Response::new(Status::OK, &[]);
+            turn.machine.send_response(now, stream, &ok, BodyLen::Streaming, turn.out).unwrap();
+        }
+    }
+    let all = session.write_buf().len();
+    session.did_write(now, all);
+    session.read_from(now, &mut scratch, &frames::settings_ack());
+    while session.turn(now, &mut scratch).unwrap().is_some() {}
+    loop {
+        let (machine, out) = session.parts(&mut scratch);
+        let stream = avx_core::StreamId(1);
+        let sent = machine.send_data(now, stream, &[b'x'; 20_000], out).unwrap();
+        machine.wants_write(stream, true);
+        let all = session.write_buf().len();
+        session.did_write(now, all);
+        if sent == 0 {
+            break;
+        }
+    }
+    let later = now + Duration::from_secs(30);
+    session.timed_out(later);
+    assert_eq!(session.turn(later, &mut scratch).err(), Some(PeerError::WriteStalled));
+    assert!(!session.write_buf().is_empty() && !session.is_closed());
+    let all = session.write_buf().len();
+    session.did_write(later, all);
+    assert!(session.is_closed() && !session.wants_reset());
+}

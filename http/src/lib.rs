@@ -58,7 +58,7 @@ pub use error::{ConnectionError, Error};
 pub use files::Files;
 pub use handler::{Handler, IntoHandler, Layer, Next, Reply};
 pub use message::{
-    FieldLines, IntoResponse, Name, OwnedFields, OwnedRequest, Request, Response, Upgraded, Value,
+    FieldLines, IntoResponse, Name, OwnedFields, OwnedRequest, Push, Request, Response, Upgraded, Value,
 };
 pub use router::Router;
 pub use rt::Peer;

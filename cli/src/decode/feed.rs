@@ -1,6 +1,7 @@
-//! The bytes, cut as asked, through a machine, with the other role played just as far as needed.
+//! HTTP/1.1: the bytes, cut as asked, through a machine, with the other role played just as far as needed.
 
 use super::report::Report;
+use super::unread::Unread;
 use avx_core::h1::{Client, Server};
 use avx_core::syntax::list;
 use avx_core::{
@@ -10,10 +11,8 @@ use avx_core::{
 use std::io::{self, Read};
 use std::sync::Arc;
 
-/// Input that no event has consumed is moved to the front of its buffer beyond so many bytes.
-const COMPACT: usize = 64 << 10;
 /// Time stands still: what arrives in a file is never late.
-const NOW: Instant = Instant::ZERO;
+pub(super) const NOW: Instant = Instant::ZERO;
 
 /// A machine, and what the one who uses it has to do to keep it going.
 pub(super) trait Role {
@@ -60,7 +59,7 @@ pub(super) fn run<R: Role>(
         let said = role.machine().recv(NOW, unread.as_mut_slice(), &mut scratch);
         let consumed = match said {
             Ok(Recv::Event { consumed, event }) => {
-                let last = print(&mut role, event, report)?;
+                let last = print(&mut role, &event, report)?;
                 if last {
                     role.did_end().map_err(caller)?;
                 }
@@ -105,24 +104,12 @@ pub(super) fn run<R: Role>(
 }
 
 /// Reports an event. Whether it ends a message.
-fn print(role: &mut impl Role, event: Event<'_>, report: &mut Report<'_>) -> io::Result<bool> {
-    match event {
-        Event::Request { stream, head, body } => {
-            role.note(&head);
-            report.other()?.request(stream, &head, body)?;
-        }
-        Event::Informational { stream, head } => report.other()?.informational(stream, &head)?,
-        Event::Response { stream, head, body } => report.other()?.response(stream, &head, body)?,
-        Event::Data { stream, data, .. } => report.data(stream, data)?,
-        Event::End { stream, trailers, dropped } => {
-            report.other()?.end(stream, trailers, dropped)?;
-            return Ok(true);
-        }
-        Event::Reset { stream, code, .. } => report.other()?.reset(stream, code)?,
-        // Nothing else happens as these machines are configured.
-        _ => {}
+fn print(role: &mut impl Role, event: &Event<'_>, report: &mut Report<'_>) -> io::Result<bool> {
+    if let Event::Request { head, .. } = event {
+        role.note(head);
     }
-    Ok(false)
+    report.event(event)?;
+    Ok(matches!(event, Event::End { .. }))
 }
 
 fn caller(error: UsageError) -> io::Error {
@@ -216,48 +203,5 @@ impl Role for AsClient<'_> {
             // It was sendable once, so it is again.
             let _ = self.send();
         }
-    }
-}
-
-/// Bytes read and not consumed.
-#[derive(Default)]
-struct Unread {
-    bytes: Vec<u8>,
-    start: usize,
-}
-
-impl Unread {
-    fn as_slice(&self) -> &[u8] {
-        &self.bytes[self.start..]
-    }
-
-    fn as_mut_slice(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.start..]
-    }
-
-    fn consume(&mut self, n: usize) {
-        self.start += n;
-        if self.start == self.bytes.len() {
-            self.bytes.clear();
-            self.start = 0;
-        }
-    }
-
-    /// Appends up to `cut` bytes, as many as are there. Returns how many; 0 at the end of the input.
-    fn fill(&mut self, input: &mut impl Read, cut: usize) -> io::Result<usize> {
-        if self.start >= COMPACT {
-            self.bytes.drain(..self.start);
-            self.start = 0;
-        }
-        let len = self.bytes.len();
-        self.bytes.resize(len + cut, 0);
-        let read = loop {
-            match input.read(&mut self.bytes[len..]) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                read => break read,
-            }
-        };
-        self.bytes.truncate(len + *read.as_ref().unwrap_or(&0));
-        read
     }
 }

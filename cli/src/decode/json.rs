@@ -1,7 +1,14 @@
 //! Reports for programs: one JSON object a line, members always in the same order.
 
-use super::report::Printer;
-use avx_core::{BodyLen, ErrorCode, Fields, PeerError, Protocol, RequestHead, ResponseHead, StreamId};
+use super::frame::{Value, kind_name};
+use super::report::{Printer, code_name, settings_list};
+use avx_core::h2::PeerSettings;
+use avx_core::h2::frame::{Dependency, Header};
+use avx_core::h2::hpack::{DecodeError, Decoded, Section};
+use avx_core::{
+    BodyLen, ErrorCode, Fields, PeerError, PrioritySignal, Protocol, RequestHead, ResponseHead, Status,
+    StreamId, Version,
+};
 use std::io::{self, Write};
 use std::str;
 
@@ -53,6 +60,52 @@ impl<W: Write> Json<W> {
         self.out.write_all(b"}\n")
     }
 
+    /// Everything of a request head from its method on.
+    fn request_head(&mut self, head: &RequestHead<'_>) -> io::Result<Encoding> {
+        let encoding = Encoding::of(head.target(), head.fields());
+        self.member("method", head.method().as_bytes(), encoding)?;
+        self.member("target", head.target(), encoding)?;
+        write!(self.out, ",\"version\":\"{}\"", head.version().as_str())?;
+        if head.version() == Version::Http2 {
+            if let Some(scheme) = head.scheme() {
+                self.member("scheme", scheme, encoding)?;
+            }
+            self.member("authority", head.authority(), encoding)?;
+            if let Some(protocol) = head.upgrade() {
+                self.member("protocol", protocol, encoding)?;
+            }
+        }
+        self.fields("fields", head.fields(), encoding)?;
+        Ok(encoding)
+    }
+
+    /// `,"name":"value"`
+    fn member(&mut self, name: &str, value: &[u8], encoding: Encoding) -> io::Result<()> {
+        write!(self.out, ",\"{name}\":")?;
+        string(&mut self.out, value, encoding)
+    }
+
+    fn dependency(&mut self, dependency: Dependency) -> io::Result<()> {
+        let Dependency { exclusive, on, weight } = dependency;
+        write!(self.out, "\"exclusive\":{exclusive},\"depends_on\":{on},\"weight\":{weight}")
+    }
+
+    /// `[["NAME",1],["NAME",null]]`
+    fn settings_pairs<'s>(
+        &mut self,
+        list: impl IntoIterator<Item = (&'s str, Option<u32>)>,
+    ) -> io::Result<()> {
+        write!(self.out, ",\"settings\":[")?;
+        for (i, (name, value)) in list.into_iter().enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            match value {
+                Some(value) => write!(self.out, "{comma}[\"{name}\",{value}]")?,
+                None => write!(self.out, "{comma}[\"{name}\",null]")?,
+            }
+        }
+        self.out.write_all(b"]")
+    }
+
     /// Everything of a response head but its content.
     fn response_head(
         &mut self,
@@ -72,14 +125,8 @@ impl<W: Write> Json<W> {
 
 impl<W: Write> Printer for Json<W> {
     fn request(&mut self, stream: StreamId, head: &RequestHead<'_>, body: BodyLen) -> io::Result<()> {
-        let encoding = Encoding::of(head.target(), head.fields());
         self.open_on("request", stream)?;
-        write!(self.out, ",\"method\":")?;
-        string(&mut self.out, head.method().as_bytes(), encoding)?;
-        write!(self.out, ",\"target\":")?;
-        string(&mut self.out, head.target(), encoding)?;
-        write!(self.out, ",\"version\":\"{}\"", head.version().as_str())?;
-        self.fields("fields", head.fields(), encoding)?;
+        let encoding = self.request_head(head)?;
         self.body(body)?;
         self.close(encoding)
     }
@@ -117,8 +164,94 @@ impl<W: Write> Printer for Json<W> {
 
     fn reset(&mut self, stream: StreamId, code: ErrorCode) -> io::Result<()> {
         self.open_on("reset", stream)?;
-        write!(self.out, ",\"code\":{}", code.0)?;
+        write!(self.out, ",\"code\":\"{}\"", code_name(code))?;
         self.close(Encoding::Utf8)
+    }
+
+    fn push_promise(
+        &mut self,
+        stream: StreamId,
+        promised: StreamId,
+        head: &RequestHead<'_>,
+    ) -> io::Result<()> {
+        self.open_on("push_promise", stream)?;
+        write!(self.out, ",\"promised\":{}", promised.0)?;
+        let encoding = self.request_head(head)?;
+        self.close(encoding)
+    }
+
+    fn priority(&mut self, stream: StreamId, signal: PrioritySignal) -> io::Result<()> {
+        self.open_on("priority", stream)?;
+        match signal {
+            PrioritySignal::Extensible(p) => {
+                write!(self.out, ",\"urgency\":{},\"incremental\":{}", p.urgency, p.incremental)?;
+            }
+            PrioritySignal::Dependency(dependency) => {
+                self.out.write_all(b",")?;
+                self.dependency(dependency)?;
+            }
+            _ => {}
+        }
+        self.close(Encoding::Utf8)
+    }
+
+    fn go_away(&mut self, last: StreamId, code: ErrorCode, debug: &[u8]) -> io::Result<()> {
+        let encoding = Encoding::of(debug, Fields::default());
+        self.open("go_away")?;
+        write!(self.out, ",\"last\":{},\"code\":\"{}\"", last.0, code_name(code))?;
+        self.member("debug", debug, encoding)?;
+        self.close(encoding)
+    }
+
+    fn settings(&mut self, settings: &PeerSettings) -> io::Result<()> {
+        self.open("settings")?;
+        self.settings_pairs(settings_list(settings))?;
+        self.close(Encoding::Utf8)
+    }
+
+    fn frame(&mut self, header: &Header, members: &[(&str, Value<'_>)]) -> io::Result<()> {
+        let mut encoding = Encoding::Utf8;
+        let (kind, Header { len, flags, stream, .. }) = (kind_name(header.kind), header);
+        self.open("frame")?;
+        write!(self.out, ",\"type\":\"{kind}\",\"stream\":{stream},\"flags\":{flags},\"len\":{len}")?;
+        for (name, value) in members {
+            match value {
+                Value::Number(n) => write!(self.out, ",\"{name}\":{n}")?,
+                Value::Flag(yes) => write!(self.out, ",\"{name}\":{yes}")?,
+                Value::Word(word) => write!(self.out, ",\"{name}\":\"{word}\"")?,
+                Value::Bytes(bytes) => {
+                    encoding = Encoding::of(bytes, Fields::default());
+                    self.member(name, bytes, encoding)?;
+                }
+                Value::Settings(list) => {
+                    self.settings_pairs(list.iter().map(|(name, value)| (&**name, Some(*value))))?;
+                }
+                Value::Dependency(dependency) => {
+                    write!(self.out, ",\"{name}\":{{")?;
+                    self.dependency(*dependency)?;
+                    self.out.write_all(b"}")?;
+                }
+            }
+        }
+        self.close(encoding)
+    }
+
+    fn block(&mut self, line: u64, section: &Section, decoded: Decoded, table: usize) -> io::Result<()> {
+        let encoding = Encoding::of(b"", section.fields());
+        self.open("block")?;
+        write!(self.out, ",\"line\":{line},\"fields\":[")?;
+        for (i, (field, mark)) in section.iter().enumerate() {
+            self.out.write_all(if i > 0 { b",{\"name\":" } else { b"{\"name\":" })?;
+            string(&mut self.out, field.name, encoding)?;
+            self.out.write_all(b",\"value\":")?;
+            string(&mut self.out, field.value, encoding)?;
+            write!(self.out, ",\"never_indexed\":{}}}", mark.is_never_indexed())?;
+        }
+        write!(self.out, "],\"list_size\":{},\"table_size\":{table}", decoded.list_size)?;
+        if decoded.too_large {
+            self.out.write_all(b",\"too_large\":true")?;
+        }
+        self.close(encoding)
     }
 
     fn switched(&mut self, to: Protocol, rest: u64) -> io::Result<()> {
@@ -137,6 +270,32 @@ impl<W: Write> Printer for Json<W> {
         self.open("error")?;
         let (rfc, status) = (error.rfc(), error.h1_status());
         write!(self.out, ",\"error\":\"{error:?}\",\"rfc\":\"{rfc}\",\"status\":{status}")?;
+        self.close(Encoding::Utf8)
+    }
+
+    fn h2_error(&mut self, error: PeerError) -> io::Result<()> {
+        self.open("error")?;
+        let (rfc, code) = (error.rfc(), code_name(error.code()));
+        write!(
+            self.out,
+            ",\"error\":\"{error:?}\",\"rfc\":\"{rfc}\",\"code\":\"{code}\",\"scope\":\"connection\""
+        )?;
+        self.close(Encoding::Utf8)
+    }
+
+    fn stream_error(&mut self, stream: StreamId, code: ErrorCode, answer: Option<Status>) -> io::Result<()> {
+        self.open_on("error", stream)?;
+        write!(self.out, ",\"code\":\"{}\",\"scope\":\"stream\"", code_name(code))?;
+        if let Some(status) = answer {
+            write!(self.out, ",\"status\":{}", status.code())?;
+        }
+        self.close(Encoding::Utf8)
+    }
+
+    fn block_error(&mut self, line: u64, error: DecodeError) -> io::Result<()> {
+        self.open("error")?;
+        let (rfc, code) = (error.rfc(), code_name(error.code()));
+        write!(self.out, ",\"line\":{line},\"error\":\"{error:?}\",\"rfc\":\"{rfc}\",\"code\":\"{code}\"")?;
         self.close(Encoding::Utf8)
     }
 

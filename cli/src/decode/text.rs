@@ -1,9 +1,16 @@
 //! Reports for people.
 
+use super::frame::{Value, kind_name};
 use super::json::protocol;
-use super::report::Printer;
+use super::report::{Printer, code_name, settings_list};
 use crate::term::{Paint, Safe};
-use avx_core::{BodyLen, ErrorCode, Fields, PeerError, Protocol, RequestHead, ResponseHead, StreamId};
+use avx_core::h2::PeerSettings;
+use avx_core::h2::frame::{Dependency, Header};
+use avx_core::h2::hpack::{DecodeError, Decoded, Section};
+use avx_core::{
+    BodyLen, ErrorCode, Fields, PeerError, PrioritySignal, Protocol, RequestHead, ResponseHead, Status,
+    StreamId, Version,
+};
 use std::fmt::Display;
 use std::io::{self, Write};
 
@@ -46,6 +53,25 @@ impl<W: Write> Text<W> {
         }
     }
 
+    fn request_head(&mut self, name: &str, stream: StreamId, head: &RequestHead<'_>) -> io::Result<()> {
+        let Paint { dim, reset, .. } = self.paint;
+        let (method, target) = (Safe(head.method().as_bytes()), Safe(head.target()));
+        self.title(name, stream, format_args!("{method} {target} HTTP/{}", head.version().as_str()))?;
+        if head.version() == Version::Http2 {
+            let parts = [
+                (":scheme", head.scheme()),
+                (":authority", Some(head.authority())),
+                (":protocol", head.upgrade()),
+            ];
+            for (name, value) in parts {
+                if let Some(value) = value {
+                    self.line(format_args!("{dim}{name}: {}{reset}", Safe(value)))?;
+                }
+            }
+        }
+        self.fields(head.fields())
+    }
+
     fn response_head(&mut self, name: &str, stream: StreamId, head: &ResponseHead<'_>) -> io::Result<()> {
         let (version, status) = (head.version().as_str(), head.status());
         self.title(name, stream, format_args!("HTTP/{version} {status} {}", Safe(head.reason())))?;
@@ -55,9 +81,7 @@ impl<W: Write> Text<W> {
 
 impl<W: Write> Printer for Text<W> {
     fn request(&mut self, stream: StreamId, head: &RequestHead<'_>, body: BodyLen) -> io::Result<()> {
-        let (method, target) = (Safe(head.method().as_bytes()), Safe(head.target()));
-        self.title("request", stream, format_args!("{method} {target} HTTP/{}", head.version().as_str()))?;
-        self.fields(head.fields())?;
+        self.request_head("request", stream, head)?;
         self.body(body)
     }
 
@@ -90,7 +114,84 @@ impl<W: Write> Printer for Text<W> {
     }
 
     fn reset(&mut self, stream: StreamId, code: ErrorCode) -> io::Result<()> {
-        self.title("reset", stream, format_args!("code {}", code.0))
+        self.title("reset", stream, code_name(code))
+    }
+
+    fn push_promise(
+        &mut self,
+        stream: StreamId,
+        promised: StreamId,
+        head: &RequestHead<'_>,
+    ) -> io::Result<()> {
+        self.request_head("push promise", stream, head)?;
+        self.line(format_args!("(promised stream: {})", promised.0))
+    }
+
+    fn priority(&mut self, stream: StreamId, signal: PrioritySignal) -> io::Result<()> {
+        match signal {
+            PrioritySignal::Extensible(priority) => self.title("priority", stream, priority),
+            PrioritySignal::Dependency(dependency) => self.title("priority", stream, depends(dependency)),
+            _ => Ok(()),
+        }
+    }
+
+    fn go_away(&mut self, last: StreamId, code: ErrorCode, debug: &[u8]) -> io::Result<()> {
+        let text = format!("{}, last stream {} {}", code_name(code), last.0, Safe(debug));
+        self.title("go away", StreamId(0), text.trim_end())
+    }
+
+    fn settings(&mut self, settings: &PeerSettings) -> io::Result<()> {
+        self.title("settings", StreamId(0), "of the peer")?;
+        for (name, value) in settings_list(settings) {
+            match value {
+                Some(value) => self.line(format_args!("{name} {value}"))?,
+                None => self.line(format_args!("{name} without limit"))?,
+            }
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, header: &Header, members: &[(&str, Value<'_>)]) -> io::Result<()> {
+        let Paint { dim, reset, .. } = self.paint;
+        let mut list = Vec::new();
+        let mut settings = &[][..];
+        for (name, value) in members {
+            match value {
+                Value::Number(n) => list.push(format!("{name} {n}")),
+                Value::Flag(true) => list.push((*name).to_owned()),
+                Value::Flag(false) => {}
+                Value::Word(word) => list.push(format!("{name} {word}")),
+                Value::Bytes(b"") => {}
+                Value::Bytes(bytes) => list.push(format!("{name} {}", Safe(bytes))),
+                Value::Settings(values) => settings = values,
+                Value::Dependency(dependency) => list.push(depends(*dependency)),
+            }
+        }
+        let (kind, stream) = (kind_name(header.kind), StreamId(header.stream.into()));
+        let len = bytes(header.len.into());
+        self.title("frame", stream, format_args!("{kind}, {len}, flags {:#04x}", header.flags))?;
+        if !list.is_empty() {
+            self.line(format_args!("{dim}{}{reset}", list.join(", ")))?;
+        }
+        for (name, value) in settings {
+            self.line(format_args!("{dim}{name} {value}{reset}"))?;
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, line: u64, section: &Section, decoded: Decoded, table: usize) -> io::Result<()> {
+        let Paint { green, dim, yellow, reset, .. } = self.paint;
+        let sizes = format!("list {}, table {}", bytes(decoded.list_size), bytes(table as u64));
+        self.title("block", StreamId(line), sizes)?;
+        for (field, mark) in section.iter() {
+            let never = if mark.is_never_indexed() { " (never indexed)" } else { "" };
+            let (name, value) = (Safe(field.name), Safe(field.value));
+            self.line(format_args!("{green}{name}{reset}: {value}{dim}{never}{reset}"))?;
+        }
+        if decoded.too_large {
+            self.line(format_args!("{yellow}(too large: the rest of the list is left out){reset}"))?;
+        }
+        Ok(())
     }
 
     fn switched(&mut self, to: Protocol, rest: u64) -> io::Result<()> {
@@ -114,9 +215,36 @@ impl<W: Write> Printer for Text<W> {
         self.line(format_args!("a server answers {}", error.h1_status()))
     }
 
+    fn h2_error(&mut self, error: PeerError) -> io::Result<()> {
+        let Paint { bold, red, reset, .. } = self.paint;
+        writeln!(self.out, "{red}error{reset}{:14}{bold}{error:?}{reset}: {error}", "")?;
+        self.line(format_args!("the connection ends with {}", code_name(error.code())))
+    }
+
+    fn stream_error(&mut self, stream: StreamId, code: ErrorCode, answer: Option<Status>) -> io::Result<()> {
+        let Paint { bold, red, reset, .. } = self.paint;
+        let code = code_name(code);
+        writeln!(self.out, "{red}{:<13}{reset} {:>3}  {bold}{code}{reset}", "error", stream.0)?;
+        match answer {
+            Some(status) => self.line(format_args!("the stream is answered with {status}")),
+            None => self.line("the stream is reset"),
+        }
+    }
+
+    fn block_error(&mut self, line: u64, error: DecodeError) -> io::Result<()> {
+        let Paint { bold, red, reset, .. } = self.paint;
+        writeln!(self.out, "{red}{:<13}{reset} {line:>3}  {bold}{error:?}{reset}: {error}", "error")?;
+        self.line(format_args!("the connection ends with {}", code_name(error.code())))
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.out.flush()
     }
+}
+
+fn depends(dependency: Dependency) -> String {
+    let Dependency { exclusive, on, weight } = dependency;
+    format!("depends on {on}, weight {weight}{}", if exclusive { ", exclusive" } else { "" })
 }
 
 fn bytes(n: u64) -> impl Display {

@@ -1,10 +1,11 @@
 //! What is served without `--dir`: one route for each thing worth trying.
 
 use super::content::{Pattern, Pieces};
+use super::http2;
 use avx_http::message::Value;
 use avx_http::{
     Body, BodyLen, Field, FieldLines, Handler, IntoResponse, OwnedRequest, Preset, Reply, Request, Response,
-    Router, Status,
+    Router, Status, Version,
 };
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -39,6 +40,10 @@ pub(super) fn router() -> Router {
         .get("/delay/:ms", delay)
         .get("/early", early)
         .get("/trailers", trailers)
+        .get("/push", http2::push)
+        .get("/push/style.css", http2::style)
+        .get("/push/script.js", http2::script)
+        .get("/priority/:letter", http2::priority)
 }
 
 fn page() -> Response {
@@ -77,8 +82,21 @@ fn stream(request: &Request<'_>) -> Response {
     }
 }
 
-/// The head, every byte as received.
+/// The head, every byte as received; over HTTP/2, where these say little, its fields.
 fn headers(request: &Request<'_>) -> Response {
+    if request.version() == Version::Http2 {
+        let mut text = Vec::new();
+        let control = [
+            (":method", request.method().as_bytes()),
+            (":authority", request.authority()),
+            (":path", request.target()),
+        ];
+        let control = control.map(|(name, value)| Field::new(name, value));
+        for field in control.into_iter().chain(request.fields()) {
+            text.extend_from_slice(&[field.name, b": ", field.value, b"\n"].concat());
+        }
+        return Response::content("text/plain", text);
+    }
     let (raw, _) = request.fields().as_raw();
     // Empty lines before the request line are no part of it (RFC 9112, section 2.2).
     let start = raw.iter().position(|b| !matches!(b, b'\r' | b'\n')).unwrap_or(raw.len());
@@ -146,6 +164,9 @@ mod tests {
             "/status/",
             "/delay/",
             "/early",
+            "/trailers",
+            "/push",
+            "/priority/a",
         ] {
             assert!(PAGE.contains(&format!("\"{path}\"")), "{path}");
         }

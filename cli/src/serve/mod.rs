@@ -2,16 +2,18 @@
 //!
 //! ```text
 //! demo      the routes without --dir, and their page
+//! http2     those of them that show something over HTTP/2 only
 //! content   content made as it is sent
 //! log       access log and errors, on standard error
 //! ```
 
 mod content;
 mod demo;
+mod http2;
 mod log;
 
 use crate::first;
-use avx_http::{Address, ConnectionError, Files, Handler, Server, ServerHandle};
+use avx_http::{Address, ConnectionError, Files, Handler, Protocols, Server, ServerHandle};
 use clap::Parser;
 use log::{Lines, Log};
 use runtime_avx::{Runtime, signal};
@@ -23,10 +25,13 @@ use std::time::Duration;
 /// Where it listens unless told otherwise.
 const ADDR: &str = "127.0.0.1:8080";
 
-/// Serve a demo of the engine, or a directory, over HTTP/1.1
+/// Serve a demo of the engine, or a directory, over HTTP/1.1 and HTTP/2
+///
+/// Both are spoken on the same port, and the first bytes of a connection tell which: HTTP/2 is for
+/// clients that know beforehand (curl --http2-prior-knowledge, nghttp).
 ///
 /// Without --dir it serves a page that shows, and tries, what the engine can do: plain answers, echo,
-/// streams, early hints, trailers. With --dir it serves the files below DIR.
+/// streams, early hints, trailers, promises, priorities. With --dir it serves the files below DIR.
 ///
 /// When it is ready, it prints one line for each address to standard output: `listening on
 /// http://127.0.0.1:8080`. It ends at SIGINT or SIGTERM: idle connections are closed, requests in
@@ -61,6 +66,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
 
+    /// Speak HTTP/1.1 (and 1.0) only: a client of HTTP/2 is told with 505
+    #[arg(long, conflicts_with = "http2_only")]
+    http1_only: bool,
+
+    /// Speak HTTP/2 only: a connection that begins in another way is ended
+    #[arg(long)]
+    http2_only: bool,
+
     /// Write one line for each request to standard error, in the combined log format
     #[arg(long)]
     access_log: bool,
@@ -76,19 +89,30 @@ Examples:
   avx serve --addr 0.0.0.0:80 --addr '[::]:80' --access-log
   avx serve --dir public --listing --addr 127.0.0.1:0
   avx serve --unix /run/avx.sock          # avx get --unix-socket /run/avx.sock http://localhost/
+  avx serve --http2-only
+
+HTTP/2, against the default address:
+  curl -v --http2-prior-knowledge http://127.0.0.1:8080/plaintext
+  nghttp -v http://127.0.0.1:8080/json
+  nghttp -v http://127.0.0.1:8080/push
+  nghttp -v http://127.0.0.1:8080/priority/{a\\?u=5,b\\?u=1} | grep DATA
+  h2load -n 100000 -c 4 -m 32 http://127.0.0.1:8080/plaintext
 
 Endpoints of the demo:
   /             a page that tries all of these; POST / does what /echo does
   /plaintext    Hello, World!
   /json         {\"message\":\"Hello, World!\"}
   /echo         any method: content and trailers, streamed back
-  /headers      the request head exactly as it was received
+  /headers      the request head exactly as it was received; its fields over HTTP/2
   /bytes/N      N bytes with a content-length
   /stream/N     N chunks of unknown total length
   /status/NNN   an answer with this status
   /delay/MS     an answer after so many milliseconds
   /early        103 (Early Hints), then 200
   /trailers     content followed by trailers
+  /push         a page that pushes its style sheet and its script to clients of HTTP/2 that take them
+  /priority/X   200000 times the letter X, in turns with others over HTTP/2; ?size=N for N of them, u=0
+                (most urgent) to u=7, and i to share bandwidth, override what the client asks for
 
 Exit status:
   0  ended by a signal, with everything in flight completed (or its time over)
@@ -128,8 +152,10 @@ fn start(args: &Args) -> Result<bool, String> {
 
 fn serve<H: Handler>(args: &Args, runtime: Runtime, handler: H) -> Result<bool, String> {
     let log = Log::new().map_err(|error| format!("the log could not start: {error}"))?;
-    let mut server =
-        Server::new(handler).max_connections(args.max_connections as usize).drain(args.shutdown_timeout);
+    let mut server = Server::new(handler)
+        .protocols(protocols(args))
+        .max_connections(args.max_connections as usize)
+        .drain(args.shutdown_timeout);
     let addresses = addresses(args)?;
     for address in &addresses {
         server = server.bind(address.clone());
@@ -175,6 +201,14 @@ fn raise_limit(connections: u32) {
             "avx serve: {files} open files are allowed (ulimit -Hn), and so fewer than {connections} connections"
         ),
         Err(error) => eprintln!("avx serve: the limit of open files could not be raised: {error}"),
+    }
+}
+
+fn protocols(args: &Args) -> Protocols {
+    match (args.http1_only, args.http2_only) {
+        (true, _) => Protocols::Http1,
+        (_, true) => Protocols::Http2,
+        _ => Protocols::Both,
     }
 }
 

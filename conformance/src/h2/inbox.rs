@@ -123,6 +123,16 @@ impl Inbox {
         self.streams.get(&stream).cloned().unwrap_or_default()
     }
 
+    /// Bytes of content that came on this stream so far.
+    pub fn length(&self, stream: u32) -> usize {
+        self.streams.get(&stream).map_or(0, |answer| answer.content.len())
+    }
+
+    /// Whether nothing more comes on this stream.
+    pub fn is_over(&self, stream: u32) -> bool {
+        self.streams.get(&stream).is_some_and(Answer::is_over)
+    }
+
     /// Forgets a stream that is over, and the frames so far.
     pub fn forget(&mut self, stream: u32) -> Answer {
         self.frames.clear();

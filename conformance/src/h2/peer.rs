@@ -78,7 +78,7 @@ impl Peer {
     /// Waits for the response on a stream, or its reset.
     #[track_caller]
     pub fn answer(&mut self, stream: u32) -> Answer {
-        self.until("a response", |inbox| inbox.answer(stream).is_over());
+        self.until("a response", |inbox| inbox.is_over(stream));
         self.inbox.answer(stream)
     }
 

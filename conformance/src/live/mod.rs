@@ -20,6 +20,7 @@
 //!
 //! - [`exchange`]: keep-alive, pipelining, content, expectations, upgrades, half-close
 //! - [`attacks`]: each transcript that ends in an answered error, against the live server
+//! - [`h2_exchange`], [`h2_attacks`]: the same over HTTP/2, which begins with its preface on the same port
 //! - [`time`]: slow heads, slow content, slow readers, idle connections, graceful ends
 //! - [`crowd`]: many connections, too many of them, random bytes, resets
 //! - `apart`: a server in another process, without descriptors or with thousands of connections
@@ -29,6 +30,8 @@ pub mod apart;
 pub mod attacks;
 pub mod crowd;
 pub mod exchange;
+pub mod h2_attacks;
+pub mod h2_exchange;
 pub mod time;
 
 use crate::peer::{PATIENCE, Peer};
@@ -116,6 +119,30 @@ macro_rules! suite {
             one_connection_too_many_waits_its_turn
             random_bytes_do_no_harm
             resets_do_no_harm
+        });
+
+        $crate::suite!($target: h2_exchange {
+            h2_a_connection_serves_many_requests_at_once
+            h2_a_request_may_come_byte_by_byte
+            h2_content_goes_both_ways
+            h2_a_large_response_arrives_and_can_be_cancelled
+            h2_a_response_that_breaks_off_is_reset
+            h2_head_and_expectations_are_what_they_are
+            h2_content_nobody_reads_is_read_over
+            h2_a_shutdown_lets_what_is_in_flight_complete
+            h2_an_idle_connection_is_told_goodbye
+        });
+        $crate::suite!($target: h2_attacks {
+            h2_every_attack_ends_its_stream_or_its_connection
+            h2_floods_end
+            h2_a_slow_block_ends_in_calm
+            h2_settings_nobody_acknowledges_end_the_connection
+            h2_a_window_that_stays_closed_gives_its_stream_up
+            h2_a_connection_window_that_stays_closed_ends_the_connection
+            h2_tiny_windows_are_served
+            h2_another_preface_is_no_connection
+            h2_a_client_that_never_reads_is_dropped
+            h2_resets_do_no_harm
         });
 
         /// The server of the test below, in a process of its own.

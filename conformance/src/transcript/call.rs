@@ -58,6 +58,17 @@ enum Verb {
     Reset {
         stream: StreamId,
     },
+    Release {
+        stream: StreamId,
+        credit: u32,
+    },
+    Done {
+        stream: StreamId,
+    },
+    Wants {
+        stream: StreamId,
+    },
+    Writable,
     Shutdown,
     Time(Duration),
 }
@@ -114,6 +125,10 @@ impl Call {
             "write" => Verb::Write(text::parse(words.0)?),
             "end" => Verb::End { stream: words.stream()? },
             "reset" => Verb::Reset { stream: words.stream()? },
+            "release" => Verb::Release { stream: words.stream()?, credit: words.number()? as u32 },
+            "done" => Verb::Done { stream: words.stream()? },
+            "wants" => Verb::Wants { stream: words.stream()? },
+            "writable" => Verb::Writable,
             "shutdown" => Verb::Shutdown,
             "time" => Verb::Time(duration(words.next()?)?),
             other => return Err(format!("unknown call {other:?}")),
@@ -181,6 +196,12 @@ impl Call {
             Verb::Write(content) => out.reserve(content.len())?.copy_from_slice(content),
             Verb::End { stream } => m.send_end(now, *stream, fields, out)?,
             Verb::Reset { stream } => m.reset(now, *stream, ErrorCode::CANCEL),
+            Verb::Release { stream, credit } => m.release(*stream, *credit),
+            Verb::Done { stream } => m.done(now, *stream),
+            Verb::Wants { stream } => m.wants_write(*stream, true),
+            Verb::Writable => {
+                return Ok(m.next_writable().map_or("none".into(), |stream| stream.0.to_string()));
+            }
             Verb::Shutdown => m.shutdown(now),
             Verb::Time(_) => {}
         }

@@ -1,7 +1,7 @@
 //! The file format: markdown with a title per case, a list of options, and fenced blocks as steps.
 
 use super::call::Call;
-use super::text;
+use super::{frames, text};
 use avx_core::Config;
 use std::time::Duration;
 
@@ -25,6 +25,10 @@ pub struct Case {
     prose: Vec<String>,
     /// Which machine is examined.
     pub role: Role,
+    /// What it speaks.
+    pub speaks: Speaks,
+    /// Prefaces and settings have been exchanged before the first step.
+    pub(super) greeted: bool,
     /// How it is configured.
     pub config: Config,
     /// Answers to errors stand in the `out` blocks in full.
@@ -42,6 +46,16 @@ pub enum Role {
     Client,
 }
 
+/// The protocol of a case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Speaks {
+    /// HTTP/1.1: bytes stand as text.
+    #[default]
+    Http1,
+    /// HTTP/2: bytes stand as frames.
+    Http2,
+}
+
 /// Something done to the machine, and all that it does thereupon.
 #[derive(Clone, Debug)]
 pub struct Step {
@@ -53,6 +67,8 @@ pub struct Step {
     pub events: Vec<String>,
     /// Bytes expected to be written.
     pub out: Vec<u8>,
+    /// Frames expected to be written, in HTTP/2.
+    pub frames: Vec<String>,
     /// The block as it stands, to write it back.
     source: Vec<String>,
 }
@@ -74,6 +90,7 @@ impl Document {
     pub fn parse(source: &str) -> Result<Document, String> {
         let mut document = Document { preamble: Vec::new(), cases: Vec::new() };
         let mut defaults = (None, Config::default());
+        let mut speaks = Speaks::default();
         let mut prose: Vec<String> = Vec::new();
         let mut lines = source.lines().enumerate().map(|(i, line)| (i + 1, line));
         while let Some((number, line)) = lines.next() {
@@ -101,6 +118,8 @@ impl Document {
                     line: number,
                     prose: Vec::new(),
                     role,
+                    speaks,
+                    greeted: speaks == Speaks::Http2,
                     config,
                     goodbyes: false,
                     steps: Vec::new(),
@@ -109,6 +128,8 @@ impl Document {
                 if let Some(option) = line.strip_prefix("- ") {
                     match document.cases.last_mut() {
                         Some(case) if option == "report: goodbyes" => case.goodbyes = true,
+                        Some(case) if option == "greeting: by hand" => case.greeted = false,
+                        None if option == "protocol: h2" => speaks = Speaks::Http2,
                         Some(case) if case.steps.is_empty() => {
                             set(option, &mut case.config, |role| case.role = role).map_err(at)?;
                         }
@@ -151,7 +172,10 @@ impl Document {
                 let word = if matches!(step.action, Action::In(..)) { "in" } else { "calls" };
                 fence(&mut lines, word, &step.source);
                 fence(&mut lines, "events", &step.events);
-                fence(&mut lines, "out", &text::escape_block(&step.out));
+                match case.speaks {
+                    Speaks::Http1 => fence(&mut lines, "out", &text::escape_block(&step.out)),
+                    Speaks::Http2 => fence(&mut lines, "out", &step.frames),
+                }
             }
         }
         while lines.last().is_some_and(String::is_empty) {
@@ -185,13 +209,18 @@ impl Case {
                     Some((last, rest)) if last == "\\EOF" => (rest, true),
                     _ => (&block[..], false),
                 };
-                Action::In(text::parse_block(bytes)?, eof)
+                match self.speaks {
+                    Speaks::Http1 => Action::In(text::parse_block(bytes)?, eof),
+                    Speaks::Http2 => Action::In(frames::parse(bytes)?, eof),
+                }
             }
             "calls" => Action::Calls(Call::parse_block(&block)?),
             "events" | "out" => {
                 let step = self.steps.last_mut().ok_or("nothing was done yet")?;
                 if kind == "events" {
                     step.events = block;
+                } else if self.speaks == Speaks::Http2 {
+                    step.frames = block;
                 } else {
                     step.out = text::parse_block(&block)?;
                 }
@@ -203,7 +232,14 @@ impl Case {
             self.prose.append(&mut prose);
         }
         prose.dedup_by(|a, b| a.is_empty() && b.is_empty());
-        self.steps.push(Step { prose, action, events: Vec::new(), out: Vec::new(), source: block });
+        self.steps.push(Step {
+            prose,
+            action,
+            events: Vec::new(),
+            out: Vec::new(),
+            frames: Vec::new(),
+            source: block,
+        });
         Ok(())
     }
 }
@@ -257,6 +293,14 @@ fn limit(config: &mut Config, name: &str, n: u32) -> Result<(), String> {
         "informational" => limits.informational = n as u16,
         "unread-body" => limits.unread_body = n,
         "pipelined" => limits.pipelined = n as u8,
+        "max-streams" => config.h2.max_streams = n,
+        "stream-window" => config.h2.stream_window = n,
+        "field-section" => config.h2.field_section = n,
+        "resets" => config.h2.resets = n,
+        "glitches" => config.h2.glitches = n,
+        "priorities" => config.h2.priorities = n as u8,
+        "connect-protocol" => config.h2.connect_protocol = n > 0,
+        "push" => config.h2.push = n > 0,
         _ => return Err(format!("unknown limit {name:?}")),
     }
     Ok(())
@@ -272,6 +316,9 @@ fn timeout(config: &mut Config, name: &str, d: Duration) -> Result<(), String> {
         "drain" => timeouts.drain = d,
         "linger" => timeouts.linger = d,
         "expect-continue" => timeouts.expect_continue = d,
+        "settings" => config.h2.settings_timeout = d,
+        "window-stall" => config.h2.window_stall = d,
+        "keep-alive" => config.h2.keep_alive = d,
         _ => return Err(format!("unknown timeout {name:?}")),
     }
     Ok(())

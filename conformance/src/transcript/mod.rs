@@ -3,7 +3,7 @@
 //! ```text
 //! file.md ──format──▶ cases of steps ──play──▶ what was observed ──▶ compared, or a diff
 //!                          │                        ▲
-//!                        text (escapes)      bare, seated (a machine, a session)
+//!                   text, frames (escapes)    bare, seated (a machine, a session)
 //! ```
 //!
 //! The format is described in `transcripts/README.md`, for readers who write no Rust.
@@ -12,12 +12,13 @@ mod bare;
 mod call;
 mod diff;
 mod format;
+mod frames;
 mod play;
 mod render;
 mod seated;
 mod text;
 
-pub use format::{Case, Document, Role, Step};
+pub use format::{Case, Document, Role, Speaks, Step};
 
 use std::path::Path;
 

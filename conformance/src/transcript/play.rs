@@ -2,11 +2,13 @@
 
 use super::bare::Bare;
 use super::call::Call;
-use super::format::{Action, Case, Role};
+use super::format::{Action, Case, Role, Speaks};
+use super::frames::Reader;
 use super::render::Log;
 use super::seated::Seated;
 use super::{diff, text};
-use avx_core::h1::{Client, Server};
+use crate::h2::frames::{PREFACE, settings, settings_ack};
+use avx_core::{h1, h2};
 
 /// Something a case can be played to.
 pub(super) trait Subject {
@@ -58,31 +60,54 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
 
 /// Replaces what the case expects with what is observed.
 pub(super) fn bless(case: &mut Case) {
-    let mut subject = bare(case);
+    let (mut subject, mut reader) = (bare(case), Reader::new());
     for step in &mut case.steps {
         act(&mut *subject, &step.action, Cut::Whole);
         let (log, out, faults) = subject.observe();
         assert!(faults.is_empty(), "{}: {faults}", case.title);
         step.events = log.lines(&step.events);
+        step.frames = reader.lines(&out);
         step.out = out;
     }
 }
 
 fn bare(case: &Case) -> Box<dyn Subject> {
-    match case.role {
-        Role::Server => Box::new(Bare::new(Server::new, case)),
-        Role::Client => Box::new(Bare::new(Client::new, case)),
-    }
+    greeted(
+        case,
+        match (case.speaks, case.role) {
+            (Speaks::Http1, Role::Server) => Box::new(Bare::new(h1::Server::new, case)),
+            (Speaks::Http1, Role::Client) => Box::new(Bare::new(h1::Client::new, case)),
+            (Speaks::Http2, Role::Server) => Box::new(Bare::new(h2::Server::new, case)),
+            (Speaks::Http2, Role::Client) => Box::new(Bare::new(h2::Client::new, case)),
+        },
+    )
 }
 
 fn seated(case: &Case) -> Box<dyn Subject> {
-    match case.role {
-        Role::Server => Box::new(Seated::new(Server::new, case)),
-        Role::Client => Box::new(Seated::new(Client::new, case)),
+    greeted(
+        case,
+        match (case.speaks, case.role) {
+            (Speaks::Http1, Role::Server) => Box::new(Seated::new(h1::Server::new, case)),
+            (Speaks::Http1, Role::Client) => Box::new(Seated::new(h1::Client::new, case)),
+            (Speaks::Http2, Role::Server) => Box::new(Seated::new(h2::Server::new, case)),
+            (Speaks::Http2, Role::Client) => Box::new(Seated::new(h2::Client::new, case)),
+        },
+    )
+}
+
+/// The subject behind the exchange of prefaces, if that is not the case's concern.
+fn greeted(case: &Case, mut subject: Box<dyn Subject>) -> Box<dyn Subject> {
+    if case.greeted {
+        subject.feed(&[]);
+        let preface = if case.role == Role::Server { PREFACE } else { &[] };
+        subject.feed(&[preface, &settings(&[]), &settings_ack()].concat());
+        subject.observe();
     }
+    subject
 }
 
 fn play(case: &Case, subject: &mut dyn Subject, cut: Cut) -> Result<(), String> {
+    let mut reader = Reader::new();
     for (i, step) in case.steps.iter().enumerate() {
         act(subject, &step.action, cut);
         let (log, out, faults) = subject.observe();
@@ -91,7 +116,17 @@ fn play(case: &Case, subject: &mut dyn Subject, cut: Cut) -> Result<(), String> 
         if events != step.events {
             report.push_str(&format!("  events:\n{}", diff::lines(&step.events, &events)));
         }
-        if out != step.out {
+        if case.speaks == Speaks::Http2 {
+            let (mut expected, mut observed) = (&step.frames[..], &reader.lines(&out)[..]);
+            if !matches!(cut, Cut::Whole) && events.iter().any(|event| event.starts_with("error ")) {
+                // What had left before the error depends on when it was written: the goodbye is the last.
+                expected = &expected[expected.len().saturating_sub(1)..];
+                observed = &observed[observed.len().saturating_sub(1)..];
+            }
+            if expected != observed {
+                report.push_str(&format!("  out:\n{}", diff::lines(expected, observed)));
+            }
+        } else if out != step.out {
             let (expected, observed) = (text::escape_block(&step.out), text::escape_block(&out));
             report.push_str(&format!("  out:\n{}", diff::lines(&expected, &observed)));
         }

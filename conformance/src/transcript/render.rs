@@ -2,7 +2,8 @@
 
 use super::text::escape;
 use crate::drive::{Lines, Reply, Seen};
-use avx_core::{BodyLen, Initiator, PeerError, Protocol, Status, Version};
+use avx_core::h2::PeerSettings;
+use avx_core::{BodyLen, Initiator, PeerError, PrioritySignal, Protocol, Status, Version};
 
 /// What was observed, before it becomes lines: pieces of data that follow each other are joined.
 #[derive(Debug)]
@@ -75,9 +76,9 @@ impl Log {
                 let target = head.target.escape_ascii();
                 self.push(format!("promise {} on {stream}: {target}", head.stream), &head.fields);
             }
-            Seen::Priority(stream, signal) => self.line(format!("priority {stream}: {signal:?}")),
+            Seen::Priority(stream, signal) => self.line(format!("priority {stream}: {}", priority(signal))),
             Seen::GoAway(last, code, _) => self.line(format!("go away, last {last}, code {}", code.0)),
-            Seen::Settings(settings) => self.line(format!("{settings:?}")),
+            Seen::Settings(settings) => self.line(settings_line(settings)),
         }
     }
 
@@ -171,6 +172,31 @@ impl Log {
         }
         lines
     }
+}
+
+/// As RFC 9218 writes it, or RFC 7540.
+fn priority(signal: &PrioritySignal) -> String {
+    match signal {
+        PrioritySignal::Extensible(p) if p.incremental => format!("u={}, i", p.urgency),
+        PrioritySignal::Extensible(p) => format!("u={}", p.urgency),
+        PrioritySignal::Dependency(d) => format!("on {} weight {}", d.on, d.weight),
+        other => format!("{other:?}"),
+    }
+}
+
+/// The peer's settings, as far as they are not what they are at first.
+fn settings_line(settings: &PeerSettings) -> String {
+    let first = PeerSettings::default();
+    let mut line = "settings".to_string();
+    let mut say = |name: &str, value: u64, first: u64| {
+        if value != first {
+            line.push_str(&format!(", {name} {value}"));
+        }
+    };
+    say("streams", settings.max_concurrent_streams.into(), first.max_concurrent_streams.into());
+    say("window", settings.initial_window_size.into(), first.initial_window_size.into());
+    say("frame", settings.max_frame_size.into(), first.max_frame_size.into());
+    line
 }
 
 fn version(version: Version) -> String {

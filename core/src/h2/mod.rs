@@ -178,6 +178,10 @@ macro_rules! user {
             self.connection.set_priority(stream, priority);
         }
 
+        fn priority(&self, stream: StreamId) -> Option<Priority> {
+            self.connection.priority(stream)
+        }
+
         fn shutdown(&mut self, now: Instant) {
             self.connection.shutdown(now);
         }

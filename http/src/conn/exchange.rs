@@ -1,5 +1,6 @@
 //! One request and its response, when the response takes longer than one call of a handler.
 
+use super::multiplex::{Origin, Promised, prioritize, promise};
 use super::sending::{Sending, Step, Terms, respond};
 use crate::body::{Content, Pipe, Writer};
 use crate::error::ConnectionError;
@@ -10,6 +11,7 @@ use crate::{BodyError, IntoResponse, Request, Response};
 use avx_core::{
     BodyLen, ErrorCode, Fields, Http, Instant, Method, Output, Preset, Status, StreamId, UsageError, Version,
 };
+use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -44,6 +46,8 @@ pub(crate) struct Exchange {
     /// The response has left as a whole.
     complete: bool,
     entry: Option<Box<Entry>>,
+    /// Where promises point, if the client takes any.
+    origin: Option<Origin>,
 }
 
 enum Phase {
@@ -77,6 +81,8 @@ pub(super) struct Desk<'a> {
     pub(super) report: &'a dyn Fn(ConnectionError<'_>),
     /// Content goes out as the machine says whose turn it is, not as it comes.
     pub(super) in_turns: bool,
+    /// Where promises are noted that are to be kept.
+    pub(super) promised: Option<&'a RefCell<Vec<Promised>>>,
 }
 
 impl Exchange {
@@ -97,6 +103,7 @@ impl Exchange {
             sent: 0,
             complete: false,
             entry: None,
+            origin: None,
         }
     }
 
@@ -119,6 +126,11 @@ impl Exchange {
 
     pub(super) fn logged(mut self, entry: Option<Box<Entry>>) -> Self {
         self.entry = entry;
+        self
+    }
+
+    pub(super) fn promising(mut self, origin: Option<Origin>) -> Self {
+        self.origin = origin;
         self
     }
 
@@ -276,10 +288,16 @@ impl Exchange {
                         // A transport that others share is not handed over, and no part of it either.
                         *response = Status::NOT_IMPLEMENTED.into_response();
                     }
+                    if !promise(machine, out, desk, self.stream, self.origin.as_ref(), response) {
+                        break;
+                    }
                     let terms = Terms { preset: desk.preset, multiplexed: desk.in_turns };
                     let sent = respond(machine, out, desk.now, self.stream, response, terms);
                     match sent {
                         Ok(follows) => {
+                            if desk.in_turns && follows != BodyLen::Empty {
+                                prioritize(machine, self.stream, response);
+                            }
                             self.status = Some(response.status);
                             self.sent = sent_at_once(response, follows, self.entry.as_deref());
                             self.phase = match settle(response, follows, take_over, desk.report) {

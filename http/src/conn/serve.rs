@@ -355,6 +355,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
             preset: local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref()),
             report: &report,
             in_turns: false,
+            promised: None,
         };
         let (machine, out) = self.link.session.parts(&mut local.scratch);
         let mut moved = false;

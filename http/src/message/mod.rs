@@ -3,7 +3,7 @@
 //! ```text
 //! Request<'_>    borrows the head from the read buffer: what plain handlers see
 //! OwnedRequest   the head copied once into recycled memory, with its Body: for async handlers
-//! Response       status, FieldLines, Body; perhaps an upgrade
+//! Response       status, FieldLines, Body; perhaps an upgrade, or promises (Push)
 //! IntoResponse   what else a handler may return
 //! ```
 
@@ -12,6 +12,7 @@ mod fields;
 mod into_response;
 mod owned;
 mod params;
+mod push;
 mod request;
 mod response;
 mod upgrade;
@@ -21,6 +22,7 @@ pub use fields::{FieldLine, FieldLines, Name, OwnedFields, Value};
 pub use into_response::IntoResponse;
 pub use owned::OwnedRequest;
 pub use params::{BadParam, decode};
+pub use push::Push;
 pub use request::Request;
 pub use response::Response;
 pub use upgrade::Upgraded;

@@ -30,6 +30,8 @@ enum Head<'a> {
         method: Method<'a>,
         target: &'a [u8],
         fields: Fields<'a>,
+        authority: &'a [u8],
+        version: Version,
     },
 }
 
@@ -43,7 +45,19 @@ impl<'a> Request<'a> {
     /// content.
     pub fn new(method: Method<'a>, target: &'a str) -> Self {
         let (target, fields) = (target.as_bytes(), Fields::default());
-        Request::with_head(Head::Made { method, target, fields }, BodyLen::Empty, &Peer::Unix)
+        let head = Head::Made { method, target, fields, authority: b"", version: Version::Http11 };
+        Request::with_head(head, BodyLen::Empty, &Peer::Unix)
+    }
+
+    /// A request that was made in the client's place.
+    pub(crate) fn promised(
+        target: &'a [u8],
+        authority: &'a [u8],
+        fields: Fields<'a>,
+        peer: &'a Peer,
+    ) -> Self {
+        let (method, version) = (Method::Get, Version::Http2);
+        Request::with_head(Head::Made { method, target, fields, authority, version }, BodyLen::Empty, peer)
     }
 
     #[inline]
@@ -62,7 +76,8 @@ impl<'a> Request<'a> {
     /// The same request with these fields.
     pub fn with_fields(mut self, lines: Fields<'a>) -> Self {
         let (method, target) = (self.method(), self.target());
-        self.head = Head::Made { method, target, fields: lines };
+        let (authority, version) = (self.authority(), self.version());
+        self.head = Head::Made { method, target, fields: lines, authority, version };
         self
     }
 
@@ -118,7 +133,7 @@ impl<'a> Request<'a> {
     pub fn authority(&self) -> &'a [u8] {
         match &self.head {
             Head::Received(head) => head.authority(),
-            Head::Made { .. } => b"",
+            Head::Made { authority, .. } => authority,
         }
     }
 
@@ -126,7 +141,7 @@ impl<'a> Request<'a> {
     pub fn version(&self) -> Version {
         match &self.head {
             Head::Received(head) => head.version(),
-            Head::Made { .. } => Version::Http11,
+            Head::Made { version, .. } => *version,
         }
     }
 

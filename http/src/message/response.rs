@@ -1,6 +1,6 @@
 //! The response a handler returns.
 
-use super::{FieldLines, Name, Upgraded, Value};
+use super::{FieldLines, Name, Push, Upgraded, Value};
 use crate::{Body, Error};
 use avx_core::{Preset, Status};
 use std::fmt;
@@ -26,6 +26,7 @@ pub(crate) struct Extra {
     pub(crate) reason: Option<Value>,
     pub(crate) take_over: Option<TakeOver>,
     pub(crate) error: Option<Error>,
+    pub(crate) pushes: Vec<Push>,
 }
 
 /// What goes on with the transport after the head of this response.
@@ -142,6 +143,25 @@ impl Response {
         self
     }
 
+    /// Promises the response to a GET of this path, which the client is about to need, and sends it along
+    /// (RFC 9113, section 8.4): the request goes to the same handler as any other. Over HTTP/1.1, and to clients
+    /// that take no promises, nothing is pushed.
+    ///
+    /// ```
+    /// use avx_http::{Push, Response};
+    ///
+    /// fn page() -> Response {
+    ///     Response::content("text/html", "<link rel=stylesheet href=/style.css><script src=/app.js></script>")
+    ///         .push("/style.css")
+    ///         .push(Push::new("/app.js").field("accept-language", "en"))
+    /// }
+    /// # page();
+    /// ```
+    pub fn push(mut self, push: impl Into<Push>) -> Self {
+        self.extra().pushes.push(push.into());
+        self
+    }
+
     /// Status code.
     pub fn status(&self) -> Status {
         self.status
@@ -179,6 +199,12 @@ impl Response {
     #[inline]
     pub(crate) fn holds_nothing(&self) -> bool {
         self.fields.is_unused() && self.extra.is_none() && self.body.is_static()
+    }
+
+    /// Whether there is something to [promise](Self::push).
+    #[inline]
+    pub(crate) fn promises(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| !extra.pushes.is_empty())
     }
 
     pub(crate) fn reason(&self) -> Option<&[u8]> {

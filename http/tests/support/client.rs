@@ -64,7 +64,10 @@ impl Client {
             if bytes.is_empty() && replies.is_empty() {
                 return;
             }
-            self.remote.send(replies);
+            // Nothing to say wakes nobody.
+            if !replies.is_empty() {
+                self.remote.send(replies);
+            }
         }
     }
 

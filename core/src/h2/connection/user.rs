@@ -152,6 +152,11 @@ impl Connection {
         Some(StreamId(u64::from(self.streams[slot].id)))
     }
 
+    pub(in crate::h2) fn priority(&self, stream: StreamId) -> Option<Priority> {
+        let sched = &self.streams[self.slot(stream).ok()?].sched;
+        Some(Priority { urgency: sched.urgency, incremental: sched.incremental })
+    }
+
     pub(in crate::h2) fn set_priority(&mut self, stream: StreamId, priority: Priority) {
         let Ok(slot) = self.slot(stream) else { return };
         if self.role == Role::Client {

@@ -24,6 +24,21 @@ impl SettingId {
     pub const ENABLE_CONNECT_PROTOCOL: SettingId = SettingId(0x8);
     /// Whether the priorities of RFC 7540 are of no use (RFC 9218, section 2.1).
     pub const NO_RFC7540_PRIORITIES: SettingId = SettingId(0x9);
+
+    /// The name of a known setting.
+    pub const fn name(self) -> Option<&'static str> {
+        Some(match self {
+            SettingId::HEADER_TABLE_SIZE => "HEADER_TABLE_SIZE",
+            SettingId::ENABLE_PUSH => "ENABLE_PUSH",
+            SettingId::MAX_CONCURRENT_STREAMS => "MAX_CONCURRENT_STREAMS",
+            SettingId::INITIAL_WINDOW_SIZE => "INITIAL_WINDOW_SIZE",
+            SettingId::MAX_FRAME_SIZE => "MAX_FRAME_SIZE",
+            SettingId::MAX_HEADER_LIST_SIZE => "MAX_HEADER_LIST_SIZE",
+            SettingId::ENABLE_CONNECT_PROTOCOL => "ENABLE_CONNECT_PROTOCOL",
+            SettingId::NO_RFC7540_PRIORITIES => "NO_RFC7540_PRIORITIES",
+            _ => return None,
+        })
+    }
 }
 
 /// One setting.

@@ -1,6 +1,7 @@
 //! The pump itself.
 
 use super::bell::Bell;
+use super::push::{Origins, Promised};
 use super::table::{At, Table};
 use crate::conn::exchange::{Desk, Entry, Exchange, log, panicked, settle};
 use crate::conn::link::Link;
@@ -12,6 +13,7 @@ use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
 use avx_core::{BodyLen, Event, Http, Instant, Method, PeerError, StreamId, Turn, h2};
+use std::cell::RefCell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -32,6 +34,9 @@ pub(in crate::conn) struct Multiplexing<IO, R: Runtime> {
     /// Places that wait for room in the output.
     blocked: Vec<u32>,
     pub(in crate::conn) peer: Peer,
+    origins: Origins,
+    /// Promises to keep.
+    pub(super) promised: RefCell<Vec<Promised>>,
     /// The stream whose handler is being called: tells whose panic it was.
     calling: StreamId,
     draining: bool,
@@ -47,6 +52,8 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             due: Vec::new(),
             blocked: Vec::new(),
             peer,
+            origins: Origins::default(),
+            promised: RefCell::default(),
             calling: NOBODY,
             draining: false,
             failed: false,
@@ -81,20 +88,22 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         let mut at_rest = running && !ticked && self.table.is_empty() && self.link.is_at_rest();
         let mut budget = BUDGET;
         let mut drained = false;
+        // There is more to write, and room for it.
+        let mut more = false;
         loop {
             if !mem::take(&mut at_rest) {
                 self.process(shared, local, now, std_now);
-                match self.link.poll_flush(cx, now, &[], &mut 0) {
-                    // There is room again for those who waited for it. However fast the peer takes it, it is
-                    // listened to as well.
-                    Poll::Ready(Ok(true)) if budget > 1 && self.has_more(local) => {
-                        budget -= 1;
-                        continue;
-                    }
+                more = match self.link.poll_flush(cx, now, &[], &mut 0) {
+                    Poll::Ready(Ok(_)) => self.has_more(local),
                     // A peer that writes before it reads is read from all the same: what it may send is
                     // bounded by windows and limits, and it may be waiting for just that.
-                    Poll::Ready(Ok(_)) | Poll::Pending => {}
+                    Poll::Pending => false,
                     Poll::Ready(Err(error)) => return self.broken(shared, now, &error),
+                };
+                // However fast the peer takes it, it is listened to as well.
+                if more && budget > 1 {
+                    budget -= 1;
+                    continue;
                 }
                 self.link.shut_down(cx);
                 if self.link.session.is_closed() {
@@ -103,7 +112,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                 }
             }
             if budget == 0 {
-                cx.waker().wake_by_ref();
+                more = true;
                 break;
             }
             budget -= 1;
@@ -123,6 +132,9 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         if self.link.session.is_closed() {
             self.close(shared, now);
             return Flow::Over;
+        }
+        if more {
+            cx.waker().wake_by_ref();
         }
         self.rest(local);
         self.link.arm(cx, &shared.rt, &shared.epoch, None);
@@ -170,7 +182,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                 self.due.clear();
                 return;
             }
-            let advanced = self.advance(shared, local, now, std_now);
+            let advanced = self.advance(shared, local, now, std_now) | self.keep_promises(shared, now);
             if !received && !advanced {
                 return;
             }
@@ -215,7 +227,8 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     let connects = request.method() == Method::Connect;
                     if let (Reply::Now(response), None, BodyLen::Empty) = (&mut reply, &request.pipe, body) {
                         // The plain case: nothing is moved, nothing remembered.
-                        let sent = at_hand(response).filter(|_| !connects).is_some_and(|content| {
+                        let plain = !connects && !response.promises();
+                        let sent = at_hand(response).filter(|_| plain).is_some_and(|content| {
                             respond_at_once(machine, out, now, stream, response, content, terms).is_ok()
                         });
                         if sent {
@@ -242,7 +255,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     }
                     let entry = shared.access.is_some().then(|| Entry::new(&request, now));
                     let exchange = open(stream, body, head, request.pipe.take(), reply).logged(entry);
-                    let exchange = exchange.connecting(connects);
+                    let exchange = exchange.connecting(connects).promising(self.origins.of(head, machine));
                     self.due.push(self.table.insert(exchange.stream, exchange, &self.bell));
                 }
                 Event::Data { stream, data, credit } => {
@@ -310,6 +323,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             preset: local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref()),
             report: &report,
             in_turns: true,
+            promised: Some(&self.promised),
         };
         let log = &|exchange: &mut Exchange| exchange.log_to(&shared.access, peer, now);
         let limit = u64::from(shared.config.limits.unread_body);
