@@ -724,12 +724,14 @@ fn an_error_of_the_connection_reaches_everybody() {
 #[test]
 fn a_server_of_http_1_is_told_from_one_that_breaks_the_protocol() {
     let sim = Sim::new();
-    let (connection, server) = connect(&sim, &options());
-    let sent = send(&sim, &connection, Request::get("/"));
-    server.remote.send("HTTP/1.1 505 HTTP Version Not Supported\r\nContent-Length: 0\r\n\r\n");
-    sim.run();
-    assert!(matches!(sent.take().unwrap(), Err(Error::NotHttp2)));
-    assert!(server.remote.is_closed());
+    for answer in ["HTTP/1.1 505 HTTP Version Not Supported\r\n\r\n", "<!DOCTYPE html>", "220 hello\r\n"] {
+        let (connection, server) = connect(&sim, &options());
+        let sent = send(&sim, &connection, Request::get("/"));
+        server.remote.send(answer);
+        sim.run();
+        assert!(matches!(sent.take().unwrap(), Err(Error::NotHttp2)));
+        assert!(server.remote.is_closed());
+    }
     let (connection, server) = connect(&sim, &options());
     let sent = send(&sim, &connection, Request::get("/"));
     server.remote.finish();

@@ -105,7 +105,7 @@ pub(super) fn unanswered(url: &Url, error: &Error, http2: bool) -> Failure {
         Error::Unsent(Some(why)) => unanswered(url, why, http2),
         Error::NotHttp2 | Error::Reset { code: ErrorCode::HTTP_1_1_REQUIRED, .. } => Failure::new(
             failure::HTTP2,
-            format_args!("{authority} speaks HTTP/1.1 only; ask without --http2"),
+            format_args!("{authority} does not speak HTTP/2, perhaps HTTP/1.1; ask without --http2"),
         ),
         Error::GoAway(code) => {
             Failure::new(failure::HTTP2, format_args!("{authority} ended the connection: {code}"))
@@ -124,7 +124,9 @@ pub(super) fn unanswered(url: &Url, error: &Error, http2: bool) -> Failure {
             Failure::new(failure::HTTP2, format_args!("not an answer in HTTP/2: {error}"))
         }
         Error::Peer(error) => {
-            Failure::new(failure::PROTOCOL, format_args!("not an answer in HTTP/1.1: {error}"))
+            let hint =
+                if *error == PeerError::BadVersion { "; perhaps it speaks HTTP/2 (--http2)" } else { "" };
+            Failure::new(failure::PROTOCOL, format_args!("not an answer in HTTP/1.1: {error}{hint}"))
         }
         Error::Request(error) => {
             Failure::new(failure::USAGE, format_args!("the request cannot be sent: {error}"))

@@ -36,7 +36,7 @@ pub enum Error {
     },
     /// The server ended the connection with this code (HTTP/2).
     GoAway(ErrorCode),
-    /// The server answers in HTTP/1.1 where HTTP/2 was to be spoken.
+    /// The server answers in another language than HTTP/2, which was to be spoken: HTTP/1.1, most likely.
     NotHttp2,
     /// The server broke the protocol; [`PeerError::UnexpectedEof`] for a head that ends inside.
     Peer(PeerError),
@@ -100,7 +100,7 @@ impl fmt::Display for Error {
                 write!(f, "peer: broke a rule, and its stream was reset with {code}")
             }
             Error::GoAway(code) => write!(f, "peer: ended the connection with {code}"),
-            Error::NotHttp2 => f.write_str("peer: answers in HTTP/1.1, not in HTTP/2"),
+            Error::NotHttp2 => f.write_str("peer: does not speak HTTP/2"),
             Error::Peer(error) => error.fmt(f),
             Error::Request(error) => error.fmt(f),
             Error::Body(error) => write!(f, "request body: {error}"),

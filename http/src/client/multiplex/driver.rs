@@ -169,17 +169,23 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         self.expire(link, local, now);
         let mut budget = BUDGET;
         let mut drained = false;
+        // There is more to write, and room for it.
+        let mut more = false;
         loop {
             self.process(link, cx, local, now)?;
             if self.broken.is_none() {
-                match link.poll_flush(cx, now, &[], &mut 0) {
-                    // There is room again for those who waited for it.
-                    Poll::Ready(Ok(true)) if budget > 0 && self.has_more(link, local) => {
-                        budget -= 1;
-                        continue;
+                more = match link.poll_flush(cx, now, &[], &mut 0) {
+                    Poll::Ready(Ok(_)) => self.has_more(link, local),
+                    Poll::Pending => false,
+                    Poll::Ready(Err(error)) => {
+                        self.broken = Some(error);
+                        false
                     }
-                    Poll::Ready(Ok(_)) | Poll::Pending => {}
-                    Poll::Ready(Err(error)) => self.broken = Some(error),
+                };
+                // However fast the server takes it, it is listened to as well.
+                if more && budget > 1 {
+                    budget -= 1;
+                    continue;
                 }
                 link.shut_down(cx);
             }
@@ -187,7 +193,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
                 return link.session.error().map_or(Ok(Flow::Over), |error| Err(Error::Peer(error)));
             }
             if budget == 0 {
-                cx.waker().wake_by_ref();
+                more = true;
                 break;
             }
             budget -= 1;
@@ -208,6 +214,9 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
                 }
                 break;
             }
+        }
+        if more {
+            cx.waker().wake_by_ref();
         }
         self.rest();
         let deadline = self.deadlines.first().map(|&(at, _)| at);
@@ -276,19 +285,23 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
     /// Whether somebody waits for room in the output.
     fn has_more(&mut self, link: &mut Wire<IO, R>, local: &mut Local) -> bool {
         let (machine, _) = link.session.parts(&mut local.scratch);
-        !self.blocked.is_empty() || !self.first.is_empty() || machine.next_writable().is_some()
+        let requests = !self.first.is_empty() && machine.free_streams() > 0;
+        requests || !self.blocked.is_empty() || machine.next_writable().is_some()
     }
 
     /// Events into exchanges, until there is none.
     fn receive(&mut self, link: &mut Wire<IO, R>, local: &mut Local, now: Instant) -> Result<bool, Error> {
-        if !self.settings_known && link.session.unread().starts_with(b"HTTP/1.") {
-            return Err(Error::NotHttp2);
-        }
         let mut any = false;
         loop {
             let Turn { event, machine, .. } = match link.session.turn(now, &mut local.scratch) {
                 Ok(Some(turn)) => turn,
                 Ok(None) => return Ok(any),
+                // "The server connection preface consists of a potentially empty SETTINGS frame that MUST be
+                // the first frame the server sends in the HTTP/2 connection." (RFC 9113, section 3.4): text is
+                // a frame of enormous size, or of another type.
+                Err(PeerError::FrameTooLarge | PeerError::MissingSettings) if !self.settings_known => {
+                    return Err(Error::NotHttp2);
+                }
                 Err(error) => {
                     // The goodbye is still to leave.
                     self.end(Error::Peer(error));
