@@ -50,7 +50,8 @@ pub mod server;
 mod sync;
 
 pub use avx_core::{
-    BodyLen, Config, Field, Fields, Lenient, Limits, Method, Preset, Status, Timeouts, Version,
+    BodyLen, Config, ErrorCode, Field, Fields, Initiator, Lenient, Limits, Method, Preset, Status, Timeouts,
+    Version,
 };
 pub use body::{Body, BodyError, Chunk, Sender, Source};
 pub use error::{ConnectionError, Error};

@@ -72,7 +72,7 @@ fn a_connection_is_used_again_until_the_server_closes_it() {
     server.finish();
     sim.run();
     assert!(!connection.is_reusable());
-    assert!(matches!(send(&sim, &connection, Request::get("/")).take(), Some(Err(Error::Closed))));
+    assert!(matches!(send(&sim, &connection, Request::get("/")).take(), Some(Err(Error::Unsent(None)))));
     assert!(server.is_closed());
 }
 
@@ -95,6 +95,47 @@ fn requests_wait_for_the_content_before_them() {
     sim.run();
     assert_eq!(second.take().unwrap().unwrap().status().code(), 204);
     assert!(!connection.is_reusable() && server.is_closed());
+}
+
+#[test]
+fn a_request_that_is_given_up_while_it_waits_is_not_sent() {
+    let sim = Sim::new();
+    let (connection, server) = connect(&sim);
+    let first = send(&sim, &connection, Request::get("/1"));
+    let handle = connection.clone();
+    let mut second = Box::pin(async move { handle.send(Request::get("/2")).await.map(|_| ()) });
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(second.as_mut().poll(&mut cx).is_pending());
+    let third = send(&sim, &connection, Request::get("/3"));
+    drop(second);
+    server.recv();
+    server.send("HTTP/1.1 204 No Content\r\n\r\n");
+    sim.run();
+    assert!(first.take().unwrap().is_ok());
+    assert!(server.recv_text().starts_with("GET /3 "));
+    server.send("HTTP/1.1 204 No Content\r\n\r\n");
+    sim.run();
+    assert!(third.take().unwrap().is_ok());
+}
+
+#[test]
+fn a_connection_that_is_shut_down_completes_what_it_was_asked() {
+    let sim = Sim::new();
+    let (connection, server) = connect(&sim);
+    let first = send(&sim, &connection, Request::get("/1"));
+    let second = send(&sim, &connection, Request::get("/2"));
+    connection.shutdown();
+    assert!(!connection.is_reusable());
+    let third = send(&sim, &connection, Request::get("/3"));
+    let error = third.take().unwrap().unwrap_err();
+    assert!(matches!(error, Error::Unsent(None)) && error.is_unprocessed());
+    for sent in [first, second] {
+        server.recv();
+        server.send("HTTP/1.1 204 No Content\r\n\r\n");
+        sim.run();
+        assert!(sent.take().unwrap().is_ok());
+    }
+    assert!(server.is_closed());
 }
 
 #[test]

@@ -12,6 +12,7 @@ pub(super) const URL: u8 = 3;
 pub(super) const RESOLVE: u8 = 6;
 pub(super) const CONNECT: u8 = 7;
 pub(super) const PROTOCOL: u8 = 8;
+pub(super) const HTTP2: u8 = 16;
 pub(super) const PARTIAL: u8 = 18;
 pub(super) const STATUS: u8 = 22;
 pub(super) const WRITE: u8 = 23;
@@ -21,6 +22,7 @@ pub(super) const REDIRECTS: u8 = 47;
 pub(super) const EMPTY: u8 = 52;
 pub(super) const SEND: u8 = 55;
 pub(super) const RECEIVE: u8 = 56;
+pub(super) const STREAM: u8 = 92;
 
 /// Why there is no complete answer.
 #[derive(Debug)]
@@ -41,6 +43,11 @@ impl Failure {
         Failure { broken_pipe, ..Failure::new(WRITE, format_args!("cannot write to {what}: {error}")) }
     }
 
+    /// Where it happened, when that is not plain.
+    pub(super) fn about(self, what: impl Display) -> Self {
+        Failure { text: format!("{what}: {}", self.text), ..self }
+    }
+
     /// The content of the answer ended before its end.
     pub(super) fn content(error: BodyError) -> Self {
         match error {
@@ -48,6 +55,9 @@ impl Failure {
                 Failure::new(PARTIAL, "the answer ended early: the server closed the connection")
             }
             BodyError::TimedOut | BodyError::Peer(PeerError::BodyTooSlow) => Failure::new(TIME, error),
+            BodyError::Reset { code, .. } => {
+                Failure::new(STREAM, format_args!("the answer ended early: its stream was reset: {code}"))
+            }
             error => Failure::new(RECEIVE, format_args!("the answer is broken: {error}")),
         }
     }

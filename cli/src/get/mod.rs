@@ -1,17 +1,21 @@
-//! `avx get`: one request, its answer on standard output.
+//! `avx get`: requests, their answers on standard output.
 //!
 //! ```text
 //! url       what the URL says
 //! request   what the options make of it: method, fields, content
 //! upload    content to send, read as it is sent
-//! fetch     connecting, asking, following redirects
+//! fetch     asking, following redirects, several at once
+//! connect   connections, and why there is no answer
+//! interim   interim responses until they can be shown
 //! output    where the answer goes: content, heads, notes
 //! progress  how far a long transfer is
 //! failure   what went wrong, and the exit code for it
 //! ```
 
+mod connect;
 mod failure;
 mod fetch;
+mod interim;
 mod output;
 mod progress;
 mod request;
@@ -24,15 +28,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// Ask for a URL and print the answer
+/// Ask for URLs and print the answers
 ///
-/// Sends one request and writes the content of the answer to standard output as it arrives. The
+/// Sends one request for each URL and writes the content of the answers to standard output, in the order of
+/// the URLs, as it arrives. With --http2, URLs of one host share a connection and are asked for at once. The
 /// options are those of curl, as far as they go; so are the exit codes. Only http is supported so far.
 #[derive(Parser)]
 #[command(after_long_help = AFTER_HELP, after_help = "See --help for examples and exit codes.")]
 pub(crate) struct Args {
     /// What to ask for; without a scheme it is http
-    url: String,
+    #[arg(required = true, value_name = "URL")]
+    urls: Vec<String>,
 
     /// Method [default: GET; POST with -d, PUT with -T, HEAD with -I]
     #[arg(short = 'X', long = "request", value_name = "METHOD")]
@@ -62,7 +68,7 @@ pub(crate) struct Args {
     #[arg(short = 'o', long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Write the content to a file called like the last part of the URL
+    /// Write the content to a file called like the last part of the URL, for each of them
     #[arg(short = 'O', long, conflicts_with = "output")]
     remote_name: bool,
 
@@ -86,9 +92,13 @@ pub(crate) struct Args {
     #[arg(short = 'S', long)]
     show_error: bool,
 
-    /// Speak HTTP/1.1 (so far the only version there is)
-    #[arg(long = "http1.1")]
+    /// Speak HTTP/1.1, which is the default
+    #[arg(long = "http1.1", conflicts_with = "http2")]
     http11: bool,
+
+    /// Speak HTTP/2 from the first byte on: the server is known to understand it
+    #[arg(long, visible_alias = "http2-prior-knowledge")]
+    http2: bool,
 
     /// Time that everything together may take
     #[arg(short = 'm', long, value_name = "SECONDS", value_parser = crate::seconds)]
@@ -107,30 +117,26 @@ Examples:
   avx get -X PUT -H 'Content-Type: image/png' -d @logo.png http://127.0.0.1:8080/echo
   tar c . | avx get -T - -o copy.tar http://127.0.0.1:8080/echo
   avx get --unix-socket /run/avx.sock http://localhost/
+  avx get --http2 -v http://127.0.0.1:8080/json http://127.0.0.1:8080/early      # both at once
 
-Exit status:
-   0  the answer is complete
+Exit status, of several URLs that of the last one to fail:
+   0  the answer is complete                    22  -f, and the status is 400 or above
    1  the URL's scheme is not supported         23  the content could not be written
    2  wrong arguments                           26  the content to send could not be read
    3  the URL is malformed                      28  --max-time has passed
    6  the host could not be resolved            47  too many redirects
    7  the connection was refused or failed      52  the server closed without an answer
    8  the answer breaks the protocol            55  sending failed
-  18  the answer ended early                    56  receiving failed
-  22  -f, and the status is 400 or above";
+  16  the server does not speak HTTP/2          56  receiving failed
+  18  the answer ended early                    92  the stream was reset (HTTP/2)";
 
 /// Runs the command.
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let quiet = args.silent && !args.show_error;
-    match fetch::run(args) {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has seen enough.
-        Err(Failure { code: failure::WRITE, broken_pipe: true, .. }) => ExitCode::from(failure::WRITE),
-        Err(failure) => {
-            if !quiet {
-                eprintln!("avx get: {failure}");
-            }
-            ExitCode::from(failure.code)
+    let report = |failure: &Failure| {
+        // Whoever read the output and left has seen enough.
+        if !failure.broken_pipe && (!args.silent || args.show_error) {
+            eprintln!("avx get: {failure}");
         }
-    }
+    };
+    ExitCode::from(fetch::run(args, &report))
 }

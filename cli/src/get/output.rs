@@ -3,9 +3,11 @@
 use super::Args;
 use super::failure::{Failure, WRITE};
 use super::progress::Progress;
+use super::request::Plan;
 use super::url::Url;
 use crate::term::{Paint, Safe};
-use avx_core::Fields;
+use avx_core::{BodyLen, Fields};
+use avx_http::client::Response;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
@@ -53,9 +55,28 @@ impl Output {
         self.line("*", text);
     }
 
-    /// A line sent, with `-v`.
-    pub(super) fn sent(&self, text: impl Display) {
-        self.line(">", text);
+    /// The head that is about to be sent, as the engine writes it; over HTTP/2, what it amounts to.
+    pub(super) fn request(&self, plan: &Plan, url: &Url, authority: &str, len: BodyLen, http2: bool) {
+        let sent = |text: &dyn Display| self.line(">", text);
+        let field = |name: &str, value: &dyn Display| match http2 {
+            true => sent(&format_args!("{}: {value}", name.to_ascii_lowercase())),
+            false => sent(&format_args!("{name}: {value}")),
+        };
+        let version = if http2 { "HTTP/2" } else { "HTTP/1.1" };
+        sent(&format_args!("{} {} {version}", plan.method, url.target));
+        field("Host", &authority);
+        for (name, value) in &plan.fields {
+            field(name, value);
+        }
+        match len {
+            BodyLen::Exact(n) => field("Content-Length", &n),
+            BodyLen::Streaming if !http2 => field("Transfer-Encoding", &"chunked"),
+            BodyLen::Empty if !http2 && ["POST", "PUT", "PATCH"].contains(&&*plan.method) => {
+                field("Content-Length", &0);
+            }
+            _ => {}
+        }
+        sent(&"");
     }
 
     fn line(&self, mark: &str, text: impl Display) {
@@ -66,15 +87,19 @@ impl Output {
     }
 
     /// A head received, interim ones included.
-    pub(super) fn head(&mut self, raw: &[u8], fields: Fields<'_>) -> Result<(), Failure> {
+    pub(super) fn head(&mut self, response: &Response) -> Result<(), Failure> {
+        let head = match response.raw() {
+            [] => &*as_text(response),
+            raw => raw,
+        };
         if self.verbose {
-            let line = raw.split(|&b| b == b'\n').next().unwrap_or_default();
+            let line = head.split(|&b| b == b'\n').next().unwrap_or_default();
             self.line("<", Safe(line.strip_suffix(b"\r").unwrap_or(line)));
-            self.fields(fields);
+            self.fields(response.fields());
             self.line("<", "");
         }
         if self.include {
-            self.write(raw)?;
+            self.write(head)?;
             self.flush()?;
         }
         Ok(())
@@ -150,4 +175,15 @@ impl Output {
             None => Failure::write("standard output", error),
         }
     }
+}
+
+/// A head that was no text on the wire, in the form of one that is.
+fn as_text(response: &Response) -> Vec<u8> {
+    let version = response.version().as_str();
+    let mut text = format!("HTTP/{version} {}\r\n", response.status().code()).into_bytes();
+    for field in response.fields() {
+        text.extend_from_slice(&[field.name, b": ", field.value, b"\r\n"].concat());
+    }
+    text.extend_from_slice(b"\r\n");
+    text
 }

@@ -60,6 +60,20 @@ impl Plan {
         Ok(plan)
     }
 
+    /// The same for another URL; `None` when its content cannot be had twice.
+    pub(super) fn again(&mut self) -> Option<Plan> {
+        let upload = match &mut self.upload {
+            Some(upload) => Some(upload.lend()?),
+            None => None,
+        };
+        Some(Plan {
+            method: self.method.clone(),
+            host: self.host.clone(),
+            fields: self.fields.clone(),
+            upload,
+        })
+    }
+
     /// What a redirect with this status makes of it (RFC 9110, section 15.4).
     pub(super) fn redirected(&mut self, status: Status, keeps_method: bool) {
         // "For historical reasons, a user agent MAY change the request method from POST to GET for the

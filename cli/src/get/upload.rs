@@ -4,8 +4,8 @@ use avx_http::{Body, BodyError, Chunk, Source};
 use runtime_avx::{Handle, Unblock};
 use std::fs::File;
 use std::future::Future;
-use std::io::{self, Read, Seek};
-use std::path::Path;
+use std::io::{self, Read};
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -17,8 +17,8 @@ const PIECE: usize = 64 << 10;
 pub(super) enum Upload {
     /// These bytes; can be sent again.
     Bytes(Vec<u8>),
-    /// What a file holds.
-    File(File, u64),
+    /// What a file holds: each reader opens it, and has a position of its own.
+    File(PathBuf, u64),
     /// What a pipe or a device gives, until its end; once.
     Stream(Option<Box<dyn Read + Send>>),
 }
@@ -39,7 +39,7 @@ impl Upload {
             match argument.strip_prefix('@') {
                 Some(name) => match Upload::open(name)? {
                     Upload::Bytes(more) => bytes.extend(more),
-                    Upload::File(mut file, _) => drop(file.read_to_end(&mut bytes)?),
+                    Upload::File(path, _) => drop(File::open(path)?.read_to_end(&mut bytes)?),
                     Upload::Stream(stream) => {
                         if let Some(mut stream) = stream {
                             stream.read_to_end(&mut bytes)?;
@@ -57,13 +57,13 @@ impl Upload {
         if name == "-" {
             return Ok(Upload::Stream(Some(Box::new(io::stdin()))));
         }
-        let file = File::open(Path::new(name))?;
+        let file = File::open(name)?;
         let metadata = file.metadata()?;
         if metadata.is_dir() {
             return Err(io::ErrorKind::IsADirectory.into());
         }
         Ok(if metadata.is_file() {
-            Upload::File(file, metadata.len())
+            Upload::File(name.into(), metadata.len())
         } else {
             Upload::Stream(Some(Box::new(file)))
         })
@@ -73,11 +73,7 @@ impl Upload {
     pub(super) fn lend(&mut self) -> Option<Upload> {
         match self {
             Upload::Bytes(bytes) => Some(Upload::Bytes(bytes.clone())),
-            Upload::File(file, len) => {
-                let mut again = file.try_clone().ok()?;
-                again.rewind().ok()?;
-                Some(Upload::File(again, *len))
-            }
+            Upload::File(path, len) => Some(Upload::File(path.clone(), *len)),
             Upload::Stream(stream) => stream.take().map(|stream| Upload::Stream(Some(stream))),
         }
     }
@@ -87,13 +83,25 @@ impl Upload {
         let (read, len): (Box<dyn Read + Send>, _) = match self {
             Upload::Bytes(bytes) => return bytes.into(),
             // What is added meanwhile is not part of what was announced.
-            Upload::File(file, len) => (Box::new(file.take(len)), Some(len)),
+            Upload::File(path, len) => match File::open(path) {
+                Ok(file) => (Box::new(file.take(len)), Some(len)),
+                Err(error) => (Box::new(Unreadable(Some(error))), Some(len)),
+            },
             Upload::Stream(Some(read)) => (read, None),
             Upload::Stream(None) => return Body::empty(),
         };
         let reading =
             Reading { handle: handle.clone(), left: len, state: State::Idle(read), failed: failed.clone() };
         Body::source(reading)
+    }
+}
+
+/// What could be opened before and cannot any more.
+struct Unreadable(Option<io::Error>);
+
+impl Read for Unreadable {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        self.0.take().map_or(Ok(0), Err)
     }
 }
 

@@ -99,13 +99,14 @@ impl RecvWindow {
         self.target = self.target.saturating_add_signed(change);
     }
 
-    /// Whether enough is owed to be worth an update.
+    /// Whether enough is owed to be worth an update: half of the window, or of what the caller leaves of it.
+    /// Otherwise those who read would starve beside one who holds more than half and does not.
     ///
     /// "Receivers are advised to have mechanisms in place to avoid sending WINDOW_UPDATE frames with very
     /// small increments" (section 6.9.1)
     #[inline]
     pub(super) fn is_due(&self) -> bool {
-        self.owed > 0 && self.owed >= self.target / 2
+        self.owed > 0 && (self.owed >= self.target / 2 || i64::from(self.owed) >= i64::from(self.available))
     }
 
     /// The increment to announce, which the peer has from now on.
@@ -192,6 +193,24 @@ mod tests {
         assert_eq!(window.announce(), 550);
         assert_eq!((window.release(100), window.total()), (50, 1000));
         assert!(!window.is_due());
+    }
+
+    #[test]
+    fn rfc9113_6_9_what_somebody_holds_does_not_keep_the_rest_from_moving() {
+        let mut window = RecvWindow::new(1000, 1000);
+        assert!(window.recv(800));
+        window.hold(800);
+        let mut moved = 0;
+        while moved < 10_000 {
+            assert!(window.recv(50), "after {moved}");
+            window.hold(50);
+            window.release(50);
+            if window.is_due() {
+                assert!(window.announce() >= 100);
+            }
+            moved += 50;
+        }
+        assert_eq!(window.total(), 1000);
     }
 
     #[test]

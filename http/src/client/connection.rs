@@ -1,6 +1,7 @@
 //! The handle of a connection, and how it is made.
 
 use super::drive::Driver;
+use super::multiplex;
 use super::queue::{Queue, Submission};
 use super::{Error, Request, Response};
 use crate::Address;
@@ -20,6 +21,8 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Options {
+    /// What the server speaks. Default HTTP/1.1.
+    pub protocol: Protocol,
     /// Limits, time-outs and leniencies.
     pub config: Config,
     /// To look up and connect, all addresses together. Default 30 s.
@@ -28,8 +31,21 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options { config: Config::default(), connect_timeout: Duration::from_secs(30) }
+        let connect_timeout = Duration::from_secs(30);
+        Options { protocol: Protocol::Http1, config: Config::default(), connect_timeout }
     }
+}
+
+/// What is spoken on a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// HTTP/1.1: requests one after the other.
+    #[default]
+    Http1,
+    /// HTTP/2, from the first byte on, by prior knowledge (RFC 9113, section 3.3): as many requests at once
+    /// as the server takes.
+    Http2,
 }
 
 /// A connection to a server. Clones name the same one; when all are dropped and no exchange is under
@@ -106,19 +122,36 @@ impl Connection {
     ) -> Self {
         let queue = Arc::new(Queue::new(authority));
         let epoch = Epoch::new(rt.now());
-        rt.spawn(Driver::new(rt.clone(), epoch, io, peer, Arc::new(options.config), queue.clone()));
+        let (config, rt) = (Arc::new(options.config), rt.clone());
+        match options.protocol {
+            Protocol::Http1 => {
+                let spawner = rt.clone();
+                spawner.spawn(Driver::new(rt, epoch, io, peer, config, queue.clone()));
+            }
+            Protocol::Http2 => {
+                let spawner = rt.clone();
+                spawner.spawn(multiplex::Driver::new(rt, epoch, io, peer, config, queue.clone()));
+            }
+        }
         Connection { queue, peer }
     }
 
     /// Sends a request and waits for the head of its response. Requests sent meanwhile wait until the
-    /// content of this response has been read. Dropping the future closes the connection.
+    /// content of this response has been read. Dropping the future closes the connection, unless the request
+    /// was still waiting: then it is not sent.
     ///
     /// # Errors
     /// [`Error`].
     pub async fn send(&self, request: Request) -> Result<Response, Error> {
         let (reply, response) = oneshot();
-        self.queue.push(Submission { request, reply });
+        let _ticket = self.queue.push(Submission { request, reply });
         response.await.unwrap_or(Err(Error::Closed))
+    }
+
+    /// Takes no further requests, on no handle, and closes the connection when those that were sent or wait
+    /// are done.
+    pub fn shutdown(&self) {
+        self.queue.shut_down();
     }
 
     /// Whether another request may be sent on this connection once the exchanges before it are done.

@@ -98,11 +98,20 @@ impl<IO: Stream, R: Runtime> Future for Driver<IO, R> {
                 this.link = Some(link);
                 return Poll::Pending;
             }
-            Ok(Flow::HandOver) => this.hand_over(link),
-            Ok(Flow::Over) => this.end(Error::Closed),
-            Err(error) => this.end(error),
+            Ok(Flow::HandOver) => {
+                this.hand_over(link);
+                this.queue.close(None);
+            }
+            Ok(Flow::Over) => {
+                this.end(Error::Closed);
+                this.queue.close(None);
+            }
+            Err(error) => {
+                let why = Arc::new(error.again());
+                this.end(error);
+                this.queue.close(Some(why));
+            }
         }
-        this.queue.close();
         Poll::Ready(())
     }
 }
@@ -110,7 +119,7 @@ impl<IO: Stream, R: Runtime> Future for Driver<IO, R> {
 impl<IO, R: Runtime> Drop for Driver<IO, R> {
     fn drop(&mut self) {
         self.end(Error::Closed);
-        self.queue.close();
+        self.queue.close(None);
     }
 }
 
@@ -234,7 +243,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         if !machine.is_reusable() {
             return None;
         }
-        match request.write(machine, now, self.queue.authority.as_bytes(), out) {
+        match request.write(machine, now, self.queue.authority.as_bytes(), false, out) {
             Err(error) => reply.send(Err(Error::Request(error))),
             Ok(stream) => {
                 self.exchange = Some(Exchange {

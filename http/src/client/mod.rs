@@ -24,11 +24,12 @@
 mod connection;
 mod drive;
 mod error;
+mod multiplex;
 mod queue;
 mod request;
 mod response;
 
-pub use connection::{Connection, Options};
+pub use connection::{Connection, Options, Protocol};
 pub use error::Error;
 pub use request::Request;
 pub use response::Response;

@@ -111,6 +111,7 @@ impl Request {
         machine: &mut M,
         now: Instant,
         authority: &[u8],
+        multiplexed: bool,
         out: &mut dyn Output,
     ) -> Result<StreamId, UsageError> {
         let method = Method::from_token(&self.method);
@@ -120,19 +121,36 @@ impl Request {
             None if given => &[][..],
             None => authority,
         };
-        let lines = Wire::new(&self.fields, false);
+        let lines = Wire::new(&self.fields, multiplexed);
         let head = avx_core::Request { method, target: &self.target, authority, fields: lines.as_slice() };
         machine.send_request(now, &head, self.body.len(), out)
     }
 
     /// Whether a response with this status hands the transport over.
     pub(super) fn switches(&self, status: Status) -> bool {
-        status == Status::SWITCHING_PROTOCOLS || *self.method == *b"CONNECT" && status.is_success()
+        status == Status::SWITCHING_PROTOCOLS || self.is_connect() && status.is_success()
+    }
+
+    pub(super) fn is_connect(&self) -> bool {
+        *self.method == *b"CONNECT"
+    }
+
+    /// Whether it asks for a tunnel with a protocol inside (RFC 8441).
+    pub(super) fn is_extended_connect(&self) -> bool {
+        self.is_connect() && self.fields.get(":protocol").is_some()
+    }
+
+    /// Whether its content waits for 100 (Continue).
+    pub(super) fn expects(&self) -> bool {
+        self.fields.get("expect").is_some_and(|value| value.eq_ignore_ascii_case(b"100-continue"))
+    }
+
+    pub(super) fn has_content(&self) -> bool {
+        !matches!(self.body.len(), BodyLen::Empty | BodyLen::Exact(0))
     }
 
     pub(super) fn take_body(&mut self) -> Option<Body> {
-        let body = std::mem::take(&mut self.body);
-        (!matches!(body.len(), BodyLen::Empty | BodyLen::Exact(0))).then_some(body)
+        self.has_content().then(|| std::mem::take(&mut self.body))
     }
 }
 

@@ -7,11 +7,13 @@ use std::{fmt, mem};
 
 /// A response: its head owned, its content pulled from the connection piece by piece.
 ///
-/// Dropping a body before its end closes the connection.
+/// Dropping a body before its end closes the connection; over HTTP/2 it resets the stream, with CANCEL.
 pub struct Response {
     status: Status,
     version: Version,
     reason: (usize, usize),
+    /// Bytes of the head as it was on the wire, at the beginning of the arena.
+    raw: usize,
     arena: Arena,
     body_len: BodyLen,
     body: Body,
@@ -29,7 +31,8 @@ impl Response {
         Response {
             status: head.status(),
             version: head.version(),
-            reason: (bytes.len(), start + head.reason().len()),
+            reason: (start, start + head.reason().len()),
+            raw: if head.raw().is_empty() { 0 } else { bytes.len() },
             arena,
             body_len,
             body: Body::empty(),
@@ -57,7 +60,7 @@ impl Response {
         self.version
     }
 
-    /// Reason phrase as received.
+    /// Reason phrase as received; HTTP/2 has none.
     pub fn reason(&self) -> &[u8] {
         &self.arena.bytes[self.reason.0..self.reason.1]
     }
@@ -72,9 +75,10 @@ impl Response {
         self.fields().get(name)
     }
 
-    /// Every byte of the head from the status line through the empty line, as received.
+    /// Every byte of the head from the status line through the empty line, as received. Empty over HTTP/2,
+    /// which has none such.
     pub fn raw(&self) -> &[u8] {
-        &self.arena.bytes[..self.reason.0]
+        &self.arena.bytes[..self.raw]
     }
 
     /// How much content was announced.
@@ -92,7 +96,7 @@ impl Response {
         mem::take(&mut self.body)
     }
 
-    /// The transport, after 101 (Switching Protocols) or a 2xx to CONNECT.
+    /// The transport (over HTTP/2 the stream), after 101 (Switching Protocols) or a 2xx to CONNECT.
     pub fn into_upgraded(mut self) -> Option<Upgraded> {
         self.upgraded.take().map(|io| *io)
     }

@@ -25,7 +25,7 @@ mod connection;
 mod exchange;
 mod h2c;
 pub(crate) mod link;
-mod multiplex;
+pub(crate) mod multiplex;
 pub(crate) mod sending;
 mod serve;
 

@@ -7,7 +7,7 @@
 use super::recv::Step;
 use super::{Connection, Reader};
 use crate::h2::control::Waiting;
-use crate::h2::flow::{RecvWindow, SendWindow};
+use crate::h2::flow::SendWindow;
 use crate::h2::frame::{Continuation, Dependency, END_HEADERS, Header, Headers, Kind, PushPromise};
 use crate::h2::hpack::{DecodeError, DecodeLimits};
 use crate::h2::message::{self, Malformed};
@@ -200,7 +200,7 @@ impl Connection {
         if headers.end_stream {
             state.recv(Input::RecvEnd)?;
         }
-        let recv = RecvWindow::new(self.local.initial_window, self.growth.stream);
+        let recv = self.recv_window();
         let mut new = Stream::new(id, state, recv, SendWindow::new(self.peer.initial_window_size));
         new.head.received = true;
         new.counted = true;
@@ -373,7 +373,7 @@ impl Connection {
             Ok(seen) if !too_large && seen.safe && matches!(seen.content_length, None | Some(0)) => seen,
             _ => return self.refuse(now, promised, ErrorCode::PROTOCOL_ERROR, end),
         };
-        let recv = RecvWindow::new(self.local.initial_window, self.growth.stream);
+        let recv = self.recv_window();
         let mut state = State::Idle;
         state.recv(Input::RecvPromised)?;
         let mut new = Stream::new(promised, state, recv, SendWindow::new(0));

@@ -144,7 +144,7 @@ impl Connection {
         if complete {
             state.send(Input::SendEnd);
         }
-        let recv = RecvWindow::new(self.local.initial_window, self.growth.stream);
+        let recv = self.recv_window();
         let mut new = Stream::new(id, state, recv, SendWindow::new(self.peer.initial_window_size));
         new.head.sent = true;
         new.counted = true;
@@ -236,7 +236,7 @@ impl Connection {
         }
         let server = self.role == Role::Server;
         let state = if server { State::HalfClosedRemote } else { State::HalfClosedLocal };
-        let recv = RecvWindow::new(self.local.initial_window, self.growth.stream);
+        let recv = self.recv_window();
         let mut new = Stream::new(1, state, recv, SendWindow::new(self.peer.initial_window_size));
         (new.head.received, new.head.sent, new.counted) = (server, !server, true);
         if *method == Method::Head {

@@ -284,3 +284,25 @@ fn rfc9113_6_9_no_order_of_events_loses_credit_or_gets_stuck() {
         pair.check_credit();
     }
 }
+
+#[test]
+fn rfc9113_6_9_2_what_our_settings_grant_to_open_streams_is_not_granted_again() {
+    let mut config = Config::default();
+    (config.h2.stream_window, config.h2.connection_window) = (1 << 20, 4 << 20);
+    let mut client = Connection::new(Arc::new(config), Role::Client, NOW);
+    let request = Request { method: Method::Get, target: b"/", authority: b"a", fields: &[] };
+    let (mut out, mut scratch) = (Vec::new(), Scratch::new());
+    let stream = client.send_request(NOW, &request, BodyLen::Empty, false, &mut out).expect("a stream");
+    let slot = client.slot(stream).expect("its slot");
+    client.note_update(slot);
+    assert!(!client.streams[slot].update_due);
+    let mut input = *b"\0\0\0\x04\0\0\0\0\0\0\0\0\x04\x01\0\0\0\0";
+    let at = match client.recv(NOW, &mut input, &mut scratch) {
+        Ok(Recv::Event { consumed, .. }) => consumed,
+        other => panic!("{other:?}"),
+    };
+    client.recv(NOW, &mut input[at..], &mut scratch).expect("an acknowledgement");
+    assert_eq!((client.streams[slot].recv.target(), client.streams[slot].recv.total()), (1 << 20, 1 << 20));
+    client.note_update(slot);
+    assert!(!client.streams[slot].update_due);
+}

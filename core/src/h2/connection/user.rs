@@ -1,6 +1,8 @@
 //! What a user says about streams: credit, interest, priority, the end.
 
 use super::{Connection, Phase, Reader};
+use crate::h2::flow::RecvWindow;
+use crate::h2::frame::MAX_31;
 use crate::h2::settings::Role;
 use crate::h2::state::Input;
 use crate::h2::stream::{NEVER, NONE};
@@ -20,10 +22,11 @@ impl Connection {
 
     pub(in crate::h2) fn release(&mut self, stream: StreamId, credit: u32) {
         let Ok(slot) = self.slot(stream) else { return };
+        let target = self.stream_target();
         let stream = &mut self.streams[slot];
         let n = stream.recv.release(credit);
         // Growth that was measured meanwhile is granted with what the stream has earned.
-        stream.recv.grow(self.growth.stream);
+        stream.recv.grow(target);
         let receives = stream.state.receives();
         self.release_connection(n);
         if receives {
@@ -31,6 +34,21 @@ impl Connection {
         } else {
             self.settle(slot);
         }
+    }
+
+    /// The window of a new stream.
+    #[inline]
+    pub(super) fn recv_window(&self) -> RecvWindow {
+        RecvWindow::new(self.local.initial_window, self.stream_target())
+    }
+
+    /// How large the window of a stream is to be. What our settings add when they are acknowledged, the peer
+    /// adds by itself: "a receiver MUST adjust the size of all stream flow-control windows that it maintains
+    /// by the difference between the new value and the old value" (section 6.9.2). It is not granted twice.
+    #[inline]
+    fn stream_target(&self) -> u32 {
+        let due = self.config.h2.stream_window.min(MAX_31).saturating_sub(self.local.initial_window);
+        self.growth.stream - due.min(self.growth.stream)
     }
 
     pub(super) fn release_connection(&mut self, n: u32) {

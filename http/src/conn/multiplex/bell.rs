@@ -6,7 +6,7 @@ use std::task::{Wake, Waker};
 
 /// Who was woken since the connection last looked.
 #[derive(Default)]
-pub(super) struct Bell(Mutex<State>);
+pub(crate) struct Bell(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -16,7 +16,7 @@ struct State {
 
 /// The waker of whatever exchange is in one place of the table, now or later: a call that comes too late
 /// costs its successor a look.
-pub(super) struct Handle {
+pub(crate) struct Handle {
     bell: Arc<Bell>,
     place: u32,
     rung: AtomicBool,
@@ -28,7 +28,7 @@ impl Bell {
     }
 
     /// Rings at the task of this waker from now on.
-    pub(super) fn listen(&self, waker: &Waker) {
+    pub(crate) fn listen(&self, waker: &Waker) {
         let mut state = self.lock();
         if !state.task.as_ref().is_some_and(|task| task.will_wake(waker)) {
             state.task = Some(waker.clone());
@@ -36,19 +36,19 @@ impl Bell {
     }
 
     /// Puts the places that were woken into `places`, which is empty.
-    pub(super) fn take(&self, places: &mut Vec<u32>) {
+    pub(crate) fn take(&self, places: &mut Vec<u32>) {
         std::mem::swap(&mut self.lock().rung, places);
     }
 
     /// The waker for one place.
-    pub(super) fn handle(self: &Arc<Self>, place: u32) -> Arc<Handle> {
+    pub(crate) fn handle(self: &Arc<Self>, place: u32) -> Arc<Handle> {
         Arc::new(Handle { bell: self.clone(), place, rung: AtomicBool::new(false) })
     }
 }
 
 impl Handle {
     /// It is looked at now: what rings from here on is news.
-    pub(super) fn answer(&self) {
+    pub(crate) fn answer(&self) {
         self.rung.store(false, Ordering::Release);
     }
 }

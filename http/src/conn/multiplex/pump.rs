@@ -27,7 +27,7 @@ const NOBODY: StreamId = StreamId(0);
 /// A multiplexed connection under way.
 pub(in crate::conn) struct Multiplexing<IO, R: Runtime> {
     pub(in crate::conn) link: Link<IO, h2::Server, R::Sleep>,
-    table: Table,
+    table: Table<Exchange>,
     bell: Arc<Bell>,
     /// Places to look at: woken, or touched by an event.
     due: Vec<u32>,
@@ -62,7 +62,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
 
     /// Takes an exchange over that began elsewhere.
     pub(in crate::conn) fn adopt(&mut self, exchange: Exchange) {
-        self.due.push(self.table.insert(exchange, &self.bell));
+        self.due.push(self.table.insert(exchange.stream, exchange, &self.bell));
     }
 
     pub(in crate::conn) fn poll<H: Handler>(
@@ -256,7 +256,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     let entry = shared.access.is_some().then(|| Entry::new(&request, now));
                     let exchange = open(stream, body, head, request.pipe.take(), reply).logged(entry);
                     let exchange = exchange.connecting(connects).promising(self.origins.of(head, machine));
-                    self.due.push(self.table.insert(exchange, &self.bell));
+                    self.due.push(self.table.insert(exchange.stream, exchange, &self.bell));
                 }
                 Event::Data { stream, data, credit } => {
                     let place = self.table.find(stream);
@@ -304,7 +304,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         }
         let response = panicked(&|error| shared.report(Some(self.peer), error), true);
         let exchange = Exchange::new(stream, BodyLen::Streaming, false, None).ready(response);
-        self.due.push(self.table.insert(exchange, &self.bell));
+        self.due.push(self.table.insert(exchange.stream, exchange, &self.bell));
         true
     }
 
@@ -435,7 +435,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
 
 /// Lets go of an exchange that is over, or whose content nobody will read.
 fn settle_exchange(
-    table: &mut Table,
+    table: &mut Table<Exchange>,
     place: u32,
     desk: &Desk<'_>,
     machine: &mut h2::Server,

@@ -1,7 +1,6 @@
 //! The open exchanges of a connection: constant time by stream and by place.
 
 use super::bell::{Bell, Handle};
-use crate::conn::Exchange;
 use avx_core::StreamId;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -9,16 +8,16 @@ use std::sync::Arc;
 use std::task::Waker;
 
 /// Exchanges by place, places by stream.
-#[derive(Default)]
-pub(super) struct Table {
-    places: Vec<Place>,
+pub(crate) struct Table<E> {
+    places: Vec<Place<E>>,
     free: Vec<u32>,
     by_stream: HashMap<StreamId, u32, BuildHasherDefault<OfStream>>,
 }
 
 /// Where exchanges are, one after the other.
-struct Place {
-    exchange: Option<Box<Exchange>>,
+struct Place<E> {
+    stream: StreamId,
+    exchange: Option<Box<E>>,
     handle: Arc<Handle>,
     waker: Waker,
     /// It is in the list of those to look at, and in that of those that wait for room.
@@ -27,55 +26,60 @@ struct Place {
 }
 
 /// What is in a place.
-pub(super) struct At<'a> {
-    pub(super) exchange: &'a mut Exchange,
-    pub(super) handle: &'a Handle,
-    pub(super) waker: &'a Waker,
+pub(crate) struct At<'a, E> {
+    pub(crate) exchange: &'a mut E,
+    handle: &'a Handle,
+    pub(crate) waker: &'a Waker,
     due: &'a mut bool,
     blocked: &'a mut bool,
 }
 
-impl At<'_> {
+impl<E> At<'_, E> {
     /// It is looked at now: whoever wakes or touches it from here on does so anew.
-    pub(super) fn look(&mut self) {
+    pub(crate) fn look(&mut self) {
         *self.due = false;
         self.handle.answer();
     }
 
     /// It is to be looked at. False when that was known.
-    pub(super) fn touch(&mut self) -> bool {
+    pub(crate) fn touch(&mut self) -> bool {
         !std::mem::replace(self.due, true)
     }
 
     /// It waits for room in the output. False when that was known.
-    pub(super) fn block(&mut self) -> bool {
+    pub(crate) fn block(&mut self) -> bool {
         !std::mem::replace(self.blocked, true)
     }
 }
 
-impl Table {
-    pub(super) fn is_empty(&self) -> bool {
+impl<E> Default for Table<E> {
+    fn default() -> Self {
+        Table { places: Vec::new(), free: Vec::new(), by_stream: HashMap::default() }
+    }
+}
+
+impl<E> Table<E> {
+    pub(crate) fn is_empty(&self) -> bool {
         self.by_stream.is_empty()
     }
 
     /// Puts an exchange in, which is to be looked at, and says where.
-    pub(super) fn insert(&mut self, exchange: Exchange, bell: &Arc<Bell>) -> u32 {
-        let stream = exchange.stream;
+    pub(crate) fn insert(&mut self, stream: StreamId, exchange: E, bell: &Arc<Bell>) -> u32 {
         let at = self.free.pop().unwrap_or_else(|| {
             let handle = bell.handle(self.places.len() as u32);
             let waker = handle.clone().into();
-            self.places.push(Place { exchange: None, handle, waker, due: false, blocked: false });
+            self.places.push(Place { stream, exchange: None, handle, waker, due: false, blocked: false });
             self.places.len() as u32 - 1
         });
         let place = &mut self.places[at as usize];
-        (place.exchange, place.due) = (Some(Box::new(exchange)), true);
+        (place.stream, place.exchange, place.due) = (stream, Some(Box::new(exchange)), true);
         self.by_stream.insert(stream, at);
         at
     }
 
     /// Where the exchange of this stream is.
     #[inline]
-    pub(super) fn find(&self, stream: StreamId) -> Option<u32> {
+    pub(crate) fn find(&self, stream: StreamId) -> Option<u32> {
         if self.by_stream.is_empty() {
             return None;
         }
@@ -84,39 +88,40 @@ impl Table {
 
     /// What is in a place.
     #[inline]
-    pub(super) fn at(&mut self, place: u32) -> Option<At<'_>> {
-        let Place { exchange, handle, waker, due, blocked } = self.places.get_mut(place as usize)?;
+    pub(crate) fn at(&mut self, place: u32) -> Option<At<'_, E>> {
+        let Place { exchange, handle, waker, due, blocked, .. } = self.places.get_mut(place as usize)?;
         Some(At { exchange: exchange.as_deref_mut()?, handle, waker, due, blocked })
     }
 
     /// There is room in the output again.
-    pub(super) fn unblock(&mut self, place: u32) {
+    pub(crate) fn unblock(&mut self, place: u32) {
         if let Some(place) = self.places.get_mut(place as usize) {
             place.blocked = false;
         }
     }
 
     /// Takes the exchange out of a place.
-    pub(super) fn remove(&mut self, place: u32) -> Option<Box<Exchange>> {
-        let exchange = self.places.get_mut(place as usize)?.exchange.take()?;
-        self.by_stream.remove(&exchange.stream);
+    pub(crate) fn remove(&mut self, place: u32) -> Option<Box<E>> {
+        let Place { stream, exchange, .. } = self.places.get_mut(place as usize)?;
+        let exchange = exchange.take()?;
+        self.by_stream.remove(stream);
         self.free.push(place);
         Some(exchange)
     }
 
     /// Takes all of them.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Box<Exchange>> {
+    pub(crate) fn drain(&mut self) -> impl Iterator<Item = Box<E>> {
         std::mem::take(self).places.into_iter().filter_map(|place| place.exchange)
     }
 
-    pub(super) fn exchanges(&mut self) -> impl Iterator<Item = &mut Exchange> {
+    pub(crate) fn exchanges(&mut self) -> impl Iterator<Item = &mut E> {
         self.places.iter_mut().filter_map(|place| place.exchange.as_deref_mut())
     }
 }
 
 /// Identifiers come in ascending order, and there are few at a time: one multiplication spreads them.
 #[derive(Default)]
-pub(super) struct OfStream(u64);
+pub(crate) struct OfStream(u64);
 
 impl Hasher for OfStream {
     fn finish(&self) -> u64 {

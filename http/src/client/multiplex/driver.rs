@@ -1,0 +1,523 @@
+//! The driver itself.
+
+use super::exchange::Exchange;
+use crate::client::Error;
+use crate::client::queue::{Queue, Submission};
+use crate::clock::Epoch;
+use crate::conn::link::Link;
+use crate::conn::multiplex::bell::Bell;
+use crate::conn::multiplex::table::{At, Table};
+use crate::pool::Local;
+use crate::rt::{Peer, Runtime, Stream};
+use avx_core::{
+    Config, ErrorCode, Event, Http, Initiator, Instant, PeerError, Session, StreamId, Turn, UsageError, h2,
+};
+use std::collections::{BTreeSet, VecDeque};
+use std::future::Future;
+use std::io;
+use std::mem;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Rounds of reading and writing before other tasks get their turn.
+const BUDGET: u32 = 32;
+
+pub(in crate::client) struct Driver<IO, R: Runtime> {
+    rt: R,
+    epoch: Epoch,
+    link: Option<Wire<IO, R>>,
+    peer: Peer,
+    queue: Arc<Queue>,
+    table: Table<Exchange>,
+    bell: Arc<Bell>,
+    /// Places to look at: woken, or touched by an event.
+    due: Vec<u32>,
+    /// Places that wait for room in the output.
+    blocked: Vec<u32>,
+    deadlines: BTreeSet<(Instant, StreamId)>,
+    /// Requests to send before any other: they came too early, or found no room.
+    first: VecDeque<Submission>,
+    /// A request that waits until the server has said how many it takes, with all behind it.
+    held: Option<Submission>,
+    /// The server's settings have come.
+    settings_known: bool,
+    /// What the server said as it went away, if that was an error.
+    goodbye: Option<ErrorCode>,
+    /// No request will come any more.
+    closing: bool,
+    /// All were told of the end.
+    ended: bool,
+    /// Nothing can be written any more, but responses may have come before.
+    broken: Option<io::Error>,
+}
+
+type Wire<IO, R> = Link<IO, h2::Client, <R as Runtime>::Sleep>;
+
+/// Nothing in it is pinned in place.
+impl<IO, R: Runtime> Unpin for Driver<IO, R> {}
+
+enum Flow {
+    Waits,
+    Over,
+}
+
+impl<IO: Stream, R: Runtime> Driver<IO, R> {
+    pub(in crate::client) fn new(
+        rt: R,
+        epoch: Epoch,
+        io: IO,
+        peer: Peer,
+        config: Arc<Config>,
+        queue: Arc<Queue>,
+    ) -> Self {
+        let now = epoch.instant(rt.now());
+        let session = Session::new(h2::Client::new(config.clone(), now), &config);
+        Driver {
+            rt,
+            epoch,
+            link: Some(Link::new(io, session)),
+            peer,
+            queue,
+            table: Table::default(),
+            bell: Arc::default(),
+            due: Vec::new(),
+            blocked: Vec::new(),
+            deadlines: BTreeSet::new(),
+            first: VecDeque::new(),
+            held: None,
+            settings_known: false,
+            goodbye: None,
+            closing: false,
+            ended: false,
+            broken: None,
+        }
+    }
+}
+
+impl<IO: Stream, R: Runtime> Future for Driver<IO, R> {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        let Some(mut link) = this.link.take() else { return Poll::Ready(()) };
+        let mut local = Local::take();
+        let result = this.drive(&mut link, cx, &mut local);
+        link.session.rest(&mut local.scratch);
+        local.put();
+        match result {
+            Ok(Flow::Waits) => {
+                this.link = Some(link);
+                return Poll::Pending;
+            }
+            Ok(Flow::Over) => this.end(Error::Closed),
+            Err(error) => this.end(error),
+        }
+        Poll::Ready(())
+    }
+}
+
+impl<IO, R: Runtime> Drop for Driver<IO, R> {
+    fn drop(&mut self) {
+        self.end(Error::Closed);
+    }
+}
+
+impl<IO, R: Runtime> Driver<IO, R> {
+    /// Tells whoever still waits. The first call counts.
+    #[cold]
+    fn end(&mut self, error: Error) {
+        if mem::replace(&mut self.ended, true) {
+            return;
+        }
+        let lost = matches!(error, Error::Closed | Error::Io(_) | Error::Peer(PeerError::UnexpectedEof));
+        let error = match (self.goodbye.take(), self.broken.take()) {
+            (Some(code), _) if lost => Error::GoAway(code),
+            (None, Some(error)) if lost => Error::Io(error),
+            _ => error,
+        };
+        for mut exchange in self.table.drain() {
+            exchange.fail(&error);
+        }
+        self.deadlines.clear();
+        let why = (!matches!(error, Error::Closed)).then(|| Arc::new(error));
+        self.close_queue(why);
+    }
+
+    /// No request is sent any more.
+    fn close_queue(&mut self, why: Option<Arc<Error>>) {
+        for submission in self.first.drain(..).chain(self.held.take()) {
+            submission.reply.send(Err(Error::Unsent(why.clone())));
+        }
+        self.queue.close(why);
+    }
+}
+
+impl<IO: Stream, R: Runtime> Driver<IO, R> {
+    fn drive(
+        &mut self,
+        link: &mut Wire<IO, R>,
+        cx: &mut Context<'_>,
+        local: &mut Local,
+    ) -> Result<Flow, Error> {
+        let now = self.epoch.instant(self.rt.now());
+        self.bell.listen(cx.waker());
+        if link.is_due(now) {
+            self.catch_up(link, cx, local, now)?;
+        }
+        link.check_time(now);
+        self.expire(link, local, now);
+        let mut budget = BUDGET;
+        let mut drained = false;
+        // There is more to write, and room for it.
+        let mut more = false;
+        loop {
+            self.process(link, cx, local, now)?;
+            if self.broken.is_none() {
+                more = match link.poll_flush(cx, now, &[], &mut 0) {
+                    Poll::Ready(Ok(_)) => self.has_more(link, local),
+                    Poll::Pending => false,
+                    Poll::Ready(Err(error)) => {
+                        self.broken = Some(error);
+                        false
+                    }
+                };
+                // However fast the server takes it, it is listened to as well.
+                if more && budget > 1 {
+                    budget -= 1;
+                    continue;
+                }
+                link.shut_down(cx);
+            }
+            if link.session.is_closed() {
+                return link.session.error().map_or(Ok(Flow::Over), |error| Err(Error::Peer(error)));
+            }
+            if budget == 0 {
+                more = true;
+                break;
+            }
+            budget -= 1;
+            let waits = drained || link.input_ended || !link.session.wants_read() || {
+                match link.poll_fill(cx, now, &mut local.scratch, usize::MAX) {
+                    Poll::Ready(Ok(_)) => {
+                        drained = link.io.is_drained();
+                        false
+                    }
+                    Poll::Ready(Err(error)) => return Err(Error::Io(error)),
+                    Poll::Pending => true,
+                }
+            };
+            if waits {
+                if self.broken.is_some() {
+                    // What had come was read, and nothing can be asked for more.
+                    return Err(Error::Closed);
+                }
+                break;
+            }
+        }
+        if more {
+            cx.waker().wake_by_ref();
+        }
+        self.rest();
+        let deadline = self.deadlines.first().map(|&(at, _)| at);
+        link.arm(cx, &self.rt, &self.epoch, deadline);
+        Ok(Flow::Waits)
+    }
+
+    /// A deadline has passed, or so it looks: what has come in time is taken first.
+    #[cold]
+    fn catch_up(
+        &mut self,
+        link: &mut Wire<IO, R>,
+        cx: &mut Context<'_>,
+        local: &mut Local,
+        now: Instant,
+    ) -> Result<(), Error> {
+        for _ in 0..BUDGET {
+            if link.input_ended || !link.session.wants_read() {
+                break;
+            }
+            match link.poll_fill(cx, now, &mut local.scratch, usize::MAX) {
+                Poll::Pending => break,
+                Poll::Ready(Err(error)) => return Err(Error::Io(error)),
+                Poll::Ready(Ok(_)) => self.process(link, cx, local, now)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives up what has taken longer than its caller allows.
+    fn expire(&mut self, link: &mut Wire<IO, R>, local: &mut Local, now: Instant) {
+        while self.deadlines.first().is_some_and(|&(at, _)| at <= now) {
+            let Some((_, stream)) = self.deadlines.pop_first() else { return };
+            let Some(place) = self.table.find(stream) else { continue };
+            let Some(mut exchange) = self.table.remove(place) else { continue };
+            let (machine, _) = link.session.parts(&mut local.scratch);
+            exchange.fail(&Error::TimedOut);
+            exchange.give_up(now, machine, ErrorCode::CANCEL);
+        }
+    }
+
+    /// Everything that can be done without reading or writing.
+    fn process(
+        &mut self,
+        link: &mut Wire<IO, R>,
+        cx: &mut Context<'_>,
+        local: &mut Local,
+        now: Instant,
+    ) -> Result<(), Error> {
+        loop {
+            let received = self.receive(link, local, now)?;
+            let begun = !self.ended && self.begin(link, cx, local, now);
+            let advanced = self.advance(link, local, now);
+            if !(received || begun || advanced) {
+                break;
+            }
+        }
+        if self.closing && self.table.is_empty() && !self.ended {
+            self.end(Error::Closed);
+            link.session.shutdown(now);
+            let _ = self.receive(link, local, now)?;
+        }
+        Ok(())
+    }
+
+    /// Whether somebody waits for room in the output.
+    fn has_more(&mut self, link: &mut Wire<IO, R>, local: &mut Local) -> bool {
+        let (machine, _) = link.session.parts(&mut local.scratch);
+        let requests = !self.first.is_empty() && machine.free_streams() > 0;
+        requests || !self.blocked.is_empty() || machine.next_writable().is_some()
+    }
+
+    /// Events into exchanges, until there is none.
+    fn receive(&mut self, link: &mut Wire<IO, R>, local: &mut Local, now: Instant) -> Result<bool, Error> {
+        let mut any = false;
+        loop {
+            let Turn { event, machine, .. } = match link.session.turn(now, &mut local.scratch) {
+                Ok(Some(turn)) => turn,
+                Ok(None) => return Ok(any),
+                // "The server connection preface consists of a potentially empty SETTINGS frame that MUST be
+                // the first frame the server sends in the HTTP/2 connection." (RFC 9113, section 3.4): text is
+                // a frame of enormous size, or of another type.
+                Err(PeerError::FrameTooLarge | PeerError::MissingSettings) if !self.settings_known => {
+                    return Err(Error::NotHttp2);
+                }
+                Err(error) => {
+                    // The goodbye is still to leave.
+                    self.end(Error::Peer(error));
+                    return Ok(any);
+                }
+            };
+            any = true;
+            match event {
+                Event::Informational { stream, head } => {
+                    if let Some((_, at)) = find(&mut self.table, stream) {
+                        at.exchange.inform(&head);
+                    }
+                }
+                Event::Response { stream, head, body } => {
+                    if let Some((place, mut at)) = find(&mut self.table, stream) {
+                        at.exchange.respond(&head, body, self.peer);
+                        if at.touch() {
+                            self.due.push(place);
+                        }
+                    }
+                }
+                Event::Data { stream, data, credit } => match find(&mut self.table, stream) {
+                    Some((place, mut at)) => {
+                        let unread = at.exchange.receive(data, credit);
+                        machine.release(stream, unread);
+                        if at.touch() {
+                            self.due.push(place);
+                        }
+                    }
+                    None => machine.release(stream, credit),
+                },
+                Event::End { stream, trailers, .. } => {
+                    if let Some((place, mut at)) = find(&mut self.table, stream) {
+                        at.exchange.end(trailers);
+                        if let Some(deadline) = at.exchange.deadline.take() {
+                            self.deadlines.remove(&(deadline, stream));
+                        }
+                        if at.touch() {
+                            self.due.push(place);
+                        }
+                    }
+                }
+                Event::Reset { stream, code, by } => match find(&mut self.table, stream) {
+                    Some((place, at))
+                        if by == Initiator::Remote
+                            && at.exchange.is_too_early(code)
+                            && !self.queue.is_closed() =>
+                    {
+                        // "The REFUSED_STREAM error code can be included in a RST_STREAM frame to indicate
+                        // that the stream is being closed prior to any processing having occurred. Any
+                        // request that was sent on the reset stream can be safely retried." (RFC 9113,
+                        // section 8.7)
+                        let exchange = self.table.remove(place);
+                        machine.done(now, stream);
+                        if let Some(deadline) = exchange.as_ref().and_then(|exchange| exchange.deadline) {
+                            self.deadlines.remove(&(deadline, stream));
+                        }
+                        self.first.extend(exchange.and_then(|exchange| exchange.into_submission()));
+                    }
+                    Some((place, mut at)) => {
+                        at.exchange.reset(code, by);
+                        if at.touch() {
+                            self.due.push(place);
+                        }
+                    }
+                    None => machine.done(now, stream),
+                },
+                Event::SettingsChanged { .. } => self.settings_known = true,
+                // "Once the GOAWAY is sent, the sender will ignore frames sent on streams initiated by the
+                // receiver if the stream has an identifier higher than the included last stream identifier.";
+                // "Receivers of a GOAWAY frame MUST NOT open additional streams on the connection"
+                // (RFC 9113, section 6.8)
+                Event::GoAway { code, .. } => {
+                    if code != ErrorCode::NO_ERROR {
+                        self.goodbye = Some(code);
+                    }
+                    let why = self.goodbye.map(|code| Arc::new(Error::GoAway(code)));
+                    self.close_queue(why);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends requests, as many as the server takes at once. Whether any.
+    fn begin(
+        &mut self,
+        link: &mut Wire<IO, R>,
+        cx: &mut Context<'_>,
+        local: &mut Local,
+        now: Instant,
+    ) -> bool {
+        let mut any = false;
+        loop {
+            let nothing_waits = link.session.write_buf().is_empty();
+            let (machine, out) = link.session.parts(&mut local.scratch);
+            // "Endpoints MUST NOT exceed the limit set by their peer." (RFC 9113, section 5.1.2)
+            if machine.free_streams() == 0 {
+                let limit = machine.peer_settings().max_concurrent_streams;
+                if self.settings_known && machine.in_flight() < limit.into() {
+                    // It is not the limit: the connection takes no more.
+                    self.close_queue(None);
+                }
+                return any;
+            }
+            let next = match self.first.pop_front().or_else(|| self.held.take()) {
+                Some(next) => next,
+                None => match self.queue.poll_next(cx) {
+                    Poll::Pending => return any,
+                    Poll::Ready(Some(next)) => next,
+                    Poll::Ready(None) => {
+                        self.closing = true;
+                        return any;
+                    }
+                },
+            };
+            if next.reply.poll_closed(cx) {
+                any = true;
+                continue;
+            }
+            let may_be_refused = next.request.has_content() && !self.table.is_empty();
+            if !self.settings_known && (may_be_refused || next.request.is_extended_connect()) {
+                self.held = Some(next);
+                return any;
+            }
+            let Submission { request, reply } = next;
+            match request.write(machine, now, self.queue.authority.as_bytes(), true, out) {
+                Err(UsageError::OutputFull(_)) if !nothing_waits => {
+                    self.first.push_front(Submission { request, reply });
+                    return any;
+                }
+                Err(error) => reply.send(Err(Error::Request(error))),
+                Ok(stream) => {
+                    let exchange = Exchange::new(stream, request, reply, now, self.settings_known);
+                    if let Some(at) = exchange.deadline {
+                        self.deadlines.insert((at, stream));
+                    }
+                    self.due.push(self.table.insert(stream, exchange, &self.bell));
+                }
+            }
+            any = true;
+        }
+    }
+
+    /// Looks at those that were woken or touched, then lets content out in turns. Whether anything moved.
+    fn advance(&mut self, link: &mut Wire<IO, R>, local: &mut Local, now: Instant) -> bool {
+        let (machine, out) = link.session.parts(&mut local.scratch);
+        let mut moved = false;
+        let mut due = mem::take(&mut self.due);
+        self.bell.take(&mut self.due);
+        due.append(&mut self.due);
+        if out.is_empty() {
+            // There is room again, however that came about.
+            self.blocked.iter().for_each(|&place| self.table.unblock(place));
+            due.append(&mut self.blocked);
+        }
+        for place in due.drain(..) {
+            let Some(mut at) = self.table.at(place) else { continue };
+            at.look();
+            moved |= at.exchange.advance(&mut Context::from_waker(at.waker), now, machine, out);
+            machine.wants_write(at.exchange.stream, at.exchange.wants_turn());
+            if at.exchange.wants_room() && at.block() {
+                self.blocked.push(place);
+            }
+            settle(&mut self.table, &mut self.deadlines, place, machine, now);
+        }
+        self.due = due;
+        // Content, in the order that the machine says, until there is no room or nobody has any.
+        while let Some(stream) = machine.next_writable() {
+            let Some((place, mut at)) = find(&mut self.table, stream) else {
+                machine.wants_write(stream, false);
+                continue;
+            };
+            let written = at.exchange.take_turn(&mut Context::from_waker(at.waker), now, machine, out);
+            if !at.exchange.wants_turn() {
+                machine.wants_write(stream, false);
+            }
+            if at.exchange.wants_room() && at.block() {
+                self.blocked.push(place);
+            }
+            settle(&mut self.table, &mut self.deadlines, place, machine, now);
+            if !written {
+                break;
+            }
+            moved = true;
+        }
+        moved
+    }
+
+    /// Gives back what is not needed while waiting.
+    fn rest(&mut self) {
+        if self.table.is_empty() {
+            (self.due, self.blocked) = (Vec::new(), Vec::new());
+        }
+    }
+}
+
+fn find(table: &mut Table<Exchange>, stream: StreamId) -> Option<(u32, At<'_, Exchange>)> {
+    let place = table.find(stream)?;
+    Some((place, table.at(place)?))
+}
+
+/// Lets go of an exchange that is over.
+fn settle(
+    table: &mut Table<Exchange>,
+    deadlines: &mut BTreeSet<(Instant, StreamId)>,
+    place: u32,
+    machine: &mut h2::Client,
+    now: Instant,
+) {
+    let Some(At { exchange, .. }) = table.at(place) else { return };
+    if exchange.is_done() {
+        if let Some(at) = exchange.deadline {
+            deadlines.remove(&(at, exchange.stream));
+        }
+        machine.done(now, exchange.stream);
+        table.remove(place);
+    }
+}
