@@ -861,3 +861,71 @@ fn a_waker_of_the_past_does_no_harm() {
     sim.run();
     assert!(connection.is_reusable(), "the answer crossed the reset");
 }
+
+/// A server whose page promises two others.
+fn pushing() -> Router {
+    Router::new()
+        .get("/", || avx_http::Response::from("page").push("/style").push("/script"))
+        .get("/style", || "style")
+        .get("/script", || vec![b'x'; 200_000])
+}
+
+#[test]
+fn rfc9113_8_4_promised_responses_come_to_those_who_ask_for_them() {
+    let sim = Sim::new();
+    let mut options = options();
+    options.config.h2.push = true;
+    let (_server, connection) = serve_for(&sim, Config::default(), pushing(), &options);
+    let pushed = Arc::new(Mutex::new(Vec::new()));
+    let promises = pushed.clone();
+    let request = Request::get("/").on_push(move |promise| promises.lock().unwrap().push(promise));
+    let page = response(&sim, &connection, request);
+    assert_eq!(collect(&sim, page.into_body()).take(), Some(Ok(b"page".to_vec())));
+    let mut pushed = std::mem::take(&mut *pushed.lock().unwrap());
+    assert_eq!(pushed.iter().map(|p| p.target()).collect::<Vec<_>>(), [&b"/style"[..], b"/script"]);
+    assert_eq!(pushed[0].authority(), b"a");
+    drop(pushed.pop());
+    let style = pushed.remove(0);
+    let style = sim.block_on(async move { style.response().await }).unwrap();
+    assert_eq!((style.status().code(), style.version()), (200, Version::Http2));
+    assert_eq!(collect(&sim, style.into_body()).take(), Some(Ok(b"style".to_vec())));
+    assert!(connection.is_reusable());
+    drop(connection);
+    sim.run();
+    assert_eq!(sim.tasks(), 1, "only the server is left");
+}
+
+#[test]
+fn promises_that_nobody_asked_for_are_refused() {
+    let sim = Sim::new();
+    // The request's fields, `:method: GET`, `:scheme: http`, `:path: /` and `:authority`.
+    let promise = |stream: u8, authority: &[u8; 1]| {
+        [&[0, 0, 0, stream], &b"\x82\x86\x84\x41\x01"[..], authority].concat()
+    };
+    let mut wanted = options();
+    wanted.config.h2.push = true;
+    for hook in [false, true] {
+        let (connection, mut server) = connect(&sim, &wanted);
+        server.settings(&[]);
+        let request = if hook { Request::get("/").on_push(drop) } else { Request::get("/") };
+        let sent = send(&sim, &connection, request);
+        server.send(5, END_HEADERS, 1, &promise(2, b"a"));
+        server.send(5, END_HEADERS, 1, &promise(4, b"b"));
+        server.send(HEADERS, END_HEADERS | END_STREAM, 1, OK);
+        sim.run();
+        let mut resets = server.resets();
+        resets.sort_by_key(|reset| reset.0);
+        assert_eq!(resets, [(2, ErrorCode::CANCEL), (4, ErrorCode::PROTOCOL_ERROR)]);
+        assert!(sent.take().unwrap().is_ok());
+    }
+    // The settings say that none is taken.
+    let (connection, mut server) = connect(&sim, &options());
+    server.settings(&[]);
+    server.send(SETTINGS, 1, 0, &[]);
+    let sent = send(&sim, &connection, Request::get("/").on_push(drop));
+    server.frames();
+    server.send(5, END_HEADERS, 1, &promise(2, b"a"));
+    sim.run();
+    assert!(matches!(sent.take().unwrap(), Err(Error::Peer(PeerError::UnexpectedPush))));
+    assert_eq!(server.streams(GOAWAY), [0]);
+}

@@ -25,11 +25,13 @@ mod connection;
 mod drive;
 mod error;
 mod multiplex;
+mod pushed;
 mod queue;
 mod request;
 mod response;
 
 pub use connection::{Connection, Options, Protocol};
 pub use error::Error;
+pub use pushed::Pushed;
 pub use request::Request;
 pub use response::Response;

@@ -1,6 +1,6 @@
 //! A request to send.
 
-use super::Response;
+use super::{Pushed, Response};
 use crate::message::Wire;
 use crate::{Body, FieldLines, Name, Value};
 use avx_core::{BodyLen, Http, Instant, Method, Output, Status, StreamId, UsageError};
@@ -19,6 +19,7 @@ pub struct Request {
     body: Body,
     pub(super) timeout: Option<Duration>,
     pub(super) informational: Option<Box<dyn FnMut(Response) + Send>>,
+    pub(super) pushed: Option<Box<dyn FnMut(Pushed) + Send>>,
 }
 
 impl Request {
@@ -33,6 +34,7 @@ impl Request {
             body: Body::empty(),
             timeout: None,
             informational: None,
+            pushed: None,
         }
     }
 
@@ -96,6 +98,14 @@ impl Request {
         self
     }
 
+    /// Calls `hook` for each response that the server promises beside the one asked for (HTTP/2). Promises are
+    /// welcome only on connections whose [`Config`](crate::Config) says so, with `h2.push`; without a hook they
+    /// are refused.
+    pub fn on_push(mut self, hook: impl FnMut(Pushed) + Send + 'static) -> Self {
+        self.pushed = Some(Box::new(hook));
+        self
+    }
+
     /// Field lines.
     pub fn fields(&self) -> &FieldLines {
         &self.fields
@@ -115,15 +125,19 @@ impl Request {
         out: &mut dyn Output,
     ) -> Result<StreamId, UsageError> {
         let method = Method::from_token(&self.method);
-        let given = self.fields.get("host").is_some();
         let authority = match &self.authority {
             Some(own) => own,
-            None if given => &[][..],
+            None if self.fields.get("host").is_some() => &[][..],
             None => authority,
         };
         let lines = Wire::new(&self.fields, multiplexed);
         let head = avx_core::Request { method, target: &self.target, authority, fields: lines.as_slice() };
         machine.send_request(now, &head, self.body.len(), out)
+    }
+
+    /// Who is addressed, on a connection to `authority`.
+    pub(super) fn addressed<'a>(&'a self, authority: &'a [u8]) -> &'a [u8] {
+        self.authority.as_deref().or_else(|| self.fields.get("host")).unwrap_or(authority)
     }
 
     /// Whether a response with this status hands the transport over.

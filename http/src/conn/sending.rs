@@ -9,6 +9,11 @@ use std::task::{Context, Poll};
 /// Content up to this size is copied into the output, beside its head and its neighbours; larger
 /// pieces are written from where they are.
 pub(crate) const COPY: usize = 16 << 10;
+/// What is cut off for want of room, and what is left then, has at least so many bytes: frames that carry
+/// little cost their receiver more than they bring.
+const LITTLE: usize = 1 << 10;
+/// What a frame of HTTP/2 takes beside its content.
+const FRAME: usize = 9;
 
 /// What the connection has to do with a response.
 #[derive(Clone, Copy)]
@@ -180,7 +185,10 @@ impl Sending {
         machine: &mut M,
         out: &mut dyn Output,
     ) -> Step {
-        let n = self.piece.len().min(COPY);
+        let n = share(self.piece.len().min(COPY), out.room().saturating_sub(FRAME));
+        if n == 0 && !self.piece.is_empty() {
+            return Step::Fetched;
+        }
         match machine.send_data(now, stream, &self.piece[..n], out) {
             Ok(0) | Err(UsageError::OutputFull(_)) if n > 0 => Step::Fetched,
             Err(error) => Step::Misused(error),
@@ -234,6 +242,36 @@ impl Sending {
         if self.written == self.framed {
             self.piece.advance(self.framed);
             (self.framed, self.written) = (0, 0);
+        }
+    }
+}
+
+/// How much of `len` bytes goes into so much room.
+fn share(len: usize, room: usize) -> usize {
+    match room.min(len.saturating_sub(LITTLE)) {
+        _ if len <= room => len,
+        n if n >= LITTLE => n,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_not_cut_into_little_pieces() {
+        for (len, room, n) in [
+            (10, 10, 10),
+            (10, 9, 0),
+            (16_384, 16_384, 16_384),
+            (16_384, 16_383, 15_360),
+            (16_384, 5000, 5000),
+            (16_384, 1000, 0),
+            (1500, 1400, 0),
+            (0, 0, 0),
+        ] {
+            assert_eq!(share(len, room), n, "{len} into {room}");
         }
     }
 }

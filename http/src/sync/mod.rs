@@ -3,5 +3,5 @@
 mod oneshot;
 mod wakers;
 
-pub(crate) use oneshot::{Sender, oneshot};
+pub(crate) use oneshot::{Receiver, Sender, oneshot};
 pub(crate) use wakers::Wakers;

@@ -369,6 +369,17 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
                     }
                     None => machine.done(now, stream),
                 },
+                Event::PushPromise { stream, promised, head } => {
+                    let authority = self.queue.authority.as_bytes();
+                    let exchange = match find(&mut self.table, stream) {
+                        Some((_, at)) => at.exchange.promise(promised, &head, authority, now),
+                        None => Err(ErrorCode::CANCEL),
+                    };
+                    match exchange {
+                        Ok(exchange) => self.due.push(self.table.insert(promised, exchange, &self.bell)),
+                        Err(code) => machine.reset(now, promised, code),
+                    }
+                }
                 Event::SettingsChanged { .. } => self.settings_known = true,
                 // "Once the GOAWAY is sent, the sender will ignore frames sent on streams initiated by the
                 // receiver if the stream has an identifier higher than the included last stream identifier.";

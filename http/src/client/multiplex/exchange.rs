@@ -3,12 +3,13 @@
 use super::tunnel::Tunnel;
 use crate::body::{Pipe, Writer};
 use crate::client::queue::{Reply, Submission};
-use crate::client::{Error, Request, Response};
+use crate::client::{Error, Pushed, Request, Response};
 use crate::conn::sending::{Sending, Step};
+use crate::sync::oneshot;
 use crate::{Body, BodyError, Peer, Upgraded};
 use avx_core::{
-    BodyLen, ErrorCode, Fields, Http, Initiator, Instant, Output, PeerError, ResponseHead, StreamId,
-    UsageError,
+    BodyLen, ErrorCode, Fields, Http, Initiator, Instant, Output, PeerError, RequestHead, ResponseHead,
+    StreamId, UsageError,
 };
 use std::sync::Arc;
 use std::task::Context;
@@ -78,6 +79,29 @@ impl Exchange {
         if let Some(hook) = &mut self.request.informational {
             hook(Response::new(head, BodyLen::Empty));
         }
+    }
+
+    /// Another response is promised, on the connection to `authority`: its exchange, or with which code it is
+    /// refused.
+    pub(super) fn promise(
+        &mut self,
+        promised: StreamId,
+        head: &RequestHead<'_>,
+        authority: &[u8],
+        now: Instant,
+    ) -> Result<Exchange, ErrorCode> {
+        // "A client MUST treat a PUSH_PROMISE for which the server is not authoritative as a stream error of
+        // type PROTOCOL_ERROR." (RFC 9113, section 8.4)
+        if !head.authority().eq_ignore_ascii_case(self.request.addressed(authority)) {
+            return Err(ErrorCode::PROTOCOL_ERROR);
+        }
+        // "the client can send a RST_STREAM frame, using either the CANCEL or REFUSED_STREAM code and
+        // referencing the pushed stream's identifier." (RFC 9113, section 8.4.2)
+        let Some(hook) = &mut self.request.pushed else { return Err(ErrorCode::CANCEL) };
+        let (reply, response) = oneshot();
+        let request = Request::new(head.method(), head.target()).authority(head.authority());
+        hook(Pushed::new(head, response));
+        Ok(Exchange::new(promised, request, reply, now, true))
     }
 
     /// The response has come.
