@@ -4,11 +4,12 @@
 use crate::support::{Remote, Sim, pair};
 use avx_http::conn::Engine;
 use avx_http::rt::Runtime;
-use avx_http::{Peer, Router, Server};
+use avx_http::{ConnectionError, OwnedRequest, Peer, Router, Server};
 use conformance::h2::frames::{PREFACE, content, data, settings, window_update};
 use conformance::h2::{Answer, Inbox};
 use std::collections::BTreeMap;
-use std::future::poll_fn;
+use std::future::{pending, poll_fn};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Poll, Waker};
 
@@ -128,4 +129,62 @@ impl Gate {
         })
         .await;
     }
+}
+
+/// What a server reported.
+#[derive(Clone, Default)]
+pub struct Reports(Arc<Mutex<Vec<String>>>);
+
+impl Reports {
+    pub fn of(&self, server: Server<Router>) -> Server<Router> {
+        let reports = self.clone();
+        server.on_error(move |_, error| {
+            let text = match error {
+                ConnectionError::Panicked => "panicked".to_string(),
+                ConnectionError::Peer(error) => format!("{error:?}"),
+                ConnectionError::Body(error) => format!("{error:?}"),
+                other => format!("{other}"),
+            };
+            reports.0.lock().unwrap().push(text);
+        })
+    }
+
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// Counts those that were made and not dropped.
+#[derive(Clone, Default)]
+pub struct Alive(Arc<AtomicUsize>);
+
+pub struct One(Alive);
+
+impl Alive {
+    pub fn one(&self) -> One {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        One(self.clone())
+    }
+
+    pub fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for One {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A handler that waits for ever, however the request ends.
+pub fn waits(alive: &Alive) -> Router {
+    let alive = alive.clone();
+    Router::new().get("/", || "hello").any("/wait", move |request: OwnedRequest| {
+        let one = alive.one();
+        async move {
+            let _both = (one, request);
+            pending::<()>().await;
+        }
+    })
 }
