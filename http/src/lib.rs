@@ -7,7 +7,7 @@
 //! handler   plain and async functions behind one trait; layers around them
 //! router    methods and path patterns to handlers
 //! server    addresses, workers, limits, shutdown
-//! client    one connection, requests one after the other
+//! client    one connection, requests one after the other or, over HTTP/2, many at once
 //! files     a directory as a handler
 //! conn      the pump: one future per connection, one session inside
 //! ```

@@ -136,9 +136,11 @@ impl Connection {
         Connection { queue, peer }
     }
 
-    /// Sends a request and waits for the head of its response. Requests sent meanwhile wait until the
-    /// content of this response has been read. Dropping the future closes the connection, unless the request
-    /// was still waiting: then it is not sent.
+    /// Sends a request and waits for the head of its response.
+    ///
+    /// Over HTTP/1.1, requests sent meanwhile wait until the content of this response has been read, and
+    /// dropping the future closes the connection. Over HTTP/2, they go out as soon as the server takes more,
+    /// and dropping the future cancels the exchange. A request that is still waiting then is not sent.
     ///
     /// # Errors
     /// [`Error`].
@@ -154,7 +156,7 @@ impl Connection {
         self.queue.shut_down();
     }
 
-    /// Whether another request may be sent on this connection once the exchanges before it are done.
+    /// Whether another request may be sent on this connection, perhaps once exchanges before it are done.
     /// The server may still close it first.
     pub fn is_reusable(&self) -> bool {
         self.queue.is_open()

@@ -1,4 +1,4 @@
-//! The client: one connection, requests one after the other.
+//! The client: one connection, requests one after the other over HTTP/1.1, many at once over HTTP/2.
 //!
 //! ```no_run
 //! use avx_http::client::{Connection, Options, Request};
@@ -13,13 +13,32 @@
 //! ```
 //!
 //! ```text
-//! Connection (handle) --queue--> driver task: h1::Client in a session, the transport, one timer
-//!                     <-oneshot- Response, whose Body the driver fills as it is read
+//! Connection (handles) --queue--> driver task: machine in a session, the transport, one timer
+//!                      <-oneshot- Response, whose Body the driver fills as it is read
 //! ```
 //!
 //! Content streams both ways with back-pressure: the driver asks the request's body for more when the
-//! transport has taken the last piece, and reads no further ahead of the response's body than one
-//! piece. It does not pool connections, follow redirects or repeat requests.
+//! transport has taken the last piece. Of a response's content it reads no more than one piece ahead of the
+//! reader; over HTTP/2, no more than the stream's window.
+//!
+//! # HTTP/2
+//!
+//! [`Options::protocol`] chooses it, by prior knowledge. Handles are cloned and shared as they are, and each
+//! [`send`](Connection::send) is an exchange beside the others:
+//!
+//! - Requests beyond what the server takes at once wait, in order. Until the server has said how many that is
+//!   (a round trip at most), requests with content go one at a time; others go at once, and again by
+//!   themselves if they were refused for it.
+//! - Dropping a `send`, a response or a body before its end cancels that stream and nothing else.
+//! - When the connection ends, each request is told what became of it; [`Error::is_unprocessed`] says which
+//!   ones are safe to send again.
+//! - A body that nobody reads holds credit of the connection, up to its stream's window: read bodies or drop
+//!   them. What all of them may hold together is `h2.connection_window` of the [`Config`](crate::Config), and
+//!   grows with the path.
+//! - CONNECT makes a tunnel of its stream ([`Response::into_upgraded`]); `upgrade` means nothing and is left out.
+//! - Promised responses come with [`Request::on_push`].
+//!
+//! It does not pool connections, follow redirects, or repeat requests that were sent on another connection.
 
 mod connection;
 mod drive;

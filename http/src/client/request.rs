@@ -86,7 +86,8 @@ impl Request {
         self.field("upgrade", protocol)
     }
 
-    /// From sending it to the end of the response; then the connection is closed.
+    /// From sending it to the end of the response; then the connection is closed, or over HTTP/2 the stream
+    /// reset.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
         self

@@ -9,9 +9,7 @@ use crate::conn::multiplex::bell::Bell;
 use crate::conn::multiplex::table::{At, Table};
 use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
-use avx_core::{
-    Config, ErrorCode, Event, Http, Initiator, Instant, PeerError, Session, StreamId, Turn, UsageError, h2,
-};
+use avx_core::{Config, ErrorCode, Http, Instant, PeerError, Session, StreamId, UsageError, h2};
 use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::io;
@@ -27,23 +25,23 @@ pub(in crate::client) struct Driver<IO, R: Runtime> {
     rt: R,
     epoch: Epoch,
     link: Option<Wire<IO, R>>,
-    peer: Peer,
-    queue: Arc<Queue>,
-    table: Table<Exchange>,
-    bell: Arc<Bell>,
+    pub(super) peer: Peer,
+    pub(super) queue: Arc<Queue>,
+    pub(super) table: Table<Exchange>,
+    pub(super) bell: Arc<Bell>,
     /// Places to look at: woken, or touched by an event.
-    due: Vec<u32>,
+    pub(super) due: Vec<u32>,
     /// Places that wait for room in the output.
     blocked: Vec<u32>,
-    deadlines: BTreeSet<(Instant, StreamId)>,
+    pub(super) deadlines: BTreeSet<(Instant, StreamId)>,
     /// Requests to send before any other: they came too early, or found no room.
-    first: VecDeque<Submission>,
+    pub(super) first: VecDeque<Submission>,
     /// A request that waits until the server has said how many it takes, with all behind it.
     held: Option<Submission>,
     /// The server's settings have come.
-    settings_known: bool,
+    pub(super) settings_known: bool,
     /// What the server said as it went away, if that was an error.
-    goodbye: Option<ErrorCode>,
+    pub(super) goodbye: Option<ErrorCode>,
     /// No request will come any more.
     closing: bool,
     /// All were told of the end.
@@ -52,7 +50,7 @@ pub(in crate::client) struct Driver<IO, R: Runtime> {
     broken: Option<io::Error>,
 }
 
-type Wire<IO, R> = Link<IO, h2::Client, <R as Runtime>::Sleep>;
+pub(super) type Wire<IO, R> = Link<IO, h2::Client, <R as Runtime>::Sleep>;
 
 /// Nothing in it is pinned in place.
 impl<IO, R: Runtime> Unpin for Driver<IO, R> {}
@@ -126,7 +124,7 @@ impl<IO, R: Runtime> Drop for Driver<IO, R> {
 impl<IO, R: Runtime> Driver<IO, R> {
     /// Tells whoever still waits. The first call counts.
     #[cold]
-    fn end(&mut self, error: Error) {
+    pub(super) fn end(&mut self, error: Error) {
         if mem::replace(&mut self.ended, true) {
             return;
         }
@@ -145,7 +143,7 @@ impl<IO, R: Runtime> Driver<IO, R> {
     }
 
     /// No request is sent any more.
-    fn close_queue(&mut self, why: Option<Arc<Error>>) {
+    pub(super) fn close_queue(&mut self, why: Option<Arc<Error>>) {
         for submission in self.first.drain(..).chain(self.held.take()) {
             submission.reply.send(Err(Error::Unsent(why.clone())));
         }
@@ -289,114 +287,6 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         requests || !self.blocked.is_empty() || machine.next_writable().is_some()
     }
 
-    /// Events into exchanges, until there is none.
-    fn receive(&mut self, link: &mut Wire<IO, R>, local: &mut Local, now: Instant) -> Result<bool, Error> {
-        let mut any = false;
-        loop {
-            let Turn { event, machine, .. } = match link.session.turn(now, &mut local.scratch) {
-                Ok(Some(turn)) => turn,
-                Ok(None) => return Ok(any),
-                // "The server connection preface consists of a potentially empty SETTINGS frame that MUST be
-                // the first frame the server sends in the HTTP/2 connection." (RFC 9113, section 3.4): text is
-                // a frame of enormous size, or of another type.
-                Err(PeerError::FrameTooLarge | PeerError::MissingSettings) if !self.settings_known => {
-                    return Err(Error::NotHttp2);
-                }
-                Err(error) => {
-                    // The goodbye is still to leave.
-                    self.end(Error::Peer(error));
-                    return Ok(any);
-                }
-            };
-            any = true;
-            match event {
-                Event::Informational { stream, head } => {
-                    if let Some((_, at)) = find(&mut self.table, stream) {
-                        at.exchange.inform(&head);
-                    }
-                }
-                Event::Response { stream, head, body } => {
-                    if let Some((place, mut at)) = find(&mut self.table, stream) {
-                        at.exchange.respond(&head, body, self.peer);
-                        if at.touch() {
-                            self.due.push(place);
-                        }
-                    }
-                }
-                Event::Data { stream, data, credit } => match find(&mut self.table, stream) {
-                    Some((place, mut at)) => {
-                        let unread = at.exchange.receive(data, credit);
-                        machine.release(stream, unread);
-                        if at.touch() {
-                            self.due.push(place);
-                        }
-                    }
-                    None => machine.release(stream, credit),
-                },
-                Event::End { stream, trailers, .. } => {
-                    if let Some((place, mut at)) = find(&mut self.table, stream) {
-                        at.exchange.end(trailers);
-                        if let Some(deadline) = at.exchange.deadline.take() {
-                            self.deadlines.remove(&(deadline, stream));
-                        }
-                        if at.touch() {
-                            self.due.push(place);
-                        }
-                    }
-                }
-                Event::Reset { stream, code, by } => match find(&mut self.table, stream) {
-                    Some((place, at))
-                        if by == Initiator::Remote
-                            && at.exchange.is_too_early(code)
-                            && !self.queue.is_closed() =>
-                    {
-                        // "The REFUSED_STREAM error code can be included in a RST_STREAM frame to indicate
-                        // that the stream is being closed prior to any processing having occurred. Any
-                        // request that was sent on the reset stream can be safely retried." (RFC 9113,
-                        // section 8.7)
-                        let exchange = self.table.remove(place);
-                        machine.done(now, stream);
-                        if let Some(deadline) = exchange.as_ref().and_then(|exchange| exchange.deadline) {
-                            self.deadlines.remove(&(deadline, stream));
-                        }
-                        self.first.extend(exchange.and_then(|exchange| exchange.into_submission()));
-                    }
-                    Some((place, mut at)) => {
-                        at.exchange.reset(code, by);
-                        if at.touch() {
-                            self.due.push(place);
-                        }
-                    }
-                    None => machine.done(now, stream),
-                },
-                Event::PushPromise { stream, promised, head } => {
-                    let authority = self.queue.authority.as_bytes();
-                    let exchange = match find(&mut self.table, stream) {
-                        Some((_, at)) => at.exchange.promise(promised, &head, authority, now),
-                        None => Err(ErrorCode::CANCEL),
-                    };
-                    match exchange {
-                        Ok(exchange) => self.due.push(self.table.insert(promised, exchange, &self.bell)),
-                        Err(code) => machine.reset(now, promised, code),
-                    }
-                }
-                Event::SettingsChanged { .. } => self.settings_known = true,
-                // "Once the GOAWAY is sent, the sender will ignore frames sent on streams initiated by the
-                // receiver if the stream has an identifier higher than the included last stream identifier.";
-                // "Receivers of a GOAWAY frame MUST NOT open additional streams on the connection"
-                // (RFC 9113, section 6.8)
-                Event::GoAway { code, .. } => {
-                    if code != ErrorCode::NO_ERROR {
-                        self.goodbye = Some(code);
-                    }
-                    let why = self.goodbye.map(|code| Arc::new(Error::GoAway(code)));
-                    self.close_queue(why);
-                }
-                _ => {}
-            }
-        }
-    }
-
     /// Sends requests, as many as the server takes at once. Whether any.
     fn begin(
         &mut self,
@@ -510,7 +400,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
     }
 }
 
-fn find(table: &mut Table<Exchange>, stream: StreamId) -> Option<(u32, At<'_, Exchange>)> {
+pub(super) fn find(table: &mut Table<Exchange>, stream: StreamId) -> Option<(u32, At<'_, Exchange>)> {
     let place = table.find(stream)?;
     Some((place, table.at(place)?))
 }

@@ -13,6 +13,7 @@
 //! body has been read, not before. Exchanges lie in the table that the server's pump has, with a waker each.
 
 mod driver;
+mod events;
 mod exchange;
 mod tunnel;
 
