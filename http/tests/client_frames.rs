@@ -6,9 +6,8 @@ mod support;
 
 use asking::*;
 use avx_core::PeerError;
-use avx_http::client::{Error, Request, Response};
+use avx_http::client::{Error, Request};
 use avx_http::{Body, BodyError, ErrorCode, Initiator};
-use std::sync::{Arc, Mutex};
 use std::task::{Context, Waker};
 use std::time::Duration;
 use support::Sim;
