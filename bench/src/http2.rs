@@ -28,7 +28,7 @@ pub fn run(rounds: usize) -> Result<()> {
         println!("  {:10} {:>8.3} ({ratio:.2}x) {:>12.3} {counted:>18.0}", kind.name(), s.0, s.1);
     }
     println!("\ninstructions per request by streams open on one connection");
-    for streams in [10, 100] {
+    for streams in [10, 100, 1000, 10_000] {
         println!("  {streams:10} {:>8.0}", with_streams(Kind::Avx, 1, streams)?);
     }
     println!("\nresident memory per idle connection that has had one request, 2000 connections");

@@ -41,13 +41,12 @@ impl Kind {
             here.parent().map_or_else(PathBuf::new, |dir| dir.join(name)).display().to_string()
         };
         match self {
-            Kind::Avx => ["serve", "--addr", "127.0.0.1:0", "--workers", "1"].into_iter().fold(
-                vec![program("avx")],
-                |mut all, arg| {
+            Kind::Avx => ["serve", "--addr", "127.0.0.1:0", "--workers", "1", "--max-streams", "10000"]
+                .into_iter()
+                .fold(vec![program("avx")], |mut all, arg| {
                     all.push(arg.into());
                     all
-                },
-            ),
+                }),
             Kind::Bare => vec![program("bare-loop"), REQUEST_LEN.to_string()],
             Kind::Hyper => vec![program("hyper-plaintext")],
             Kind::HyperHttp2 => vec![program("hyper-plaintext"), "--http2".into()],

@@ -13,7 +13,7 @@ mod http2;
 mod log;
 
 use crate::first;
-use avx_http::{Address, ConnectionError, Files, Handler, Protocols, Server, ServerHandle};
+use avx_http::{Address, Config, ConnectionError, Files, Handler, Protocols, Server, ServerHandle};
 use clap::Parser;
 use log::{Lines, Log};
 use runtime_avx::{Runtime, signal};
@@ -65,6 +65,10 @@ pub(crate) struct Args {
     /// is raised to the hard one (ulimit -Hn), which bounds them as well
     #[arg(long, value_name = "N", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
+
+    /// Requests of one HTTP/2 connection at the same time
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    max_streams: u32,
 
     /// Speak HTTP/1.1 (and 1.0) only: a client of HTTP/2 is told with 505
     #[arg(long, conflicts_with = "http2_only")]
@@ -152,7 +156,10 @@ fn start(args: &Args) -> Result<bool, String> {
 
 fn serve<H: Handler>(args: &Args, runtime: Runtime, handler: H) -> Result<bool, String> {
     let log = Log::new().map_err(|error| format!("the log could not start: {error}"))?;
+    let mut config = Config::default();
+    config.h2.max_streams = args.max_streams;
     let mut server = Server::new(handler)
+        .config(config)
         .protocols(protocols(args))
         .max_connections(args.max_connections as usize)
         .drain(args.shutdown_timeout);
