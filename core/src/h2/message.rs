@@ -75,11 +75,10 @@ pub(super) fn request(
     let Control { method: Some(method), status: None, scheme, authority, path, protocol } = control else {
         return Err(Malformed::Reset);
     };
-    let word = value(text, method);
-    if !token::is_token(word) {
+    let method_word = Method::from_token(value(text, method));
+    if matches!(method_word, Method::Extension(word) if !token::is_token(word)) {
         return Err(Malformed::Reset);
     }
-    let method_word = Method::from_token(word);
     let connect = method_word == Method::Connect;
     // "On requests that contain the :protocol pseudo-header field, the :scheme and :path pseudo-header fields
     // of the target URI MUST also be included." (RFC 8441, section 4), and it goes with CONNECT alone.
@@ -107,7 +106,11 @@ pub(super) fn request(
     };
     // "":authority" MUST NOT include the deprecated userinfo subcomponent for "http" or "https" schemed
     // URIs." (section 8.3.1)
-    if authority.is_some_and(|span| !target::is_authority(value(text, span))) {
+    let mut is_authority = |span: Span| {
+        layout.host.is(text, span.value as usize, span.value_end as usize)
+            || target::is_authority(value(text, span))
+    };
+    if authority.is_some_and(|span| !is_authority(span)) {
         return Err(Malformed::Reset);
     }
     if let Some(host) = regular.host {

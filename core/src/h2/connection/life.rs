@@ -85,6 +85,12 @@ impl Connection {
 
     /// Takes a stream out of every list but that of all.
     pub(super) fn unschedule(&mut self, slot: Slot) {
+        let stream = &self.streams[slot];
+        let idle = !stream.wants_write && !stream.sched.ready && stream.timer_at == NEVER;
+        if idle && self.starved_at == NEVER && self.send.available() > 0 {
+            // It was answered at once: in no list, and nobody starves.
+            return;
+        }
         self.schedule.remove(&mut self.streams, slot);
         self.streams[slot].wants_write = false;
         self.stop_timer(slot);
