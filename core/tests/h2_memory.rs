@@ -1,7 +1,7 @@
 //! Memory of HTTP/2: nothing is allocated once warm, nothing a peer sends makes a connection hold more than
 //! its limits say, and idle connections and streams hold little.
-#![allow(unsafe_code)] // the counting allocator
 
+mod counting;
 mod h2_support;
 
 use avx_core::h2::frame::Kind;
@@ -9,64 +9,10 @@ use avx_core::h2::{Client, Server};
 use avx_core::{
     BodyLen, Config, Event, Field, Http, Machine, Method, Request, Response, Scratch, Session, Status,
 };
+use counting::{HELD, allocations, peak};
 use h2_support::*;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-    static HELD: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
-// SAFETY: every call goes to the system's allocator unchanged; the counters are plain thread-local cells
-// without destructor, so that they may be used at any time.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size() as isize);
-        // SAFETY: as the caller promises.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        HELD.with(|held| held.set(held.get() - layout.size() as isize));
-        // SAFETY: as the caller promises.
-        unsafe { System.dealloc(at, layout) }
-    }
-
-    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size as isize - layout.size() as isize);
-        // SAFETY: as the caller promises.
-        unsafe { System.realloc(at, layout, size) }
-    }
-}
-
-fn count(bytes: isize) {
-    ALLOCATIONS.with(|n| n.set(n.get() + 1));
-    HELD.with(|held| held.set(held.get() + bytes));
-    PEAK.with(|peak| peak.set(peak.get().max(HELD.get())));
-}
-
-fn allocations(f: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    f();
-    ALLOCATIONS.get() - before
-}
-
-/// The most bytes held at any time while `f` ran, beyond those held before.
-fn peak(f: impl FnOnce()) -> isize {
-    let before = HELD.get();
-    PEAK.set(before);
-    f();
-    PEAK.get() - before
-}
 
 /// A client and a server in sessions.
 struct Pipe {
@@ -210,13 +156,11 @@ fn no_input_makes_a_server_hold_more_than_its_limits_say() {
         frame(Kind::GOAWAY, 0, 0, &[0; 16_384]).repeat(200),
     ];
     for (i, input) in inputs.iter().enumerate() {
+        let input = [greeting(), input.clone()].concat();
         let held = peak(|| {
             let config = Config::default();
             let mut session = Session::new(Server::new(Arc::new(config), NOW), &config);
             let mut scratch = Scratch::new();
-            let input = [greeting(), input.clone()].concat();
-            HELD.set(HELD.get() - input.len() as isize);
-            PEAK.set(HELD.get());
             for piece in input.chunks(10_000) {
                 session.read_from(NOW, &mut scratch, piece);
                 while let Ok(Some(_)) = session.turn(NOW, &mut scratch) {}
@@ -225,46 +169,7 @@ fn no_input_makes_a_server_hold_more_than_its_limits_say() {
                     break;
                 }
             }
-            HELD.set(HELD.get() + input.len() as isize);
         });
         assert!(held <= BOUND, "input {i} makes a connection hold {held} bytes");
     }
-}
-
-#[test]
-fn ten_thousand_open_streams_cost_what_ten_cost() {
-    let mut times = Vec::new();
-    for open in [10u32, 10_000] {
-        let mut config = Config::default();
-        config.h2.max_streams = 20_000;
-        let mut m = Server::new(Arc::new(config), NOW);
-        let mut scratch = Scratch::new();
-        let mut out: Vec<u8> = Vec::new();
-        let mut take = |m: &mut Server, out: &mut Vec<u8>, mut input: Vec<u8>, answer: bool| {
-            let mut at = 0;
-            while let avx_core::Recv::Event { consumed, event } =
-                m.recv(NOW, &mut input[at..], &mut scratch).unwrap()
-            {
-                at += consumed;
-                if let (Event::End { stream, .. }, true) = (event, answer) {
-                    m.send_full(NOW, stream, &Response::new(Status::OK, &[]), b"x", out).unwrap();
-                }
-            }
-            out.clear();
-        };
-        take(&mut m, &mut out, greeting(), false);
-        for i in 0..open {
-            take(&mut m, &mut out, get(2 * i + 1), false);
-        }
-        // The best of several runs: the machine may be busy with something else.
-        let best = (0..10).map(|run| {
-            let begun = std::time::Instant::now();
-            for i in open + run * 500..open + (run + 1) * 500 {
-                take(&mut m, &mut out, get(2 * i + 1), true);
-            }
-            begun.elapsed()
-        });
-        times.push(best.min().unwrap());
-    }
-    assert!(times[1] < times[0] * 5, "{times:?}");
 }

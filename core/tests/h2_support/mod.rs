@@ -1,87 +1,18 @@
-//! Frames by hand, and machines that have them for breakfast.
+//! Machines that have frames for breakfast.
 #![allow(dead_code, unreachable_pub)]
 
 use avx_core::h2::frame::{Header, Kind};
-use avx_core::h2::hpack::Encoder;
 use avx_core::h2::{Client, Server};
-use avx_core::{BodyLen, Config, ErrorCode, Field, Http, Instant, Method, Request, StreamId};
+use avx_core::{BodyLen, Config, ErrorCode, Http, Instant, Method, Request, StreamId};
 use conformance::drive::Driver;
+#[allow(unused_imports, reason = "each test binary uses its own part")]
+pub use conformance::h2::frames::{
+    ACK, END_HEADERS, END_STREAM, PADDED, PREFACE, PRIORITY, block, continuation, data, frame, go_away,
+    headers, ping, priority, priority_update, push_promise, reset, settings, settings_ack, window_update,
+};
 use std::sync::Arc;
 
 pub const NOW: Instant = Instant::from_millis(1_000_000);
-pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-pub const ACK: u8 = 1;
-pub const END_STREAM: u8 = 1;
-pub const END_HEADERS: u8 = 4;
-pub const PADDED: u8 = 8;
-pub const PRIORITY: u8 = 0x20;
-
-pub fn frame(kind: Kind, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
-    let header = Header { len: payload.len() as u32, kind, flags, stream };
-    [&header.bytes()[..], payload].concat()
-}
-
-pub fn data(stream: u32, flags: u8, payload: &[u8]) -> Vec<u8> {
-    frame(Kind::DATA, flags, stream, payload)
-}
-
-pub fn headers(stream: u32, flags: u8, block: &[u8]) -> Vec<u8> {
-    frame(Kind::HEADERS, flags | END_HEADERS, stream, block)
-}
-
-pub fn continuation(stream: u32, flags: u8, block: &[u8]) -> Vec<u8> {
-    frame(Kind::CONTINUATION, flags, stream, block)
-}
-
-pub fn settings(list: &[(u16, u32)]) -> Vec<u8> {
-    let payload: Vec<u8> =
-        list.iter().flat_map(|(id, value)| [&id.to_be_bytes()[..], &value.to_be_bytes()].concat()).collect();
-    frame(Kind::SETTINGS, 0, 0, &payload)
-}
-
-pub fn settings_ack() -> Vec<u8> {
-    frame(Kind::SETTINGS, ACK, 0, &[])
-}
-
-pub fn reset(stream: u32, code: ErrorCode) -> Vec<u8> {
-    frame(Kind::RST_STREAM, 0, stream, &code.0.to_be_bytes())
-}
-
-pub fn window_update(stream: u32, increment: u32) -> Vec<u8> {
-    frame(Kind::WINDOW_UPDATE, 0, stream, &increment.to_be_bytes())
-}
-
-pub fn ping(flags: u8, payload: &[u8]) -> Vec<u8> {
-    frame(Kind::PING, flags, 0, payload)
-}
-
-pub fn priority(stream: u32, on: u32, weight: u8) -> Vec<u8> {
-    frame(Kind::PRIORITY, 0, stream, &[&on.to_be_bytes()[..], &[weight]].concat())
-}
-
-pub fn priority_update(stream: u32, value: &str) -> Vec<u8> {
-    frame(Kind::PRIORITY_UPDATE, 0, 0, &[&stream.to_be_bytes()[..], value.as_bytes()].concat())
-}
-
-pub fn go_away(last: u32, code: ErrorCode) -> Vec<u8> {
-    frame(Kind::GOAWAY, 0, 0, &[last.to_be_bytes(), code.0.to_be_bytes()].concat())
-}
-
-pub fn push_promise(stream: u32, promised: u32, block: &[u8]) -> Vec<u8> {
-    frame(Kind::PUSH_PROMISE, END_HEADERS, stream, &[&promised.to_be_bytes()[..], block].concat())
-}
-
-/// A field block that leaves no trace in any table.
-pub fn block(fields: &[(&str, &str)]) -> Vec<u8> {
-    let mut encoder = Encoder::new();
-    let fields = fields.iter().map(|(name, value)| Field { sensitive: true, ..Field::new(name, value) });
-    let mut out = vec![0; encoder.bound(fields.clone())];
-    let len = encoder.encode(fields, &mut out);
-    out.truncate(len);
-    out
-}
-
 pub const GET: [(&str, &str); 4] =
     [(":method", "GET"), (":scheme", "http"), (":authority", "a"), (":path", "/")];
 
