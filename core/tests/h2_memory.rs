@@ -6,9 +6,7 @@ mod h2_support;
 
 use avx_core::h2::frame::Kind;
 use avx_core::h2::{Client, Server};
-use avx_core::{
-    BodyLen, Config, Event, Field, Http, Machine, Method, Request, Response, Scratch, Session, Status,
-};
+use avx_core::{BodyLen, Config, Event, Field, Http, Method, Request, Response, Scratch, Session, Status};
 use counting::{HELD, allocations, peak};
 use h2_support::*;
 use std::sync::Arc;
