@@ -182,6 +182,32 @@ fn h2_06_many_fields_are_too_many_and_a_closed_window_does_not_keep_them() {
 }
 
 #[test]
+fn h2_06_the_hundredth_field_is_taken_and_the_next_one_is_not() {
+    for (lines, taken) in [(100, true), (101, false), (105, false)] {
+        let mut driver = server(Config::default());
+        let fields = [block(&GET), block(&[("x", "1")]).repeat(lines)].concat();
+        driver.feed(&headers(1, END_STREAM, &fields));
+        assert_eq!((driver.seen.is_empty(), connection_error(&driver)), (!taken, None), "{lines} lines");
+    }
+}
+
+#[test]
+fn h2_06_lists_far_beyond_the_limit_are_answered_only_a_few_times() {
+    let answered = |crumbs: usize| {
+        let list = [block(&GET), block(&[("cookie", "a")]).repeat(crumbs)].concat();
+        let mut driver = server(Config::default());
+        (0..300)
+            .take_while(|i| {
+                driver.feed(&headers(2 * i + 1, END_STREAM, &list));
+                connection_error(&driver).is_none()
+            })
+            .count()
+    };
+    // What is just too long costs what a reset costs.
+    assert_eq!((answered(200), answered(3000)), (200, 4));
+}
+
+#[test]
 fn h2_06_a_closed_connection_window_does_not_keep_them_either() {
     let mut driver = server(Config::default());
     driver.feed(&[settings(&[(4, 0x7fff_ffff)]), get(1)].concat());

@@ -45,6 +45,9 @@ pub(super) struct Flood {
 /// What one DATA frame costs beside its content, bytes.
 const FRAME_COST: u32 = 256;
 
+/// As much of a field section beyond the limit costs as much as a reset, bytes.
+const SECTION_COST: u64 = 2048;
+
 impl Flood {
     pub(super) const fn new() -> Self {
         Flood { resets: Bucket::FULL, glitches: Bucket::FULL, empty_data: 0, overhead: 0 }
@@ -53,6 +56,16 @@ impl Flood {
     /// A stream was reset before its end: by the peer, or by this end because of the peer.
     pub(super) fn reset(&mut self, now: Instant, limits: &Limits) -> Result<(), PeerError> {
         if self.resets.take(now, 1, limits.resets, limits.resets_per_second) {
+            Ok(())
+        } else {
+            Err(PeerError::TooManyResets)
+        }
+    }
+
+    /// A field section beyond the limit came, of `size` bytes: it is turned away, but decoded to its end.
+    pub(super) fn oversized(&mut self, now: Instant, limits: &Limits, size: u64) -> Result<(), PeerError> {
+        let excess = size.saturating_sub(u64::from(limits.field_section)) / SECTION_COST;
+        if self.resets.take(now, excess as u32, limits.resets, limits.resets_per_second) {
             Ok(())
         } else {
             Err(PeerError::TooManyResets)
