@@ -84,6 +84,7 @@ pub mod scan;
 pub mod session;
 pub mod syntax;
 pub mod time;
+pub mod ws;
 
 pub use error::{ErrorCode, Initiator, PeerError, UsageError};
 pub use fields::{Field, Fields, Span};
