@@ -6,11 +6,9 @@
 //!                                |-- tail --| read first, too
 //! ```
 //!
-//! Up to 64 bytes are two loads and two stores that overlap in the middle, of the widest word that fits.
+//! Up to 256 bytes are two words that overlap in the middle, of the widest size that fits: a branch for the
+//! size, and no loop.
 #![allow(unsafe_code)]
-
-#[cfg(test)]
-use super::Isa;
 
 /// Octets of a vector. As words, which the compiler knows how to keep in the widest registers there are.
 type Block = [u64; 4];
@@ -46,7 +44,8 @@ unsafe fn xor(key: u32, from: *const u8, to: *mut u8, len: usize) {
             4..8 => ends::<u32>(key, from, to, len),
             8..16 => ends::<u64>(key, from, to, len),
             16..=32 => ends::<[u64; 2]>(key, from, to, len),
-            33..=64 => ends::<Block>(key, from, to, len),
+            33..=64 => ends::<[u64; 4]>(key, from, to, len),
+            65..=128 => ends::<[u64; 8]>(key, from, to, len),
             _ => long(key, from, to, len),
         }
     }
@@ -114,7 +113,7 @@ unsafe fn ends<W: Word>(key: u32, from: *const u8, to: *mut u8, len: usize) {
 }
 
 /// # Safety
-/// As for [`xor`]; `len` is more than that of a block.
+/// As for [`xor`]; `len` is at least that of four blocks.
 #[inline]
 unsafe fn long(key: u32, from: *const u8, to: *mut u8, len: usize) {
     // SAFETY: passed on; AVX2 only where the processor has it.
@@ -137,9 +136,13 @@ unsafe fn avx2(key: u32, from: *const u8, to: *mut u8, len: usize) {
 }
 
 /// # Safety
-/// As for [`xor`]; `len` is more than that of a block.
+/// As for [`xor`]; `len` is at least that of four blocks.
 #[inline(always)]
 unsafe fn blocks(key: u32, from: *const u8, to: *mut u8, len: usize) {
+    if len <= 8 * BLOCK {
+        // SAFETY: passed on; there are four blocks.
+        return unsafe { ends::<[u64; 16]>(key, from, to, len) };
+    }
     let last = len - BLOCK;
     let mut at = BLOCK - to as usize % BLOCK;
     // SAFETY: no block begins behind `last`, which is not negative. Where they overlap, the bytes were
@@ -166,26 +169,26 @@ unsafe fn blocks(key: u32, from: *const u8, to: *mut u8, len: usize) {
     }
 }
 
-/// Masks with `isa`, or with nothing but words if the processor does not have it.
-#[cfg(test)]
-fn apply_with(isa: Isa, key: u32, data: &mut [u8]) {
-    let (to, len) = (data.as_mut_ptr(), data.len());
-    // SAFETY: as in `apply`; AVX2 only where it is available.
-    unsafe {
-        match isa {
-            _ if len <= BLOCK => xor(key, to, to, len),
-            #[cfg(target_arch = "x86_64")]
-            Isa::Avx2 if isa.is_available() => avx2(key, to, to, len),
-            _ => blocks(key, to, to, len),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scan::Isa;
     use alloc::vec::Vec;
     use alloc::{boxed::Box, vec};
+
+    /// Masks with `isa`, or with nothing but words if the processor does not have it.
+    fn apply_with(isa: Isa, key: u32, data: &mut [u8]) {
+        let (to, len) = (data.as_mut_ptr(), data.len());
+        // SAFETY: as in `apply`; AVX2 only where it is available.
+        unsafe {
+            match isa {
+                _ if len < 4 * BLOCK => xor(key, to, to, len),
+                #[cfg(target_arch = "x86_64")]
+                Isa::Avx2 if isa.is_available() => avx2(key, to, to, len),
+                _ => blocks(key, to, to, len),
+            }
+        }
+    }
 
     fn check(key: [u8; 4], start: usize, data: &[u8]) {
         let expected: Vec<u8> = data.iter().enumerate().map(|(i, b)| b ^ key[i % 4]).collect();
