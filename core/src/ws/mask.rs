@@ -1,5 +1,7 @@
 //! Masking (RFC 6455, section 5.3).
 
+use crate::scan::mask;
+
 /// A masking key, and how far into it the content has come.
 ///
 /// Masking and unmasking are the same. Content may be cut anywhere: what is passed next continues where
@@ -33,10 +35,7 @@ impl Mask {
         // RFC 6455, section 5.3: "Octet i of the transformed data ("transformed-octet-i") is the XOR of
         // octet i of the original data ("original-octet-i") with octet at index i modulo 4 of the
         // masking key ("masking-key-octet-j")"
-        let key = self.key.to_le_bytes();
-        for (i, byte) in data.iter_mut().enumerate() {
-            *byte ^= key[i % 4];
-        }
+        mask::apply(self.key, data);
         self.advance(data.len());
     }
 
@@ -46,13 +45,13 @@ impl Mask {
     /// If the lengths differ.
     #[inline]
     pub fn copy(&mut self, from: &[u8], to: &mut [u8]) {
-        to.copy_from_slice(from);
-        self.apply(to);
+        mask::copy(self.key, from, to);
+        self.advance(from.len());
     }
 
     #[inline(always)]
     fn advance(&mut self, len: usize) {
-        self.key = self.key.rotate_right(8 * (len as u32 % 4));
+        self.key = mask::turned(self.key, len);
     }
 }
 
