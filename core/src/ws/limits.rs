@@ -1,5 +1,6 @@
 //! What a peer may do on a WebSocket, and how long it may be silent.
 
+use super::Deflate;
 use core::time::Duration;
 
 /// The WebSocket part of a [`Config`](crate::Config).
@@ -29,6 +30,8 @@ pub struct Limits {
     /// How long the peer may take to answer a close frame, and a server to end the transport behind it. Default
     /// 5 s. The close is a normal one.
     pub close_timeout: Duration,
+    /// Offer or accept permessage-deflate, like this. Default: not at all.
+    pub deflate: Option<Deflate>,
 }
 
 impl Default for Limits {
@@ -42,6 +45,7 @@ impl Default for Limits {
             keep_alive: Duration::from_secs(30),
             pong_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
+            deflate: None,
         }
     }
 }
