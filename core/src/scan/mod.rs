@@ -19,6 +19,7 @@ mod portable;
 pub(crate) mod short;
 #[cfg(test)]
 mod tests;
+pub(crate) mod utf8;
 
 #[cfg(any(
     target_arch = "x86_64",

@@ -1,5 +1,6 @@
 //! Text in pieces (RFC 6455, section 8.1): UTF-8 (RFC 3629) that may be cut anywhere.
 
+use crate::scan::utf8;
 use core::fmt;
 
 /// A validator of text that arrives in pieces.
@@ -66,9 +67,30 @@ impl Utf8 {
     /// Checks the next bytes of the text.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
-        for &byte in bytes {
+        if self.missing == 0 && utf8::is_short_ascii(bytes) {
+            return Ok(());
+        }
+        self.judge(bytes)
+    }
+
+    fn judge(&mut self, mut bytes: &[u8]) -> Result<(), InvalidUtf8> {
+        while self.missing > 0 {
+            let Some((&byte, rest)) = bytes.split_first() else { return self.verdict() };
+            *self = self.after(byte);
+            self.verdict()?;
+            bytes = rest;
+        }
+        if !utf8::is_text_so_far(bytes) {
+            *self = Self::FAILED;
+        }
+        for &byte in &bytes[last_open(bytes)..] {
             *self = self.after(byte);
         }
+        self.verdict()
+    }
+
+    #[inline]
+    fn verdict(&self) -> Result<(), InvalidUtf8> {
         if self.least > self.most { Err(InvalidUtf8) } else { Ok(()) }
     }
 
@@ -99,6 +121,18 @@ impl Utf8 {
             0xf4 => open(3, 0x80, 0x8f),
             _ => Self::FAILED,
         }
+    }
+}
+
+/// Where the last sequence of `text` begins if it may still be open, or its end.
+#[inline(always)]
+fn last_open(text: &[u8]) -> usize {
+    let len = text.len();
+    match *text {
+        [.., 0xc0..=0xff] => len - 1,
+        [.., 0xe0..=0xff, _] => len - 2,
+        [.., 0xf0..=0xff, _, _] => len - 3,
+        _ => len,
     }
 }
 
