@@ -60,6 +60,19 @@ fn avx_in_pieces(text: &[u8]) -> bool {
     text.chunks(1024).all(|piece| utf8.push(piece).is_ok()) && utf8.is_complete()
 }
 
+/// One side, one text, that many times.
+pub fn run_one(args: &[String]) {
+    let [side, name, len, n] = args else { panic!("usage: --run avx|simdutf8|std TEXT BYTES N") };
+    let (_, words) = SCRIPTS.iter().find(|(script, _)| script == name).expect("name of a text");
+    let text = text(words, len.parse().expect("bytes"));
+    let check = match side.as_str() {
+        "avx" => avx,
+        "std" => |text: &[u8]| std::str::from_utf8(text).is_ok(),
+        _ => |text: &[u8]| simdutf8::basic::from_utf8(text).is_ok(),
+    };
+    run(&text, check)(n.parse().expect("number of calls"));
+}
+
 pub fn print() {
     println!("text, nanoseconds a call");
     println!(

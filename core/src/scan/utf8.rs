@@ -12,37 +12,33 @@
 /// Whether no byte of `text`, which begins between two sequences, is wrong where it stands.
 ///
 /// It may end within a sequence, and its last byte may be one that never begins any.
-#[inline]
+#[inline(always)]
 pub(crate) fn is_text_so_far(text: &[u8]) -> bool {
+    // A text of this length is judged here if it is ASCII: a call costs more.
+    if let (8..=16, Some(first), Some(last)) = (text.len(), text.first_chunk(), text.last_chunk()) {
+        if (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & 0x8080_8080_8080_8080 == 0 {
+            return true;
+        }
+    }
     #[cfg(target_arch = "x86_64")]
-    match super::in_use() {
+    if super::in_use() == super::AVX2 {
         // SAFETY: only an instruction set that the processor has is in use.
-        super::AVX2 => unsafe { super::x86_64::utf8_avx2(text) },
-        // SAFETY: as above.
-        super::SSSE3 => unsafe { super::x86_64::utf8_ssse3(text) },
-        _ => portable(text),
+        return unsafe { super::x86_64::utf8_avx2(text) };
+    }
+    without_avx2(text)
+}
+
+#[inline(never)]
+fn without_avx2(text: &[u8]) -> bool {
+    #[cfg(target_arch = "x86_64")]
+    if super::in_use() == super::SSSE3 {
+        // SAFETY: only an instruction set that the processor has is in use.
+        return unsafe { super::x86_64::utf8_ssse3(text) };
     }
     #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
     return super::aarch64::utf8(text);
-    #[cfg(not(any(
-        target_arch = "x86_64",
-        all(target_arch = "aarch64", target_endian = "little", target_feature = "neon")
-    )))]
+    #[allow(unreachable_code)]
     portable(text)
-}
-
-/// Whether `text` is ASCII and short enough to find that out at once.
-#[inline(always)]
-pub(crate) fn is_short_ascii(text: &[u8]) -> bool {
-    const HIGH: u64 = 0x8080_8080_8080_8080;
-    match text.len() {
-        0..8 => text.iter().fold(0, |all, &b| all | b) < 0x80,
-        8..=16 => {
-            let [Some(first), Some(last)] = [text.first_chunk(), text.last_chunk()] else { return false };
-            (u64::from_ne_bytes(*first) | u64::from_ne_bytes(*last)) & HIGH == 0
-        }
-        _ => false,
-    }
 }
 
 /// As the library does it: words of ASCII, and the rest byte by byte.
@@ -219,6 +215,9 @@ pub(super) mod lanes {
             return lanes.is_zero(judge.wrong);
         };
         let (first, last) = (u128::from_le_bytes(*first), vector(u128::from_le_bytes(*last)));
+        if text.len() <= 32 && lanes.is_ascii(lanes.or(vector(first), last)) {
+            return true;
+        }
         let before = if let Some(missing) = 32usize.checked_sub(text.len()) {
             let before = vector(first.checked_shl(8 * missing as u32).unwrap_or(0));
             judge.look(before, lanes.moved_up(before, zero));
@@ -231,6 +230,9 @@ pub(super) mod lanes {
                 |bytes| bytes.first_chunk().map_or(zero, |bytes| vector(u128::from_le_bytes(*bytes))),
             );
             let first = vector(first);
+            if lanes.is_ascii(lanes.or(lanes.or(first, second), last)) {
+                return true;
+            }
             judge.look(first, lanes.moved_up(first, zero));
             judge.look(second, lanes.moved_up(second, first));
             before
@@ -263,44 +265,67 @@ pub(super) mod lanes {
         let (from, len) = (text.as_ptr(), text.len());
         let last = len - L::WIDTH;
         let mut judge = Judge::new(lanes);
-        // SAFETY: loads are of WIDTH bytes from places up to `last` on; what is looked at with the bytes
-        // before it begins at WIDTH or later, or at `last`, which is at least 3.
+        // SAFETY: loads are of WIDTH bytes from places up to `last` on. What is looked at with the three
+        // bytes before it begins at WIDTH or later, or at `last`, which is at least 3.
         unsafe {
             let first = lanes.load(from);
-            // Whether what stands before `at` ends with ASCII, so that nothing is open.
-            let mut is_closed = lanes.is_ascii(first);
-            if !is_closed {
-                judge.look(first, lanes.moved_up(first, lanes.splat(0)));
+            if len <= 2 * L::WIDTH {
+                if !lanes.is_ascii(lanes.or(first, lanes.load(from.add(last)))) {
+                    judge.look(first, lanes.moved_up(first, lanes.splat(0)));
+                    judge.look_at(from.add(last));
+                }
+                return lanes.is_zero(judge.wrong);
             }
-            let mut at = L::WIDTH;
-            while at + BLOCK <= len {
-                if !is_ascii::<L, BLOCK>(lanes, from.add(at)) {
-                    for i in 0..BLOCK / L::WIDTH {
-                        judge.look_at(from.add(at + i * L::WIDTH));
-                    }
-                    is_closed = false;
-                    at += BLOCK;
-                    continue;
-                }
-                if !is_closed {
-                    judge.look_at(from.add(at));
-                    is_closed = true;
-                }
-                at += BLOCK;
+            let mut at = 0;
+            // As far as all is ASCII, no rules are needed.
+            if lanes.is_ascii(first) {
                 while at + 2 * BLOCK <= len && is_ascii::<L, { 2 * BLOCK }>(lanes, from.add(at)) {
                     at += 2 * BLOCK;
                 }
+                if at + BLOCK <= len && is_ascii::<L, BLOCK>(lanes, from.add(at)) {
+                    at += BLOCK;
+                }
+                if at + BLOCK >= len {
+                    let (mut rest, mut place) = (lanes.load(from.add(last)), at);
+                    while place < last {
+                        rest = lanes.or(rest, lanes.load(from.add(place)));
+                        place += L::WIDTH;
+                    }
+                    if lanes.is_ascii(rest) {
+                        return true;
+                    }
+                }
             }
-            while at < last {
+            if at == 0 {
+                judge.look(first, lanes.moved_up(first, lanes.splat(0)));
+                at = L::WIDTH;
+                while at < BLOCK && at <= last {
+                    judge.look_at(from.add(at));
+                    at += L::WIDTH;
+                }
+            }
+            while at + BLOCK <= len {
+                // Behind ASCII, ASCII cannot be wrong.
+                let mut all = lanes.load(from.add(at + BLOCK - L::WIDTH));
+                for i in 0..BLOCK / L::WIDTH {
+                    all = lanes.or(all, lanes.load(from.add(at + i * L::WIDTH - 3)));
+                }
+                if !lanes.is_ascii(all) {
+                    for i in 0..BLOCK / L::WIDTH {
+                        judge.look_at(from.add(at + i * L::WIDTH));
+                    }
+                }
+                at += BLOCK;
+            }
+            while at <= last {
                 judge.look_at(from.add(at));
-                is_closed = false;
                 at += L::WIDTH;
             }
-            if !is_closed || !lanes.is_ascii(lanes.load(from.add(last))) {
+            if at < len {
                 judge.look_at(from.add(last));
             }
+            lanes.is_zero(judge.wrong)
         }
-        lanes.is_zero(judge.wrong)
     }
 
     /// Whether `N` bytes are ASCII.
@@ -357,11 +382,8 @@ mod tests {
             let (verdict, expected) = (with(isa, &exact), expected(&exact));
             assert!(expected.is_none_or(|e| e == verdict), "{isa:?} {} {}", text.len(), text.escape_ascii());
         }
-        if exact.len() <= 16 {
-            assert_eq!(is_short_ascii(&exact), exact.is_ascii());
-        } else {
-            assert!(!is_short_ascii(&exact));
-        }
+        let (verdict, expected) = (is_text_so_far(&exact), expected(&exact));
+        assert!(expected.is_none_or(|e| e == verdict), "{} {}", text.len(), text.escape_ascii());
     }
 
     const PIECES: [&str; 8] =

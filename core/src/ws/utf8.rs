@@ -67,30 +67,30 @@ impl Utf8 {
     /// Checks the next bytes of the text.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
-        if self.missing == 0 && utf8::is_short_ascii(bytes) {
-            return Ok(());
-        }
-        self.judge(bytes)
-    }
-
-    fn judge(&mut self, mut bytes: &[u8]) -> Result<(), InvalidUtf8> {
-        while self.missing > 0 {
-            let Some((&byte, rest)) = bytes.split_first() else { return self.verdict() };
-            *self = self.after(byte);
-            self.verdict()?;
-            bytes = rest;
+        if self.missing > 0 {
+            return self.push_behind_open(bytes);
         }
         if !utf8::is_text_so_far(bytes) {
             *self = Self::FAILED;
+            return Err(InvalidUtf8);
         }
-        for &byte in &bytes[last_open(bytes)..] {
-            *self = self.after(byte);
+        match last_open(bytes) {
+            [] => Ok(()),
+            open => self.step(open),
         }
-        self.verdict()
     }
 
-    #[inline]
-    fn verdict(&self) -> Result<(), InvalidUtf8> {
+    #[cold]
+    fn push_behind_open(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
+        let (open, rest) = bytes.split_at(bytes.len().min(self.missing.into()));
+        self.step(open)?;
+        if rest.is_empty() { Ok(()) } else { self.push(rest) }
+    }
+
+    /// Byte by byte.
+    #[inline(never)]
+    fn step(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
+        *self = bytes.iter().fold(*self, |state, &byte| state.after(byte));
         if self.least > self.most { Err(InvalidUtf8) } else { Ok(()) }
     }
 
@@ -124,15 +124,15 @@ impl Utf8 {
     }
 }
 
-/// Where the last sequence of `text` begins if it may still be open, or its end.
+/// The last sequence of `text` if it may still be open, or nothing.
 #[inline(always)]
-fn last_open(text: &[u8]) -> usize {
-    let len = text.len();
-    match *text {
-        [.., 0xc0..=0xff] => len - 1,
-        [.., 0xe0..=0xff, _] => len - 2,
-        [.., 0xf0..=0xff, _, _] => len - 3,
-        _ => len,
+fn last_open(text: &[u8]) -> &[u8] {
+    match text {
+        [.., 0..=0x7f] => &[],
+        [.., 0xc0..=0xff] => &text[text.len() - 1..],
+        [.., 0xe0..=0xff, _] => &text[text.len() - 2..],
+        [.., 0xf0..=0xff, _, _] => &text[text.len() - 3..],
+        _ => &[],
     }
 }
 
