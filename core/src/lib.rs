@@ -69,6 +69,8 @@ extern crate alloc;
 
 #[doc = include_str!("../EMBEDDING.md")]
 pub mod embedding {}
+
+mod bucket;
 pub mod error;
 pub mod fields;
 pub mod h1;
