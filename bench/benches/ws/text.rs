@@ -41,6 +41,12 @@ fn text(words: &[&str], len: usize) -> String {
     text
 }
 
+/// The text of that name.
+pub fn of(name: &str, len: usize) -> String {
+    let (_, words) = SCRIPTS.iter().find(|(script, _)| *script == name).expect("name of a text");
+    text(words, len)
+}
+
 fn run<'a>(text: &'a str, check: impl Fn(&[u8]) -> bool + 'a) -> Run<'a> {
     Box::new(move |n| {
         for _ in 0..n {
@@ -62,9 +68,8 @@ fn avx_in_pieces(text: &[u8]) -> bool {
 
 /// One side, one text, that many times.
 pub fn run_one(args: &[String]) {
-    let [side, name, len, n] = args else { panic!("usage: --run avx|simdutf8|std TEXT BYTES N") };
-    let (_, words) = SCRIPTS.iter().find(|(script, _)| script == name).expect("name of a text");
-    let text = text(words, len.parse().expect("bytes"));
+    let [side, name, len, n] = args else { panic!("usage: --text avx|simdutf8|std TEXT BYTES N") };
+    let text = of(name, len.parse().expect("bytes"));
     let check = match side.as_str() {
         "avx" => avx,
         "std" => |text: &[u8]| std::str::from_utf8(text).is_ok(),
