@@ -55,6 +55,7 @@ mod connection;
 mod event;
 pub mod extension;
 pub mod frame;
+pub mod handshake;
 pub mod key;
 mod limits;
 pub mod mask;
