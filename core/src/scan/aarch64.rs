@@ -4,6 +4,7 @@
 
 use super::Job;
 use super::blocks::{self, Vector};
+use super::masked_text::registers;
 use super::tables::{NibbleTable, TARGET, TOKEN};
 use super::utf8::lanes::{self, Lanes};
 use core::arch::aarch64::*;
@@ -16,6 +17,11 @@ pub(super) fn run<'a, J: Job<'a>>(job: J) -> J::Output {
 /// [`is_text_so_far`](super::utf8::is_text_so_far).
 pub(super) fn utf8(text: &[u8]) -> bool {
     lanes::is_text_so_far(Neon, Neon, text)
+}
+
+/// [`unmask`](super::masked_text::unmask).
+pub(super) fn masked_text(key: u32, text: &mut [u8]) -> bool {
+    registers::unmask(Neon, key, text)
 }
 
 /// Advanced SIMD: this file is compiled only where the target has it.
@@ -114,6 +120,12 @@ impl Lanes for Neon {
     unsafe fn load(self, from: *const u8) -> uint8x16_t {
         // SAFETY: the caller lets 16 bytes be read.
         unsafe { vld1q_u8(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, bytes: uint8x16_t, to: *mut u8) {
+        // SAFETY: the caller lets 16 bytes be written.
+        unsafe { vst1q_u8(to, bytes) }
     }
 
     #[inline(always)]

@@ -15,6 +15,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod mask;
+pub(crate) mod masked_text;
 mod portable;
 pub(crate) mod short;
 #[cfg(test)]

@@ -119,6 +119,11 @@ pub(super) mod lanes {
         /// # Safety
         /// `WIDTH` bytes can be read from there.
         unsafe fn load(self, from: *const u8) -> Self::Vector;
+        /// Writes `bytes` to `to`.
+        ///
+        /// # Safety
+        /// `WIDTH` bytes can be written there.
+        unsafe fn store(self, bytes: Self::Vector, to: *mut u8);
         /// `byte` everywhere.
         fn splat(self, byte: u8) -> Self::Vector;
         /// `table` in each 16 bytes.
@@ -152,7 +157,7 @@ pub(super) mod lanes {
 
     /// Rules in registers, and what was found to break them.
     #[derive(Clone, Copy)]
-    struct Judge<L: Lanes> {
+    pub(in crate::scan) struct Judge<L: Lanes> {
         lanes: L,
         high: L::Vector,
         low: L::Vector,
@@ -163,7 +168,7 @@ pub(super) mod lanes {
 
     impl<L: Lanes> Judge<L> {
         #[inline(always)]
-        fn new(lanes: L) -> Self {
+        pub(in crate::scan) fn new(lanes: L) -> Self {
             let [high, low, next] = [&RULES.high, &RULES.low, &RULES.next].map(
                 #[inline(always)]
                 |table| lanes.table(table),
@@ -173,7 +178,7 @@ pub(super) mod lanes {
 
         /// Looks at `bytes` behind those that stand one, two and three before them.
         #[inline(always)]
-        fn look(&mut self, bytes: L::Vector, before: [L::Vector; 3]) {
+        pub(in crate::scan) fn look(&mut self, bytes: L::Vector, before: [L::Vector; 3]) {
             let (lanes, [one, two, three]) = (self.lanes, before);
             let high = lanes.look_up(self.high, lanes.high(one));
             let low = lanes.look_up(self.low, lanes.and(one, lanes.splat(0x0f)));
@@ -184,6 +189,12 @@ pub(super) mod lanes {
             let fourth = lanes.less(three, lanes.splat(0xf0 - 0x80));
             let due = lanes.and(lanes.or(third, fourth), lanes.splat(0x80));
             self.wrong = lanes.or(self.wrong, lanes.xor(broken, due));
+        }
+
+        /// Whether nothing was wrong so far.
+        #[inline(always)]
+        pub(in crate::scan) fn is_content(&self) -> bool {
+            self.lanes.is_zero(self.wrong)
         }
 
         /// Looks at the vector at `from`.
@@ -212,7 +223,7 @@ pub(super) mod lanes {
         let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) else {
             let bytes = vector(up_to_15(text));
             judge.look(bytes, lanes.moved_up(bytes, zero));
-            return lanes.is_zero(judge.wrong);
+            return judge.is_content();
         };
         let (first, last) = (u128::from_le_bytes(*first), vector(u128::from_le_bytes(*last)));
         if text.len() <= 32 && lanes.is_ascii(lanes.or(vector(first), last)) {
@@ -238,12 +249,12 @@ pub(super) mod lanes {
             before
         };
         judge.look(last, lanes.moved_up(last, before));
-        lanes.is_zero(judge.wrong)
+        judge.is_content()
     }
 
     /// Up to 15 bytes, at the end of 16.
     #[inline(always)]
-    fn up_to_15(text: &[u8]) -> u128 {
+    pub(in crate::scan) fn up_to_15(text: &[u8]) -> u128 {
         let missing = 16 - text.len() as u32;
         if let (Some(first), Some(last)) = (text.first_chunk(), text.last_chunk()) {
             let first = u64::from_le_bytes(*first) << (8 * (missing - 1)) << 8;
@@ -274,7 +285,7 @@ pub(super) mod lanes {
                     judge.look(first, lanes.moved_up(first, lanes.splat(0)));
                     judge.look_at(from.add(last));
                 }
-                return lanes.is_zero(judge.wrong);
+                return judge.is_content();
             }
             let mut at = 0;
             // As far as all is ASCII, no rules are needed.
@@ -324,7 +335,7 @@ pub(super) mod lanes {
             if at < len {
                 judge.look_at(from.add(last));
             }
-            lanes.is_zero(judge.wrong)
+            judge.is_content()
         }
     }
 

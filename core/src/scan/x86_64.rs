@@ -3,6 +3,7 @@
 
 use super::Job;
 use super::blocks::{self, Vector};
+use super::masked_text::registers;
 use super::tables::{NibbleTable, TAB_AND_DEL, TARGET, TOKEN};
 use super::utf8::lanes::{self, Lanes};
 use core::arch::x86_64::*;
@@ -53,6 +54,15 @@ pub(super) unsafe fn ssse3<'a, J: Job<'a>>(job: J) -> J::Output {
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 pub(super) unsafe fn utf8_avx2(text: &[u8]) -> bool {
     lanes::is_text_so_far(Ssse3(()), Avx2(()), text)
+}
+
+/// [`unmask`](super::masked_text::unmask) with the longer names of instructions that came with AVX2.
+///
+/// # Safety
+/// [`has_avx2`] is true.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+pub(super) unsafe fn masked_text_avx2(key: u32, text: &mut [u8]) -> bool {
+    registers::unmask(Ssse3(()), key, text)
 }
 
 /// [`is_text_so_far`](super::utf8::is_text_so_far) with SSSE3.
@@ -210,6 +220,12 @@ impl Lanes for Avx2 {
     }
 
     #[inline(always)]
+    unsafe fn store(self, bytes: __m256i, to: *mut u8) {
+        // SAFETY: `self` proves AVX2; the caller lets 32 bytes be written.
+        unsafe { _mm256_storeu_si256(to.cast(), bytes) }
+    }
+
+    #[inline(always)]
     fn splat(self, byte: u8) -> __m256i {
         // SAFETY: `self` proves AVX2.
         unsafe { _mm256_set1_epi8(byte as i8) }
@@ -291,6 +307,12 @@ impl Lanes for Ssse3 {
     unsafe fn load(self, from: *const u8) -> __m128i {
         // SAFETY: `self` proves SSSE3; the caller lets 16 bytes be read.
         unsafe { _mm_loadu_si128(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, bytes: __m128i, to: *mut u8) {
+        // SAFETY: `self` proves SSSE3; the caller lets 16 bytes be written.
+        unsafe { _mm_storeu_si128(to.cast(), bytes) }
     }
 
     #[inline(always)]

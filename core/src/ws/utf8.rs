@@ -124,6 +124,18 @@ impl Utf8 {
     }
 }
 
+/// Whether `text` as a whole is UTF-8.
+#[inline]
+pub fn is_text(text: &[u8]) -> bool {
+    utf8::is_text_so_far(text) && ends_complete(text)
+}
+
+/// Whether `text`, in which no byte is wrong, ends between two sequences.
+#[inline(always)]
+pub(super) fn ends_complete(text: &[u8]) -> bool {
+    last_open(text).is_empty()
+}
+
 /// The last sequence of `text` if it may still be open, or nothing.
 #[inline(always)]
 fn last_open(text: &[u8]) -> &[u8] {

@@ -4,7 +4,7 @@ use super::{Connection, Phase, Pong, Reader};
 use crate::ws::frame::{Header, MAX_CONTROL, Opcode, Parsed};
 use crate::ws::mask::Mask;
 use crate::ws::role::Role;
-use crate::ws::utf8::Utf8;
+use crate::ws::utf8::{self, Utf8};
 use crate::ws::{CloseCode, Event, Kind, close};
 use crate::{Instant, PeerError, Recv, Scratch};
 use alloc::boxed::Box;
@@ -29,8 +29,8 @@ impl<R: Role> Connection<R> {
     ) -> Result<Recv<Event<'b>>, PeerError> {
         // Most messages are small, whole, and in one frame.
         if self.reader == Reader::Message && !self.held {
-            if let Some((kind, consumed)) = self.whole(input) {
-                if kind == Kind::Binary || is_text(&input[Self::SHORT_HEADER..consumed]) {
+            if let Some((kind, consumed, is_good)) = self.whole(input) {
+                if is_good {
                     self.heard_at = now.as_nanos();
                     let data = &mut input[Self::SHORT_HEADER..consumed];
                     return Ok(Recv::Event { consumed, event: Event::Data { kind, data, last: true } });
@@ -44,9 +44,10 @@ impl<R: Role> Connection<R> {
     /// Bytes of a header with a length of seven bits.
     const SHORT_HEADER: usize = if R::SERVER { 6 } else { 2 };
 
-    /// A whole message in one small frame at the front of `input`, which is then unmasked: its kind, and its end.
+    /// A whole message in one small frame at the front of `input`, which is then unmasked: its kind, its end,
+    /// and whether it is what its kind says.
     #[inline]
-    fn whole(&self, input: &mut [u8]) -> Option<(Kind, usize)> {
+    fn whole(&self, input: &mut [u8]) -> Option<(Kind, usize, bool)> {
         let kind = match input.first()? {
             0x81 => Kind::Text,
             0x82 => Kind::Binary,
@@ -58,11 +59,17 @@ impl<R: Role> Connection<R> {
         if len > self.small || end > input.len() {
             return None;
         }
-        if R::SERVER {
-            let (header, payload) = input[..end].split_at_mut(Self::SHORT_HEADER);
-            Mask::new([header[2], header[3], header[4], header[5]]).apply(payload);
-        }
-        Some((kind, end))
+        let (header, payload) = input[..end].split_at_mut(Self::SHORT_HEADER);
+        let is_good = match (header, kind) {
+            (&mut [_, _, a, b, c, d], Kind::Text) => Mask::new([a, b, c, d]).unmask_text(payload),
+            (&mut [_, _, a, b, c, d], Kind::Binary) => {
+                Mask::new([a, b, c, d]).apply(payload);
+                true
+            }
+            (_, Kind::Text) => utf8::is_text(payload),
+            (_, Kind::Binary) => true,
+        };
+        Some((kind, end, is_good))
     }
 
     /// The same for a text that turned out not to be one.
@@ -311,13 +318,6 @@ impl<R: Role> Connection<R> {
         }
         Ok(Recv::NeedMore { consumed: len, at_least: 1 })
     }
-}
-
-/// Whether this is a whole text.
-#[inline]
-fn is_text(data: &[u8]) -> bool {
-    let mut utf8 = Utf8::new();
-    utf8.push(data).is_ok() && utf8.is_complete()
 }
 
 /// How much of `text`, which is wrong somewhere or lacks its end, comes before the byte that shows it.
