@@ -75,7 +75,7 @@ impl Case {
     fn payload(&self) -> Vec<u8> {
         match self.opcode {
             1 => text::of(self.name, self.len).into_bytes(),
-            _ => (0..self.len).map(|i| (i * 31 >> 3) as u8).collect(),
+            _ => (0..self.len).map(|i| (i * 31 / 8) as u8).collect(),
         }
     }
 

@@ -4,9 +4,9 @@
 
 use super::Job;
 use super::blocks::{self, Vector};
+use super::lanes::{self, Lanes};
 use super::masked_text::registers;
 use super::tables::{NibbleTable, TARGET, TOKEN};
-use super::utf8::lanes::{self, Lanes};
 use core::arch::aarch64::*;
 
 /// Does `job`.

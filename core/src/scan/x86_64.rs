@@ -3,9 +3,9 @@
 
 use super::Job;
 use super::blocks::{self, Vector};
+use super::lanes::{self, Lanes};
 use super::masked_text::registers;
 use super::tables::{NibbleTable, TAB_AND_DEL, TARGET, TOKEN};
-use super::utf8::lanes::{self, Lanes};
 use core::arch::x86_64::*;
 
 /// Whether the processor has all of these; without std, whether the compiler was told so.
