@@ -54,12 +54,20 @@ pub struct Scratch {
     pub(crate) layout: Layout,
     pub(crate) section: Section,
     pub(crate) spare: Vec<Vec<u8>>,
+    #[cfg(feature = "deflate")]
+    pub(crate) inflate: crate::ws::Pool,
 }
 
 impl Scratch {
     /// Empty working memory; grows to what the configured limits allow and no further.
     pub const fn new() -> Self {
-        Scratch { layout: Layout::new(), section: Section::new(), spare: Vec::new() }
+        Scratch {
+            layout: Layout::new(),
+            section: Section::new(),
+            spare: Vec::new(),
+            #[cfg(feature = "deflate")]
+            inflate: crate::ws::Pool::new(),
+        }
     }
 }
 

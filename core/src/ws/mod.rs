@@ -52,6 +52,8 @@ pub mod accept;
 mod base64;
 pub mod close;
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod event;
 pub mod extension;
 pub mod frame;
@@ -65,6 +67,8 @@ pub mod utf8;
 
 pub use close::CloseCode;
 pub use connection::{Client, Connection, Server};
+#[cfg(feature = "deflate")]
+pub(crate) use deflate::Pool;
 pub use event::{Event, Kind};
 pub use extension::Deflate;
 pub use limits::Limits;
