@@ -1,52 +1,17 @@
 //! What a request costs in memory: nothing, when it is answered at once.
 
+#[path = "../../core/tests/counting/mod.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part")]
+mod counting;
 mod support;
 
 use avx_http::{OwnedRequest, Peer, Request, Response, Router, Server};
 use conformance::h2::frames;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use counting::HELD;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
 use support::{Remote, Sim, pair};
-
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-    static HELD: Cell<isize> = const { Cell::new(0) };
-}
-
-fn note(calls: usize, bytes: isize) {
-    let _ = COUNT.try_with(|count| count.set(count.get() + calls));
-    let _ = HELD.try_with(|held| held.set(held.get() + bytes));
-}
-
-// SAFETY: every call goes to the system's allocator as it is; counting allocates nothing.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note(1, layout.size() as isize);
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        note(0, -(layout.size() as isize));
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note(1, size as isize - layout.size() as isize);
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(ptr, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 fn router() -> Router {
     Router::new()
@@ -72,10 +37,9 @@ fn allocations(request: &str, depth: usize, answer: &str) -> f64 {
     let mut total = 0;
     for round in 0..2 * ROUNDS {
         remote.send(&input);
-        let before = COUNT.get();
-        assert!(connection.as_mut().poll(&mut cx).is_pending());
+        let count = counting::allocations(|| assert!(connection.as_mut().poll(&mut cx).is_pending()));
         if round >= ROUNDS {
-            total += COUNT.get() - before;
+            total += count;
         }
         let output = remote.recv_text();
         assert_eq!(output.matches(answer).count(), depth, "{output}");
@@ -123,9 +87,8 @@ impl Multiplexed {
     /// Allocations while the server handles this.
     fn poll(&mut self, bytes: Vec<u8>) -> usize {
         self.remote.send(bytes);
-        let before = COUNT.get();
-        assert!(self.connection.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        COUNT.get() - before
+        let mut cx = Context::from_waker(Waker::noop());
+        counting::allocations(|| assert!(self.connection.as_mut().poll(&mut cx).is_pending()))
     }
 
     /// Requests at once, each with this content.
