@@ -1,25 +1,19 @@
 //! One request and its response, when the response takes longer than one call of a handler.
 
+use super::log::{Entry, Outcome};
 use super::multiplex::{Origin, Promised, prioritize, promise};
 use super::sending::{Sending, Step, Terms, respond};
 use crate::body::{Content, Pipe, Writer};
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
-use crate::rt::Peer;
-use crate::server::{Access, AccessHook};
-use crate::{BodyError, IntoResponse, Request, Response};
-use avx_core::{
-    BodyLen, ErrorCode, Fields, Http, Instant, Method, Output, Preset, Status, StreamId, UsageError, Version,
-};
+use crate::{BodyError, IntoResponse, Response};
+use avx_core::{BodyLen, ErrorCode, Fields, Http, Instant, Output, Preset, Status, StreamId, UsageError};
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-
-/// For the access log only: nobody waited for the response to begin.
-const GIVEN_UP: Option<Status> = Status::new(499);
 
 pub(crate) struct Exchange {
     pub(super) stream: StreamId,
@@ -40,12 +34,7 @@ pub(crate) struct Exchange {
     /// The handler's future is to be polled.
     awake: bool,
     waits_for: Option<WaitsFor>,
-    /// Of the response, once its head has left.
-    status: Option<Status>,
-    sent: u64,
-    /// The response has left as a whole.
-    complete: bool,
-    entry: Option<Box<Entry>>,
+    outcome: Outcome,
     /// Where promises point, if the client takes any.
     origin: Option<Origin>,
 }
@@ -62,16 +51,6 @@ enum Phase {
 enum WaitsFor {
     Turn,
     Room,
-}
-
-/// What the access log wants to know at the end.
-pub(super) struct Entry {
-    method: Box<[u8]>,
-    target: Box<[u8]>,
-    user_agent: Option<Box<[u8]>>,
-    referer: Option<Box<[u8]>>,
-    version: Version,
-    since: Instant,
 }
 
 /// What an exchange needs of its connection.
@@ -99,10 +78,7 @@ impl Exchange {
             unread: 0,
             awake: true,
             waits_for: None,
-            status: None,
-            sent: 0,
-            complete: false,
-            entry: None,
+            outcome: Outcome::default(),
             origin: None,
         }
     }
@@ -125,7 +101,7 @@ impl Exchange {
     }
 
     pub(super) fn logged(mut self, entry: Option<Box<Entry>>) -> Self {
-        self.entry = entry;
+        self.outcome = Outcome::of(entry);
         self
     }
 
@@ -212,11 +188,9 @@ impl Exchange {
         }
     }
 
-    /// The machine answered in the handler's place.
-    pub(super) fn refuse(&mut self, refusal: Option<(Status, u64)>) {
-        if let (Some((status, sent)), None) = (refusal, self.status) {
-            (self.status, self.sent, self.complete) = (Some(status), sent, true);
-        }
+    /// What became of it, for the access log.
+    pub(super) fn outcome(&mut self) -> &mut Outcome {
+        &mut self.outcome
     }
 
     /// Nothing more comes, and nothing more is sent.
@@ -298,13 +272,11 @@ impl Exchange {
                             if desk.in_turns && follows != BodyLen::Empty {
                                 prioritize(machine, self.stream, response);
                             }
-                            self.status = Some(response.status);
-                            self.sent = sent_at_once(response, follows, self.entry.as_deref());
+                            self.outcome.responded(response, follows);
                             self.phase = match settle(response, follows, take_over, desk.report) {
                                 Some(body) => Phase::Sending(Sending::new(body)),
                                 None => Phase::Done,
                             };
-                            self.complete = follows == BodyLen::Empty;
                         }
                         Err(UsageError::OutputFull(_)) => break,
                         Err(error) => {
@@ -352,7 +324,7 @@ impl Exchange {
     /// Notes how far content has got. Whether it is over.
     fn settle_step<M: Http>(&mut self, step: Option<Step>, desk: &Desk<'_>, machine: &mut M) -> bool {
         if let Phase::Sending(sending) = &self.phase {
-            self.sent = sending.sent;
+            self.outcome.sent = sending.sent;
         }
         let Some(step) = step else {
             (desk.report)(ConnectionError::Panicked);
@@ -367,7 +339,7 @@ impl Exchange {
         match step {
             Step::Fetched | Step::Waits | Step::Full | Step::Framed => return false,
             Step::Done => {
-                self.complete = true;
+                self.outcome.complete = true;
                 self.phase = Phase::Done;
                 return true;
             }
@@ -432,44 +404,6 @@ impl Exchange {
         let sent = machine.send_informational(desk.now, self.stream, &head, out);
         self.expects = matches!(sent, Err(UsageError::OutputFull(_)));
     }
-
-    /// As [`log`](Self::log), where there is a log.
-    pub(super) fn log_to(&mut self, hook: &Option<AccessHook>, peer: Peer, now: Instant) {
-        if let Some(hook) = hook {
-            self.log(peer, now, hook);
-        }
-    }
-
-    /// The line of the access log.
-    pub(super) fn log(&mut self, peer: Peer, now: Instant, hook: &dyn Fn(&Access<'_>)) {
-        if let Some(entry) = self.entry.take() {
-            hook(&Access {
-                peer,
-                method: Method::from_token(&entry.method),
-                target: &entry.target,
-                version: entry.version,
-                user_agent: entry.user_agent.as_deref(),
-                referer: entry.referer.as_deref(),
-                status: self.status.or(GIVEN_UP).unwrap_or(Status::INTERNAL_SERVER_ERROR),
-                sent: self.sent,
-                complete: self.complete,
-                duration: now.saturating_since(entry.since),
-            });
-        }
-    }
-}
-
-impl Entry {
-    pub(super) fn new(request: &Request<'_>, since: Instant) -> Box<Self> {
-        Box::new(Entry {
-            method: request.method().as_bytes().into(),
-            target: request.target().into(),
-            user_agent: request.field("user-agent").map(Into::into),
-            referer: request.field("referer").map(Into::into),
-            version: request.version(),
-            since,
-        })
-    }
 }
 
 /// What is left of a response whose head has been written.
@@ -500,42 +434,6 @@ pub(super) fn panicked(report: &dyn Fn(ConnectionError<'_>), multiplexed: bool) 
     report(ConnectionError::Panicked);
     let response = Status::INTERNAL_SERVER_ERROR.into_response();
     if multiplexed { response } else { response.field("connection", "close") }
-}
-
-/// Bytes of content that left with their head.
-fn sent_at_once(response: &Response, follows: BodyLen, entry: Option<&Entry>) -> u64 {
-    let head = entry.is_some_and(|entry| *entry.method == *b"HEAD");
-    match response.body.len() {
-        BodyLen::Exact(n) if follows == BodyLen::Empty && !head && !is_bare(response.status) => n,
-        _ => 0,
-    }
-}
-
-/// The line of the access log for what was answered at once.
-#[cold]
-pub(super) fn log(hook: &dyn Fn(&Access<'_>), request: &Request<'_>, response: &Response, peer: Peer) {
-    let bare = request.method() == Method::Head || is_bare(response.status);
-    let sent = match response.body.len() {
-        BodyLen::Exact(n) if !bare => n,
-        _ => 0,
-    };
-    hook(&Access {
-        peer,
-        method: request.method(),
-        target: request.target(),
-        version: request.version(),
-        user_agent: request.field("user-agent"),
-        referer: request.field("referer"),
-        status: response.status,
-        sent,
-        complete: true,
-        duration: std::time::Duration::ZERO,
-    });
-}
-
-/// Whether content of a response with this status is left out.
-fn is_bare(status: Status) -> bool {
-    status.forbids_content() || status == Status::RESET_CONTENT
 }
 
 fn is_echo(response: &Response, pipe: Option<&Arc<Pipe>>) -> bool {

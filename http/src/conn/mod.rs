@@ -12,6 +12,7 @@
 //! - `link`: the transport, its session and its timer. Shared with the client.
 //! - `sending`: content on its way out. Shared with the client.
 //! - `exchange`: one request and its response, from the head to the last byte of both.
+//! - `log`: what the access log says of it.
 //! - `serve`: the pump itself, for a server of HTTP/1.1.
 //! - `multiplex`: the same for exchanges that overlap.
 //! - `h2c`: the way from the one to the other by Upgrade.
@@ -25,6 +26,7 @@ mod connection;
 mod exchange;
 mod h2c;
 pub(crate) mod link;
+mod log;
 pub(crate) mod multiplex;
 pub(crate) mod sending;
 mod serve;

@@ -1,8 +1,9 @@
 //! The pump of the server's connection.
 
-use super::exchange::{Desk, Entry, Exchange, log, panicked, settle};
+use super::exchange::{Desk, Exchange, panicked, settle};
 use super::h2c;
 use super::link::Link;
+use super::log::{Entry, log};
 use super::sending::{Terms, at_hand, respond_at_once};
 use crate::body::Writer;
 use crate::error::ConnectionError;
@@ -370,8 +371,8 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
         }
         self.exchanges.retain_mut(|exchange| {
             let done = exchange.is_done();
-            if let (true, Some(hook)) = (done, &shared.access) {
-                exchange.log(peer, now, hook);
+            if done {
+                exchange.outcome().log(shared.access.as_ref(), peer, now);
             }
             !done
         });
@@ -418,7 +419,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
         }
         for exchange in &mut self.exchanges {
             exchange.fail(BodyError::Peer(error));
-            exchange.refuse(refusal);
+            exchange.outcome().refused(refusal);
         }
         self.abandon(shared, now);
     }
@@ -427,9 +428,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
     #[cold]
     fn abandon<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) {
         for mut exchange in self.exchanges.drain(..) {
-            if let Some(hook) = &shared.access {
-                exchange.log(self.peer, now, hook);
-            }
+            exchange.outcome().log(shared.access.as_ref(), self.peer, now);
         }
     }
 

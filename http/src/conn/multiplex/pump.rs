@@ -3,8 +3,9 @@
 use super::bell::Bell;
 use super::push::{Origins, Promised};
 use super::table::{At, Table};
-use crate::conn::exchange::{Desk, Entry, Exchange, log, panicked, settle};
+use crate::conn::exchange::{Desk, Exchange, panicked, settle};
 use crate::conn::link::Link;
+use crate::conn::log::{Entry, log};
 use crate::conn::sending::{Terms, at_hand, respond_at_once};
 use crate::conn::serve::{Flow, open};
 use crate::error::ConnectionError;
@@ -285,7 +286,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     // The handler is dropped, and with it the work that it waits for.
                     let exchange = self.table.find(stream).and_then(|place| self.table.remove(place));
                     if let Some(mut exchange) = exchange {
-                        exchange.log_to(&shared.access, *peer, now);
+                        exchange.outcome().log(shared.access.as_ref(), *peer, now);
                     }
                     machine.done(now, stream);
                 }
@@ -325,7 +326,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             in_turns: true,
             promised: Some(&self.promised),
         };
-        let log = &|exchange: &mut Exchange| exchange.log_to(&shared.access, peer, now);
+        let log = &|exchange: &mut Exchange| exchange.outcome().log(shared.access.as_ref(), peer, now);
         let limit = u64::from(shared.config.limits.unread_body);
         let (machine, out) = self.link.session.parts(&mut local.scratch);
         let mut moved = false;
@@ -412,7 +413,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
     fn abandon<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) {
         let peer = self.peer;
         for mut exchange in self.table.drain() {
-            exchange.log_to(&shared.access, peer, now);
+            exchange.outcome().log(shared.access.as_ref(), peer, now);
         }
     }
 

@@ -10,7 +10,8 @@
 //! takes no more of them.
 
 use super::pump::Multiplexing;
-use crate::conn::exchange::{Desk, Entry, Exchange, panicked};
+use crate::conn::exchange::{Desk, Exchange, panicked};
+use crate::conn::log::Entry;
 use crate::error::ConnectionError;
 use crate::message::{Push, Wire};
 use crate::rt::{Runtime, Stream};
