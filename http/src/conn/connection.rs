@@ -140,7 +140,8 @@ impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
     #[cold]
     fn go_on_with_http2(&mut self, cx: &mut Context<'_>) {
         let State::Http1(serving) = std::mem::replace(&mut self.state, State::Over) else { return };
-        let Serving { mut link, peer, upgraded, .. } = serving;
+        let Serving { mut link, course, upgraded, .. } = serving;
+        let peer = course.peer;
         if let Some(upgraded) = upgraded {
             let (machine, exchange) = *upgraded;
             let mut serving = Multiplexing::new(link.replace(machine), peer);
@@ -164,7 +165,7 @@ impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
         if let State::Http1(serving) = std::mem::replace(&mut self.state, State::Over) {
             if let Some(take_over) = serving.take_over {
                 let unread = serving.link.session.unread().to_vec();
-                let io = Upgraded::new(Box::new(serving.link.io), unread, serving.peer);
+                let io = Upgraded::new(Box::new(serving.link.io), unread, serving.course.peer);
                 self.state = State::Upgraded(take_over(io));
             }
         }

@@ -1,5 +1,6 @@
 //! One request and its response, when the response takes longer than one call of a handler.
 
+use super::course::panicked;
 use super::log::{Entry, Outcome};
 use super::multiplex::{Origin, Promised, prioritize, promise};
 use super::sending::{Sending, Step, Terms, respond};
@@ -425,15 +426,6 @@ pub(super) fn settle(
 /// Content comes from code of others: `None` when that panicked.
 fn guard(step: impl FnOnce() -> Step) -> Option<Step> {
     catch_unwind(AssertUnwindSafe(step)).ok()
-}
-
-/// The answer of a handler that panicked: the connection ends with it, for nobody knows what state
-/// was left behind; unless others have a part in it.
-#[cold]
-pub(super) fn panicked(report: &dyn Fn(ConnectionError<'_>), multiplexed: bool) -> Response {
-    report(ConnectionError::Panicked);
-    let response = Status::INTERNAL_SERVER_ERROR.into_response();
-    if multiplexed { response } else { response.field("connection", "close") }
 }
 
 fn is_echo(response: &Response, pipe: Option<&Arc<Pipe>>) -> bool {

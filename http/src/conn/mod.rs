@@ -12,6 +12,7 @@
 //! - `link`: the transport, its session and its timer. Shared with the client.
 //! - `sending`: content on its way out. Shared with the client.
 //! - `exchange`: one request and its response, from the head to the last byte of both.
+//! - `course`: what goes wrong, and the orderly end.
 //! - `log`: what the access log says of it.
 //! - `serve`: the pump itself, for a server of HTTP/1.1.
 //! - `multiplex`: the same for exchanges that overlap.
@@ -23,6 +24,7 @@
 //! between two reads leaves in one write. A connection at rest holds its machine and nothing else.
 
 mod connection;
+mod course;
 mod exchange;
 mod h2c;
 pub(crate) mod link;

@@ -3,7 +3,8 @@
 use super::bell::Bell;
 use super::push::{Origins, Promised};
 use super::table::{At, Table};
-use crate::conn::exchange::{Desk, Exchange, panicked, settle};
+use crate::conn::course::{Course, NOBODY};
+use crate::conn::exchange::{Desk, Exchange, settle};
 use crate::conn::link::Link;
 use crate::conn::log::{Entry, log};
 use crate::conn::sending::{Terms, at_hand, respond_at_once};
@@ -13,17 +14,16 @@ use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
-use avx_core::{BodyLen, Event, Http, Instant, Method, PeerError, StreamId, Turn, h2};
+use avx_core::{BodyLen, Event, Http, Instant, Method, PeerError, Turn, h2};
+use std::any::Any;
 use std::cell::RefCell;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Rounds of reading and writing before other tasks get their turn.
 const BUDGET: u32 = 32;
-/// No handler is being called.
-const NOBODY: StreamId = StreamId(0);
 
 /// A multiplexed connection under way.
 pub(in crate::conn) struct Multiplexing<IO, R: Runtime> {
@@ -34,14 +34,10 @@ pub(in crate::conn) struct Multiplexing<IO, R: Runtime> {
     due: Vec<u32>,
     /// Places that wait for room in the output.
     blocked: Vec<u32>,
-    pub(in crate::conn) peer: Peer,
     origins: Origins,
     /// Promises to keep.
     pub(super) promised: RefCell<Vec<Promised>>,
-    /// The stream whose handler is being called: tells whose panic it was.
-    calling: StreamId,
-    draining: bool,
-    failed: bool,
+    pub(in crate::conn) course: Course,
 }
 
 impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
@@ -52,12 +48,9 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             bell: Arc::default(),
             due: Vec::new(),
             blocked: Vec::new(),
-            peer,
             origins: Origins::default(),
             promised: RefCell::default(),
-            calling: NOBODY,
-            draining: false,
-            failed: false,
+            course: Course::new(peer),
         }
     }
 
@@ -75,7 +68,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         let std_now = shared.rt.now();
         let now = local.reading.instant(&shared.epoch, std_now);
         let running = shared.life.stage() == Stage::Running;
-        if !running && self.drain(shared, now) {
+        if !running && self.course.drain(shared, &mut self.link.session, now) {
             self.abandon(shared, now);
             return Flow::Over;
         }
@@ -216,15 +209,15 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                 }
             };
             any = true;
-            let peer = &self.peer;
+            let peer = &self.course.peer;
             let Turn { event, machine, out } = turn;
             match event {
                 // By reference: what was just written in pieces is not to be read as a whole.
                 Event::Request { stream, ref head, body } => {
                     let mut request = Request::from_head(head, body, peer);
-                    self.calling = stream;
+                    self.course.calling = stream;
                     let mut reply = shared.handler.call(&mut request);
-                    self.calling = NOBODY;
+                    self.course.calling = NOBODY;
                     let connects = request.method() == Method::Connect;
                     if let (Reply::Now(response), None, BodyLen::Empty) = (&mut reply, &request.pipe, body) {
                         // The plain case: nothing is moved, nothing remembered.
@@ -295,15 +288,10 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         }
     }
 
-    /// A handler panicked as it was called. The event had been taken from the session before, so
-    /// everything is in order but for the answer.
+    /// A handler panicked as it was called.
     #[cold]
-    fn recover<H: Handler>(&mut self, shared: &Shared<H, R>, panic: Box<dyn std::any::Any + Send>) -> bool {
-        let stream = mem::replace(&mut self.calling, NOBODY);
-        if stream == NOBODY {
-            resume_unwind(panic);
-        }
-        let response = panicked(&|error| shared.report(Some(self.peer), error), true);
+    fn recover<H: Handler>(&mut self, shared: &Shared<H, R>, panic: Box<dyn Any + Send>) -> bool {
+        let (stream, response) = self.course.recover(shared, panic, true);
         let exchange = Exchange::new(stream, BodyLen::Streaming, false, None).ready(response);
         self.due.push(self.table.insert(exchange.stream, exchange, &self.bell));
         true
@@ -317,7 +305,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         now: Instant,
         std_now: std::time::Instant,
     ) -> bool {
-        let peer = self.peer;
+        let peer = self.course.peer;
         let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
         let desk = Desk {
             now,
@@ -379,18 +367,9 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         moved
     }
 
-    /// The server's end has begun. Whether this connection is dropped.
-    #[cold]
-    fn drain<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) -> bool {
-        if !mem::replace(&mut self.draining, true) {
-            self.link.session.shutdown(now);
-        }
-        shared.life.stage() == Stage::Aborted
-    }
-
     #[cold]
     fn broken<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: &std::io::Error) -> Flow {
-        shared.report(Some(self.peer), ConnectionError::Io(error));
+        shared.report(Some(self.course.peer), ConnectionError::Io(error));
         self.abandon(shared, now);
         Flow::Over
     }
@@ -398,10 +377,9 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
     /// The peer broke the protocol: nothing that is under way can be completed.
     #[cold]
     fn fail<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: PeerError) {
-        if mem::replace(&mut self.failed, true) {
+        if !self.course.fail(shared, error) {
             return;
         }
-        shared.report(Some(self.peer), ConnectionError::Peer(error));
         for exchange in self.table.exchanges() {
             exchange.fail(BodyError::Peer(error));
         }
@@ -411,7 +389,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
     /// Drops what is under way.
     #[cold]
     fn abandon<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) {
-        let peer = self.peer;
+        let peer = self.course.peer;
         for mut exchange in self.table.drain() {
             exchange.outcome().log(shared.access.as_ref(), peer, now);
         }
