@@ -7,6 +7,8 @@ use super::sending::{Sending, Step, Terms, respond};
 use crate::body::{Content, Pipe, Writer};
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
+use crate::rt::Peer;
+use crate::server::AccessHook;
 use crate::{BodyError, IntoResponse, Response};
 use avx_core::{BodyLen, ErrorCode, Fields, Http, Instant, Output, Preset, Status, StreamId, UsageError};
 use std::cell::RefCell;
@@ -59,6 +61,10 @@ pub(super) struct Desk<'a> {
     pub(super) now: Instant,
     pub(super) preset: &'a Preset,
     pub(super) report: &'a dyn Fn(ConnectionError<'_>),
+    pub(super) access: Option<&'a AccessHook>,
+    pub(super) peer: Peer,
+    /// Bytes of content that nobody reads, before their stream is ended.
+    pub(super) unread: u64,
     /// Content goes out as the machine says whose turn it is, not as it comes.
     pub(super) in_turns: bool,
     /// Where promises are noted that are to be kept.

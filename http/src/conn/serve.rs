@@ -337,6 +337,9 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
             now,
             preset: local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref()),
             report: &report,
+            access: shared.access.as_ref(),
+            peer,
+            unread: u64::from(shared.config.limits.unread_body),
             in_turns: false,
             promised: None,
         };

@@ -27,6 +27,7 @@ struct Place<E> {
 
 /// What is in a place.
 pub(crate) struct At<'a, E> {
+    pub(crate) stream: StreamId,
     pub(crate) exchange: &'a mut E,
     handle: &'a Handle,
     pub(crate) waker: &'a Waker,
@@ -89,8 +90,8 @@ impl<E> Table<E> {
     /// What is in a place.
     #[inline]
     pub(crate) fn at(&mut self, place: u32) -> Option<At<'_, E>> {
-        let Place { exchange, handle, waker, due, blocked, .. } = self.places.get_mut(place as usize)?;
-        Some(At { exchange: exchange.as_deref_mut()?, handle, waker, due, blocked })
+        let Place { stream, exchange, handle, waker, due, blocked } = self.places.get_mut(place as usize)?;
+        Some(At { stream: *stream, exchange: exchange.as_deref_mut()?, handle, waker, due, blocked })
     }
 
     /// There is room in the output again.
