@@ -11,7 +11,7 @@ use counting::HELD;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
-use support::{Remote, Sim, pair};
+use support::{Gate, Remote, Sim, pair};
 
 fn router() -> Router {
     Router::new()
@@ -64,6 +64,7 @@ fn an_async_handler_costs_the_box_of_its_future() {
 
 /// A client of HTTP/2 that repeats one block, so that nothing changes in any table.
 struct Multiplexed {
+    sim: Sim,
     remote: Remote,
     connection: std::pin::Pin<Box<dyn Future<Output = ()>>>,
     next: u32,
@@ -71,13 +72,17 @@ struct Multiplexed {
 
 impl Multiplexed {
     fn new() -> Self {
-        let sim = Sim::new();
         let mut config = avx_http::Config::default();
         config.h2.grow_windows = false;
-        let engine = Server::new(router()).config(config).engine(&sim).unwrap();
+        Multiplexed::of(Server::new(router()).config(config))
+    }
+
+    fn of(server: Server<Router>) -> Self {
+        let sim = Sim::new();
+        let engine = server.engine(&sim).unwrap();
         let (ours, theirs) = pair();
         let connection = Box::pin(engine.connection(theirs, Peer::Unix));
-        let mut client = Multiplexed { remote: Remote(ours), connection, next: 1 };
+        let mut client = Multiplexed { sim, remote: Remote(ours), connection, next: 1 };
         client.poll([frames::PREFACE, &frames::settings(&[])].concat());
         client.poll(frames::settings_ack());
         client.poll(frames::window_update(0, 1 << 30));
@@ -138,23 +143,58 @@ fn an_async_handler_costs_little_over_http_2() {
 /// filled with small frames.
 #[test]
 fn content_that_waits_for_its_reader_costs_few_allocations() {
-    let sim = Sim::new();
     let mut config = avx_http::Config::default();
     config.h2.stream_window = 4 << 20;
     config.h2.connection_window = 8 << 20;
     let router = Router::new().post("/wait", async |_request: OwnedRequest| {
         std::future::pending::<()>().await;
     });
-    let engine = Server::new(router).config(config).engine(&sim).unwrap();
-    let (ours, theirs) = pair();
-    let connection = Box::pin(engine.connection(theirs, Peer::Unix));
-    let mut client = Multiplexed { remote: Remote(ours), connection, next: 1 };
-    client.poll([frames::PREFACE, &frames::settings(&[])].concat());
-    client.poll(frames::settings_ack());
+    let mut client = Multiplexed::of(Server::new(router).config(config));
     client.poll(frames::post(1, "/wait"));
     let frame = frames::data(1, 0, &[b'x'; 256]);
     let count: usize = (0..(4 << 20) / (256 * 64)).map(|_| client.poll(frame.repeat(64))).sum();
     assert!(count < 40, "{count} allocations");
+}
+
+/// What a burst of requests took is given back when it is over.
+#[test]
+fn memory_of_a_burst_is_given_back() {
+    const BURST: u32 = 4000;
+    let gate = Gate::default();
+    let wait = gate.clone();
+    let router = Router::new().get("/waits", move |_: OwnedRequest| {
+        let gate = wait.clone();
+        async move {
+            gate.passed().await;
+            "done"
+        }
+    });
+    let mut config = avx_http::Config::default();
+    config.h2.max_streams = 2 * BURST;
+    let mut client = Multiplexed::of(Server::new(router).config(config));
+    // Little waits in the memory of the stream, whose deque keeps what it grew to.
+    client.remote.set_window(1000);
+    client.poll(frames::get(3, "/waits"));
+    let before = HELD.get();
+    for id in 0..BURST {
+        client.poll(frames::get(5 + 2 * id, "/waits"));
+    }
+    let held = HELD.get() - before;
+    assert!(held > BURST as isize * 200, "{held} bytes in the burst");
+    gate.open();
+    client.poll(Vec::new());
+    let mut answers = Vec::new();
+    while let bytes @ [_, ..] = &client.remote.recv()[..] {
+        answers.extend_from_slice(bytes);
+        client.poll(Vec::new());
+    }
+    assert_eq!(answers.windows(4).filter(|four| four == b"done").count(), BURST as usize + 1);
+    // The machine keeps the memory of its own a little longer.
+    client.sim.advance(std::time::Duration::from_secs(20));
+    client.poll(Vec::new());
+    drop((gate, answers));
+    let held = HELD.get() - before;
+    assert!(held < 20 << 10, "{held} bytes afterwards");
 }
 
 #[test]

@@ -21,8 +21,11 @@ impl Gate {
     pub async fn passed(&self) {
         poll_fn(|cx| {
             let mut state = self.0.lock().unwrap();
+            if state.0 {
+                return Poll::Ready(());
+            }
             state.1.push(cx.waker().clone());
-            if state.0 { Poll::Ready(()) } else { Poll::Pending }
+            Poll::Pending
         })
         .await;
     }

@@ -173,6 +173,7 @@ impl<E> Turns<E> {
         if self.table.is_empty() {
             (self.due, self.blocked) = (Vec::new(), Vec::new());
         }
+        self.table.shrink();
     }
 
     /// There is nobody to look at: forgets who was to be.
