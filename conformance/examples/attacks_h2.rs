@@ -1,5 +1,5 @@
 //! What floods of HTTP/2 cost the neighbours: requests a second of well-behaved connections, with one
-//! attacker at work and without, and the memory of the server.
+//! attacker at work and without, and the memory of the server, which has to stay below 16 MiB.
 //!
 //! `cargo run --release -p conformance --example attacks_h2 [seconds]`
 //!
@@ -18,6 +18,9 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
+
+/// What the server may come to with all its connections, KiB: some 3 MiB are the program itself.
+const MEMORY: usize = 16 << 10;
 
 /// What an attacker sends at first, and then again and again.
 struct Flood {
@@ -126,6 +129,7 @@ fn main() {
             100.0 * with / without,
             count.load(Ordering::SeqCst)
         );
+        assert!(memory <= MEMORY, "{memory} KiB under attack");
     }
 }
 

@@ -84,7 +84,8 @@ pub struct Timeouts {
     /// Waiting for content that never comes: free of charge for so long. Default 5 s.
     pub body_grace: Duration,
     /// Bytes per second of content below which, beyond the grace, the peer is too slow. Default 240.
-    /// Only time spent waiting for the peer counts. Zero switches the check off.
+    /// Only time spent waiting for the peer counts. Zero switches the check off, as servers do whose clients
+    /// keep requests open to say something later. Over HTTP/2 it holds for each stream, tunnels apart.
     pub body_rate: u32,
     /// No progress of pending output. Default 30 s. Kept by [`Session`](crate::Session). Stops
     /// readers that never read.

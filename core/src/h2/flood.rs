@@ -40,19 +40,34 @@ pub(super) struct Flood {
     empty_data: u8,
     /// Bookkeeping of the DATA frames whose content the caller still holds.
     overhead: u32,
+    /// Content has moved, either way, since the last PING.
+    pub(super) moved: bool,
 }
 
 /// What one DATA frame costs beside its content, bytes.
 const FRAME_COST: u32 = 256;
 
+/// As much of a field section beyond the limit costs as much as a reset, bytes.
+const SECTION_COST: u64 = 2048;
+
 impl Flood {
     pub(super) const fn new() -> Self {
-        Flood { resets: Bucket::FULL, glitches: Bucket::FULL, empty_data: 0, overhead: 0 }
+        Flood { resets: Bucket::FULL, glitches: Bucket::FULL, empty_data: 0, overhead: 0, moved: false }
     }
 
     /// A stream was reset before its end: by the peer, or by this end because of the peer.
     pub(super) fn reset(&mut self, now: Instant, limits: &Limits) -> Result<(), PeerError> {
         if self.resets.take(now, 1, limits.resets, limits.resets_per_second) {
+            Ok(())
+        } else {
+            Err(PeerError::TooManyResets)
+        }
+    }
+
+    /// A field section beyond the limit came, of `size` bytes: it is turned away, but decoded to its end.
+    pub(super) fn oversized(&mut self, now: Instant, limits: &Limits, size: u64) -> Result<(), PeerError> {
+        let excess = size.saturating_sub(u64::from(limits.field_section)) / SECTION_COST;
+        if self.resets.take(now, excess as u32, limits.resets, limits.resets_per_second) {
             Ok(())
         } else {
             Err(PeerError::TooManyResets)
@@ -68,6 +83,11 @@ impl Flood {
         }
     }
 
+    /// A PING came that wants an answer. One for each piece of content measures the path: those are free.
+    pub(super) fn ping(&mut self, now: Instant, limits: &Limits) -> Result<(), PeerError> {
+        if core::mem::take(&mut self.moved) { Ok(()) } else { self.glitch(now, limits) }
+    }
+
     /// A DATA frame with `len` bytes of content came.
     #[inline]
     pub(super) fn data(
@@ -77,6 +97,7 @@ impl Flood {
         len: u32,
         ends: bool,
     ) -> Result<(), PeerError> {
+        self.moved |= len > 0;
         if len >= FRAME_COST {
             self.empty_data = 0;
             return Ok(());

@@ -72,6 +72,11 @@ impl RecvWindow {
         self.held
     }
 
+    /// What the peer may still send.
+    pub(super) fn available(&self) -> i64 {
+        i64::from(self.available)
+    }
+
     /// Whether a quarter of the window is used up, or more.
     #[inline]
     pub(super) fn is_used(&self) -> bool {

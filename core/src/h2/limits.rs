@@ -38,11 +38,13 @@ pub struct Limits {
     /// CONTINUATION frames in one field block; empty ones count double. Default 8. Stops endless blocks.
     pub continuations: u8,
     /// Streams that may be reset, by the peer or because of its errors, before it has to be calm: so many
-    /// at once (default 200) ...
+    /// at once (default 200); 2 KiB of a field section beyond [`field_section`](Self::field_section) cost as
+    /// much as one ...
     pub resets: u32,
     /// ... and so many a second. Default 33. Stops rapid resets, made by either end.
     pub resets_per_second: u32,
-    /// Useless frames tolerated: empty or unknown ones, ones for closed streams. So many at once (default
+    /// Useless frames tolerated: empty or unknown ones, ones for closed streams, more than one PING for a
+    /// piece of content. So many at once (default
     /// 1000) ...
     pub glitches: u32,
     /// ... and so many a second. Default 100.

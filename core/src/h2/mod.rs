@@ -83,6 +83,10 @@ macro_rules! machine {
                 self.connection.handle_timeout(now);
             }
 
+            fn hold(&mut self, _: Instant) {
+                self.connection.hold();
+            }
+
             #[inline]
             fn wants_read(&self) -> bool {
                 self.connection.wants_read()

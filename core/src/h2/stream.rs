@@ -1,5 +1,6 @@
 //! What this end knows of one stream.
 
+use super::connection::pace::Pace;
 use super::flow::{RecvWindow, SendWindow};
 use super::state::State;
 
@@ -39,6 +40,7 @@ pub(super) struct Stream {
     pub(super) recv_left: u64,
     pub(super) send_left: u64,
 
+    pub(super) pace: Pace,
     pub(super) sched: Sched,
     /// Since when the content waits for credit, or until when for 100 (Continue).
     pub(super) timer_at: u64,
@@ -122,6 +124,7 @@ impl Stream {
             send,
             recv_left: UNKNOWN,
             send_left: UNKNOWN,
+            pace: Pace::default(),
             sched: Sched::new(),
             timer_at: NEVER,
             stall_sent: 0,

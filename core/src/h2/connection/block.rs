@@ -9,7 +9,7 @@ use super::{Connection, Reader};
 use crate::h2::control::Waiting;
 use crate::h2::flow::SendWindow;
 use crate::h2::frame::{Continuation, Dependency, END_HEADERS, Header, Headers, Kind, PushPromise};
-use crate::h2::hpack::{DecodeError, DecodeLimits};
+use crate::h2::hpack::{DecodeError, DecodeLimits, Section};
 use crate::h2::message::{self, Malformed};
 use crate::h2::settings::Role;
 use crate::h2::state::{Input, State};
@@ -83,9 +83,11 @@ impl Connection {
                 _ => PeerError::BadFieldBlock,
             })?;
         if decoded.too_large {
+            self.flood.oversized(now, &self.config.h2, decoded.list_size)?;
             scratch.section.clear();
         }
-        let too_large = decoded.too_large;
+        let most = u32::from(self.config.limits.fields);
+        let too_large = decoded.too_large || decoded.fields > most && count(&scratch.section) > most;
         if header.kind == Kind::PUSH_PROMISE {
             return self.recv_promise(now, header.stream, promised, too_large, scratch, end);
         }
@@ -211,6 +213,9 @@ impl Connection {
             () => stream::Kind::Plain,
         };
         self.prioritize_new(&mut new, seen.priority, early, headers.dependency);
+        if !headers.end_stream {
+            self.begin_pace(now, &mut new, scratch.layout.expect_continue && seen.content_length != Some(0));
+        }
         let slot = self.streams.insert(new);
         self.peer_count += 1;
         self.idle_at = NEVER;
@@ -448,6 +453,12 @@ impl Connection {
 
 /// Pseudo-header fields of a request, which do not count as field lines.
 const PSEUDO_FIELDS: u32 = 5;
+
+/// Field lines that are not pseudo-header fields.
+#[cold]
+fn count(section: &Section) -> u32 {
+    section.marks().iter().filter(|mark| !mark.known().is_pseudo()).count() as u32
+}
 
 /// Moves the fragments of the frames up to `end` behind the first one.
 #[cold]

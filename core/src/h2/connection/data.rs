@@ -88,6 +88,7 @@ impl Connection {
             self.recv.hold(n as u32);
             let stream = &mut self.streams[slot];
             stream.recv.hold(n as u32);
+            stream.pace.received = stream.pace.received.saturating_add(n as u32);
             let id = stream.id;
             self.reader = Reader::Data { slot, left: left - n as u32, padding, end };
             if left as usize == n && padding == 0 {

@@ -205,7 +205,7 @@ impl Connection {
     fn stop_timers(&mut self) {
         (self.settings_at, self.block_at, self.ping_at, self.idle_at) = (NEVER, NEVER, NEVER, NEVER);
         (self.drain_at, self.starved_at, self.shrink_at) = (NEVER, NEVER, NEVER);
-        (self.stalled.at, self.waiting.at) = (NEVER, NEVER);
+        (self.stalled.at, self.waiting.at, self.looks.at) = (NEVER, NEVER, NEVER);
     }
 
     pub(in crate::h2) fn shutdown(&mut self, now: Instant) {

@@ -14,6 +14,7 @@ mod block;
 mod control;
 mod data;
 mod life;
+pub(super) mod pace;
 mod recv;
 mod request;
 mod section;
@@ -22,6 +23,7 @@ mod time;
 mod transmit;
 mod user;
 
+use self::pace::Looks;
 use super::control::Control;
 use super::flood::Flood;
 use super::flow::{RecvWindow, SendWindow};
@@ -106,6 +108,7 @@ pub(super) struct Connection {
     heard_at: Instant,
     stalled: Timers,
     waiting: Timers,
+    looks: Looks,
 }
 
 /// How far the connection has come.
@@ -249,6 +252,7 @@ impl Connection {
             heard_at: now,
             stalled: Timers::new(),
             waiting: Timers::new(),
+            looks: Looks::new(),
             config,
         }
     }

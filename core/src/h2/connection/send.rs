@@ -68,6 +68,7 @@ impl Connection {
         if stream.state == State::ReservedLocal {
             stream.state.send(Input::SendHeaders);
         }
+        stream.pace.expects &= response.status != Status::CONTINUE;
         Ok(())
     }
 
@@ -127,6 +128,7 @@ impl Connection {
         stream.send.take(n);
         stream.state.send(Input::SendHeaders);
         stream.head.sent = true;
+        stream.pace.expects = false;
         if complete {
             self.did_send(slot);
             return Ok(BodyLen::Empty);
@@ -227,6 +229,7 @@ impl Connection {
     /// So much content has been written.
     #[inline]
     fn did_write(&mut self, slot: Slot, n: u32) {
+        self.flood.moved = true;
         self.send.take(n);
         let stream = &mut self.streams[slot];
         stream.send.take(n);

@@ -10,7 +10,7 @@ impl Connection {
         let connection =
             self.settings_at.min(self.block_at).min(self.ping_at).min(self.idle_at).min(self.shrink_at);
         let ends = self.drain_at.min(self.linger_at).min(self.starved_at);
-        let at = connection.min(ends).min(self.stalled.at).min(self.waiting.at);
+        let at = connection.min(ends).min(self.stalled.at).min(self.waiting.at).min(self.looks.at);
         (at != NEVER).then(|| Instant::from_nanos(at))
     }
 
@@ -70,6 +70,9 @@ impl Connection {
         if nanos >= self.shrink_at {
             self.shrink_at = NEVER;
             self.streams.shrink();
+        }
+        if nanos >= self.looks.at {
+            self.look(now);
         }
         while let Some(slot) = self.waiting.due(nanos) {
             // "a client that sends a 100-continue expectation [...] SHOULD NOT wait for an indefinite period
