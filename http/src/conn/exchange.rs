@@ -1,5 +1,6 @@
 //! One request and its response, when the response takes longer than one call of a handler.
 
+use super::connect::{Connect, User, answer};
 use super::course::panicked;
 use super::log::{Entry, Outcome};
 use super::multiplex::{Origin, Promised, prioritize, promise};
@@ -27,8 +28,10 @@ pub(crate) struct Exchange {
     receiving: bool,
     /// The client waits for 100 (Continue).
     expects: bool,
-    /// The request is for a tunnel.
-    connects: bool,
+    /// The request is for a tunnel inside the connection.
+    connect: Option<Box<Connect>>,
+    /// The client has reset the stream, and somebody is still to hear of it.
+    reset: bool,
     /// Credit of content that the handler took, to give back.
     credit: u32,
     /// There is content that its reader has not taken.
@@ -79,7 +82,8 @@ impl Exchange {
             pipe,
             receiving: body != BodyLen::Empty,
             expects,
-            connects: false,
+            connect: None,
+            reset: false,
             credit: 0,
             held: false,
             unread: 0,
@@ -102,8 +106,8 @@ impl Exchange {
     }
 
     /// With a request for a tunnel, or not.
-    pub(super) fn connecting(mut self, yes: bool) -> Self {
-        self.connects = yes;
+    pub(super) fn connecting(mut self, connect: Option<Box<Connect>>) -> Self {
+        self.connect = connect;
         self
     }
 
@@ -164,7 +168,7 @@ impl Exchange {
     pub(super) fn receive(&mut self, data: &[u8], credit: u32, cx: &Context<'_>) {
         self.expects = false;
         self.awake = true;
-        if matches!(self.phase, Phase::Done) {
+        if matches!(self.phase, Phase::Done) && !self.is_tunnel() {
             self.unread += data.len() as u64;
         }
         match self.pipe() {
@@ -204,15 +208,45 @@ impl Exchange {
     pub(super) fn give_up(&mut self) {
         self.phase = Phase::Done;
         (self.pipe, self.receiving) = (None, false);
+        if let Some(connect) = &mut self.connect {
+            connect.end();
+        }
     }
 
+    /// The stream was reset. Whether somebody is left who works in its tunnel, and hears of it there.
+    pub(super) fn outlives_reset(&mut self, error: BodyError) -> bool {
+        self.fail(error);
+        self.phase = Phase::Done;
+        self.reset = true;
+        self.connect.as_ref().is_some_and(|connect| connect.is_used())
+    }
+
+    /// Whether the client has reset the stream.
+    pub(super) fn was_reset(&self) -> bool {
+        self.reset
+    }
+
+    /// Who still works in the tunnel when the connection is over: over HTTP/1.1 they outlive it as well.
+    pub(super) fn take_user(&mut self) -> Option<User> {
+        self.connect.as_mut()?.take_user()
+    }
+
+    /// Where content goes.
     fn pipe(&self) -> Option<&Arc<Pipe>> {
-        self.pipe.as_ref().and_then(Writer::pipe)
+        match &self.connect {
+            Some(connect) => connect.content(),
+            None => self.pipe.as_ref().and_then(Writer::pipe),
+        }
     }
 
-    /// Whether response and request are complete.
+    fn is_tunnel(&self) -> bool {
+        self.connect.as_ref().is_some_and(|connect| connect.is_open())
+    }
+
+    /// Whether response and request are complete, and a tunnel's user is.
     pub(super) fn is_done(&self) -> bool {
-        !self.receiving && matches!(self.phase, Phase::Done)
+        let used = self.connect.as_ref().is_some_and(|connect| connect.is_used());
+        !self.receiving && matches!(self.phase, Phase::Done) && !used
     }
 
     /// What is to be written right behind the output.
@@ -236,6 +270,8 @@ impl Exchange {
         let mut moved = false;
         self.release(machine);
         loop {
+            // What a tunnel's user writes leaves in the same turn.
+            moved |= self.attend(cx, desk);
             match &mut self.phase {
                 Phase::Done => break,
                 Phase::Called(future) => {
@@ -264,10 +300,11 @@ impl Exchange {
                         self.invite(desk, machine, out);
                     }
                     let Phase::Ready(response) = &mut self.phase else { break };
-                    let takes_over = response.extra.as_ref().is_some_and(|extra| extra.take_over.is_some());
-                    if desk.in_turns && (takes_over || self.connects && response.status.is_success()) {
-                        // A transport that others share is not handed over, and no part of it either.
-                        *response = Status::NOT_IMPLEMENTED.into_response();
+                    if desk.in_turns {
+                        if let Err(error) = answer(self.connect.as_deref_mut(), response) {
+                            (desk.report)(ConnectionError::Response(error));
+                            *response = Status::INTERNAL_SERVER_ERROR.into_response();
+                        }
                     }
                     if !promise(machine, out, desk, self.stream, self.origin.as_ref(), response) {
                         break;
@@ -284,6 +321,12 @@ impl Exchange {
                                 Some(body) => Phase::Sending(Sending::new(body)),
                                 None => Phase::Done,
                             };
+                            if let Some(connect) = &mut self.connect {
+                                if let Some(take_over) = take_over.take() {
+                                    connect.open(take_over, desk.peer);
+                                    self.awake = true;
+                                }
+                            }
                         }
                         Err(UsageError::OutputFull(_)) => break,
                         Err(error) => {
@@ -310,7 +353,35 @@ impl Exchange {
             }
             moved = true;
         }
-        moved
+        self.leave_tunnel(desk, machine) || moved
+    }
+
+    /// Lets the user of a tunnel work. Whether it is done with it.
+    fn attend(&mut self, cx: &mut Context<'_>, desk: &Desk<'_>) -> bool {
+        let Some(connect) = &mut self.connect else { return false };
+        if !connect.is_used() || !std::mem::take(&mut self.awake) {
+            return false;
+        }
+        match connect.poll(cx) {
+            Ok(Poll::Pending) => return false,
+            Ok(Poll::Ready(())) => {}
+            Err(()) => (desk.report)(ConnectionError::Panicked),
+        }
+        true
+    }
+
+    /// Resets a tunnel whose own side has ended, and which nobody reads from any more. Whether it was one.
+    fn leave_tunnel<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M) -> bool {
+        let Some(connect) = self.connect.as_ref().filter(|connect| connect.is_open()) else { return false };
+        if !self.receiving || !matches!(self.phase, Phase::Done) {
+            return false;
+        }
+        let Some(demand) = connect.content().map(|pipe| pipe.demand()) else { return false };
+        self.credit += demand.credit;
+        if demand.gone {
+            self.reset(desk, machine);
+        }
+        demand.gone
     }
 
     /// Sends content, as much as one of many may in its turn. Whether there was any.
@@ -325,7 +396,8 @@ impl Exchange {
         let before = sending.sent;
         let step = guard(|| sending.take_turn(cx, desk.now, self.stream, machine, out));
         let moved = sending.sent > before;
-        self.settle_step(step, desk, machine) || moved
+        let settled = self.settle_step(step, desk, machine);
+        self.leave_tunnel(desk, machine) || settled || moved
     }
 
     /// Notes how far content has got. Whether it is over.
@@ -350,6 +422,8 @@ impl Exchange {
                 self.phase = Phase::Done;
                 return true;
             }
+            // Its user has dropped it.
+            Step::Failed(BodyError::Aborted) if self.is_tunnel() => {}
             Step::Failed(error) => (desk.report)(ConnectionError::Body(error)),
             Step::Misused(error) => (desk.report)(ConnectionError::Response(error)),
         }
@@ -360,7 +434,9 @@ impl Exchange {
     /// The response cannot be completed. Where exchanges overlap, nothing more is heard of this one.
     #[cold]
     fn reset<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M) {
-        machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
+        let tunnel = self.connect.as_ref().filter(|connect| connect.is_open());
+        let code = tunnel.map_or(ErrorCode::INTERNAL_ERROR, |connect| connect.code());
+        machine.reset(desk.now, self.stream, code);
         self.phase = Phase::Done;
         if desk.in_turns {
             self.give_up();
@@ -379,7 +455,7 @@ impl Exchange {
 
     /// Interim responses: those the handler sends, and the 100 that its first look at the content is.
     fn inform<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M, out: &mut dyn Output) {
-        let Some(pipe) = self.pipe().cloned() else { return };
+        let Some(pipe) = self.pipe.as_ref().and_then(Writer::pipe).cloned() else { return };
         for response in pipe.take_informational() {
             let lines = crate::message::Wire::new(&response.fields, desk.in_turns);
             let head = avx_core::Response {

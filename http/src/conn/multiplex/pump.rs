@@ -2,6 +2,7 @@
 
 use super::push::{Origins, Promised};
 use super::turns::{OneOfMany, Turns};
+use crate::conn::connect::{Connect, User};
 use crate::conn::course::{Course, NOBODY};
 use crate::conn::exchange::{Desk, Exchange, settle};
 use crate::conn::link::Link;
@@ -31,6 +32,8 @@ pub(in crate::conn) struct Multiplexing<IO, R: Runtime> {
     /// Promises to keep.
     pub(super) promised: RefCell<Vec<Promised>>,
     pub(in crate::conn) course: Course,
+    /// Who still works in a tunnel now that the connection is over.
+    pub(in crate::conn) users: Vec<User>,
 }
 
 impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
@@ -41,6 +44,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             origins: Origins::default(),
             promised: RefCell::default(),
             course: Course::new(peer),
+            users: Vec::new(),
         }
     }
 
@@ -204,11 +208,13 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             match event {
                 // By reference: what was just written in pieces is not to be read as a whole.
                 Event::Request { stream, ref head, body } => {
-                    let mut request = Request::from_head(head, body, peer);
+                    let connects = head.method() == Method::Connect;
+                    // What comes on its stream is the tunnel's.
+                    let content = if connects { BodyLen::Empty } else { body };
+                    let mut request = Request::from_head(head, content, peer);
                     self.course.calling = stream;
                     let mut reply = shared.handler.call(&mut request);
                     self.course.calling = NOBODY;
-                    let connects = request.method() == Method::Connect;
                     if let (Reply::Now(response), None, BodyLen::Empty) = (&mut reply, &request.pipe, body) {
                         // The plain case: nothing is moved, nothing remembered.
                         let plain = !connects && !response.promises();
@@ -239,7 +245,8 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     }
                     let entry = shared.access.is_some().then(|| Entry::new(&request, now));
                     let exchange = open(stream, body, head, request.pipe.take(), reply).logged(entry);
-                    let exchange = exchange.connecting(connects).promising(self.origins.of(head, machine));
+                    let connect = connects.then(|| Connect::new(head, body));
+                    let exchange = exchange.connecting(connect).promising(self.origins.of(head, machine));
                     self.exchanges.insert(stream, exchange);
                 }
                 Event::Data { stream, data, credit } => match self.exchanges.touch(stream) {
@@ -251,7 +258,15 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                         exchange.end(trailers, &Context::from_waker(waker));
                     }
                 }
-                Event::Reset { stream, .. } => {
+                Event::Reset { stream, code, by } => {
+                    let error = BodyError::Reset { code, by };
+                    if self
+                        .exchanges
+                        .touch(stream)
+                        .is_some_and(|(exchange, _)| exchange.outlives_reset(error))
+                    {
+                        continue;
+                    }
                     // The handler is dropped, and with it the work that it waits for.
                     if let Some(mut exchange) = self.exchanges.remove(stream) {
                         exchange.outcome().log(shared.access.as_ref(), *peer, now);
@@ -319,6 +334,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
     fn abandon<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) {
         let peer = self.course.peer;
         for mut exchange in self.exchanges.drain() {
+            self.users.extend(exchange.take_user());
             exchange.outcome().log(shared.access.as_ref(), peer, now);
         }
     }
@@ -382,6 +398,10 @@ impl OneOfMany<h2::Server, Desk<'_>> for Exchange {
             return false;
         }
         self.outcome().log(desk.access, desk.peer, desk.now);
+        if self.was_reset() {
+            machine.done(desk.now, self.stream);
+            return true;
+        }
         // Whoever still reads what has come gives its credit back from here.
         unread || !self.is_read_from()
     }
