@@ -11,8 +11,8 @@ use std::future::{pending, poll_fn};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use support::Sim;
-use wire::{Alive, Client, Gate, INITIAL_WINDOW, Reports, server, waits};
+use support::{Gate, Sim};
+use wire::{Alive, Client, INITIAL_WINDOW, Reports, server, waits};
 
 type Piece = Option<Result<Chunk, BodyError>>;
 
