@@ -407,6 +407,38 @@ fn who_does_not_read_holds_the_other_side_back() {
     assert!(done.take().is_some());
 }
 
+/// Small messages are what a tunnel is for: those that wait for a handler which is busy break no rule.
+#[test]
+fn a_handler_that_is_busy_may_be_sent_many_small_messages() {
+    const MESSAGES: usize = 3000;
+    let gate = Gate::default();
+    let wait = gate.clone();
+    let server = server(move |mut io: Upgraded| {
+        let wait = wait.clone();
+        async move {
+            wait.passed().await;
+            let n = read_to_end(&mut io).await.unwrap().len();
+            io.write_all(n.to_string().as_bytes()).await.unwrap();
+            io.shutdown().await.unwrap();
+        }
+    });
+    let pair = Pair::new(Protocol::Http2, server);
+    let mut io = pair.connect();
+    for _ in 0..MESSAGES {
+        io = pair.run(async move {
+            io.write_all(b"hi").await.unwrap();
+            io
+        });
+        pair.sim.run();
+    }
+    gate.open();
+    let end = pair.run(async move {
+        io.shutdown().await.unwrap();
+        read_to_end(&mut io).await.unwrap()
+    });
+    assert_eq!(String::from_utf8_lossy(&end), (2 * MESSAGES).to_string());
+}
+
 /// Over HTTP/1.1 whoever has taken a transport over lives on when it breaks, to leave things in order.
 #[test]
 fn a_handler_hears_of_the_end_of_the_connection() {
