@@ -5,7 +5,7 @@
 mod counting;
 mod support;
 
-use avx_http::{OwnedRequest, Peer, Request, Response, Router, Server};
+use avx_http::{OwnedRequest, Peer, Request, Response, Router, Server, Upgraded};
 use conformance::h2::frames;
 use counting::HELD;
 use std::future::Future;
@@ -136,6 +136,47 @@ fn an_async_handler_costs_little_over_http_2() {
         let echo = Multiplexed::allocations(depth, "POST", "/echo", b"ping");
         assert!(later <= 3.0 && echo <= 4.0, "{later} and {echo} at {depth}");
         println!("{later} and {echo} allocations at {depth}");
+    }
+}
+
+/// Messages of a tunnel: each comes, goes through the handler, and leaves in the same poll.
+#[test]
+fn a_message_through_a_tunnel_costs_no_allocation() {
+    for len in [1, 125, 4000] {
+        let router = Router::new().any("/chat", |_: &Request<'_>| {
+            Response::upgrade("chat", async |mut io: Upgraded| {
+                let mut buf = [0; 4096];
+                while let Ok(n @ 1..) = io.read(&mut buf).await {
+                    io.write_all(&buf[..n]).await.unwrap();
+                }
+            })
+        });
+        let mut config = avx_http::Config::default();
+        config.h2.connect_protocol = true;
+        config.h2.grow_windows = false;
+        let mut client = Multiplexed::of(Server::new(router).config(config));
+        let connect = [
+            (":method", "CONNECT"),
+            (":protocol", "chat"),
+            (":scheme", "http"),
+            (":path", "/chat"),
+            (":authority", "a"),
+        ];
+        client.poll(frames::headers(1, 0, &frames::block(&connect)));
+        client.poll(frames::window_update(1, 1 << 30));
+        client.remote.recv();
+        let message = frames::data(1, 0, &vec![b'x'; len]);
+        let before = client.remote.calls();
+        let mut total = 0;
+        for round in 0..200 {
+            let count = client.poll(message.clone());
+            total += if round < 100 { 0 } else { count };
+            let answer = client.remote.recv();
+            assert!(answer.windows(message.len()).any(|bytes| bytes == message), "{} bytes", answer.len());
+        }
+        let (reads, writes) = client.remote.calls();
+        assert_eq!((reads - before.0, writes - before.1), (200, 200), "one read and one write for each");
+        assert_eq!(total, 0, "allocations for {len} bytes");
     }
 }
 

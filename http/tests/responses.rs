@@ -6,7 +6,9 @@ use avx_http::{
     Body, BodyError, Chunk, FieldLines, OwnedRequest, Request, Response, Router, Server, Source, Status,
     Upgraded,
 };
+use std::future::{Future, poll_fn};
 use std::io;
+use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
@@ -106,6 +108,29 @@ fn a_sender_waits_for_the_client_and_hears_when_it_is_gone() {
     client.reset();
     sim.run();
     assert_eq!(sent.load(Ordering::SeqCst), usize::MAX);
+}
+
+/// A task that sends and reads by turns is woken when it can go on.
+#[test]
+fn both_ends_of_content_may_be_in_one_task() {
+    let sim = Sim::new();
+    let (mut sender, body) = Body::channel();
+    let total = sim.block_on(async move {
+        let mut send = pin!(async move {
+            for _ in 0..10 {
+                sender.send(vec![b'x'; 50_000]).await.unwrap();
+            }
+            sender.finish();
+        });
+        let mut read = pin!(body.collect(1 << 20));
+        let mut sent = false;
+        poll_fn(|cx| {
+            sent = sent || send.as_mut().poll(cx).is_ready();
+            read.as_mut().poll(cx)
+        })
+        .await
+    });
+    assert_eq!(total.unwrap().len(), 500_000);
 }
 
 /// So many bytes, and then another number of them than was announced.

@@ -105,6 +105,12 @@ impl Flood {
         self.small_data(now, limits, len, ends)
     }
 
+    /// A DATA frame came that carries bytes of a tunnel.
+    #[inline]
+    pub(super) fn carried(&mut self) {
+        (self.moved, self.empty_data) = (true, 0);
+    }
+
     fn small_data(&mut self, now: Instant, limits: &Limits, len: u32, ends: bool) -> Result<(), PeerError> {
         if len > 0 {
             self.empty_data = 0;

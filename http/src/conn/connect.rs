@@ -115,7 +115,7 @@ impl Connect {
 pub(super) fn answer(connect: Option<&mut Connect>, response: &mut Response) -> Result<(), UsageError> {
     let takes_over = response.extra.as_ref().is_some_and(|extra| extra.take_over.is_some());
     let Some(connect) = connect else {
-        if takes_over {
+        if takes_over && response.status == Status::SWITCHING_PROTOCOLS {
             // A transport that others share is not handed over.
             *response = Status::NOT_IMPLEMENTED.into_response();
         }
