@@ -1,6 +1,6 @@
 //! The server's connection as a future, and the engine that makes connections.
 
-use super::connect::User;
+use super::exchange::User;
 use super::link::Link;
 use super::multiplex::Multiplexing;
 use super::serve::{Flow, Serving};

@@ -2,9 +2,8 @@
 
 use super::push::{Origins, Promised};
 use super::turns::{OneOfMany, Turns};
-use crate::conn::connect::{Connect, User};
 use crate::conn::course::{Course, NOBODY};
-use crate::conn::exchange::{Desk, Exchange, settle};
+use crate::conn::exchange::{Connect, Desk, Exchange, User, settle};
 use crate::conn::link::Link;
 use crate::conn::log::{Entry, log};
 use crate::conn::sending::{Terms, at_hand, respond_at_once};
