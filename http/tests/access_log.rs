@@ -173,3 +173,31 @@ fn the_access_log_tells_what_was_not_completed() {
     }
     assert_eq!(lines.lock().unwrap()[..], ["499 false false", "200 true false"]);
 }
+
+/// Over HTTP/2 the machine answers them as well, and the connection goes on (RFC 9113, section 8.1.1).
+#[test]
+fn the_access_log_tells_of_requests_that_were_refused_over_http_2() {
+    use avx_core::h2::frame::Kind;
+    use conformance::h2::frames::*;
+    let sim = Sim::new();
+    let (_server, lines) = start(&sim);
+    let client = sim.dial();
+    let large = "x".repeat(40_000);
+    client.send([PREFACE, &settings(&[])].concat());
+    sim.run();
+    let malformed = request("GET", "/", &[("host", "b")]);
+    let oversized = request("GET", "/", &[("x", &large)]);
+    let (first, rest) = oversized.split_at(16_000);
+    let more =
+        [continuation(3, 0, &rest[..rest.len() / 2]), continuation(3, END_HEADERS, &rest[rest.len() / 2..])];
+    for (request, line) in [
+        (headers(1, END_STREAM, &malformed), "  400 0 true"),
+        ([frame(Kind::HEADERS, END_STREAM, 3, first), more.concat()].concat(), "  431 0 true"),
+        (headers(5, 0, &malformed), "  400 0 true"),
+        (headers(7, END_STREAM, &request("GET", "/reset", &[])), "GET /reset 205 0 true"),
+    ] {
+        client.send(request);
+        sim.run();
+        assert_eq!(take(&lines), [line]);
+    }
+}

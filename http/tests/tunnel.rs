@@ -48,7 +48,7 @@ where
             (Method::Connect, None) => Answer::tunnel(user.clone()).into(),
             _ => next.call(request),
         });
-    Server::new(router).config(config())
+    Server::new(router).extended_connect(true)
 }
 
 impl Pair {

@@ -1,6 +1,7 @@
 //! One request and its response, when the response takes longer than one call of a handler.
 
-use super::connect::{Connect, User, answer};
+mod connect;
+
 use super::course::panicked;
 use super::log::{Entry, Outcome};
 use super::multiplex::{Origin, Promised, prioritize, promise};
@@ -12,12 +13,15 @@ use crate::rt::Peer;
 use crate::server::AccessHook;
 use crate::{BodyError, IntoResponse, Response};
 use avx_core::{BodyLen, ErrorCode, Fields, Http, Instant, Output, Preset, Status, StreamId, UsageError};
+use connect::answer;
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+
+pub(super) use connect::{Connect, User};
 
 pub(crate) struct Exchange {
     pub(super) stream: StreamId,
@@ -213,34 +217,12 @@ impl Exchange {
         }
     }
 
-    /// The stream was reset. Whether somebody is left who works in its tunnel, and hears of it there.
-    pub(super) fn outlives_reset(&mut self, error: BodyError) -> bool {
-        self.fail(error);
-        self.phase = Phase::Done;
-        self.reset = true;
-        self.connect.as_ref().is_some_and(|connect| connect.is_used())
-    }
-
-    /// Whether the client has reset the stream.
-    pub(super) fn was_reset(&self) -> bool {
-        self.reset
-    }
-
-    /// Who still works in the tunnel when the connection is over: over HTTP/1.1 they outlive it as well.
-    pub(super) fn take_user(&mut self) -> Option<User> {
-        self.connect.as_mut()?.take_user()
-    }
-
     /// Where content goes.
     fn pipe(&self) -> Option<&Arc<Pipe>> {
         match &self.connect {
             Some(connect) => connect.content(),
             None => self.pipe.as_ref().and_then(Writer::pipe),
         }
-    }
-
-    fn is_tunnel(&self) -> bool {
-        self.connect.as_ref().is_some_and(|connect| connect.is_open())
     }
 
     /// Whether response and request are complete, and a tunnel's user is.
@@ -354,34 +336,6 @@ impl Exchange {
             moved = true;
         }
         self.leave_tunnel(desk, machine) || moved
-    }
-
-    /// Lets the user of a tunnel work. Whether it is done with it.
-    fn attend(&mut self, cx: &mut Context<'_>, desk: &Desk<'_>) -> bool {
-        let Some(connect) = &mut self.connect else { return false };
-        if !connect.is_used() || !std::mem::take(&mut self.awake) {
-            return false;
-        }
-        match connect.poll(cx) {
-            Ok(Poll::Pending) => return false,
-            Ok(Poll::Ready(())) => {}
-            Err(()) => (desk.report)(ConnectionError::Panicked),
-        }
-        true
-    }
-
-    /// Resets a tunnel whose own side has ended, and which nobody reads from any more. Whether it was one.
-    fn leave_tunnel<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M) -> bool {
-        let Some(connect) = self.connect.as_ref().filter(|connect| connect.is_open()) else { return false };
-        if !self.receiving || !matches!(self.phase, Phase::Done) {
-            return false;
-        }
-        let Some(demand) = connect.content().map(|pipe| pipe.demand()) else { return false };
-        self.credit += demand.credit;
-        if demand.gone {
-            self.reset(desk, machine);
-        }
-        demand.gone
     }
 
     /// Sends content, as much as one of many may in its turn. Whether there was any.

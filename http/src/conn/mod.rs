@@ -15,9 +15,8 @@
 //! - `course`: what goes wrong, and the orderly end.
 //! - `log`: what the access log says of it.
 //! - `serve`: the pump itself, for a server of HTTP/1.1.
+//! - `tunnel`: a stream that becomes what over HTTP/1.1 the whole transport does. Shared with the client.
 //! - `multiplex`: the same for exchanges that overlap.
-//! - `connect`, `tunnel`: a stream that becomes what over HTTP/1.1 the whole transport does. The tunnel is the
-//!   client's as well.
 //! - `h2c`: the way from the one to the other by Upgrade.
 //! - `connection`: the future around it, which also outlives an upgrade.
 //!
@@ -25,7 +24,6 @@
 //! the handler into the output while the head still lies in the read buffer. All that was answered
 //! between two reads leaves in one write. A connection at rest holds its machine and nothing else.
 
-mod connect;
 mod connection;
 mod course;
 mod exchange;

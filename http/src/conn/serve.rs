@@ -14,7 +14,7 @@ use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Access, Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
 use avx_core::{
-    BodyLen, Event, Http, Instant, Machine, PeerError, Protocol, RequestHead, StreamId, Turn, h1, h2,
+    BodyLen, Event, Http, Instant, Machine, PeerError, Protocol, RequestHead, StreamId, Turn, Version, h1, h2,
 };
 use std::any::Any;
 use std::mem;
@@ -390,7 +390,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
         let refusal = self.link.session.machine().refusal();
         if let (Some((status, sent)), Some(hook), true) = (refusal, &shared.access, self.exchanges.is_empty())
         {
-            hook(&Access::refused(self.course.peer, status, sent));
+            hook(&Access::refused(self.course.peer, Version::Http11, status, sent));
         }
         for exchange in &mut self.exchanges {
             exchange.fail(BodyError::Peer(error));

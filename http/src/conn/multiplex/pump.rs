@@ -2,9 +2,8 @@
 
 use super::push::{Origins, Promised};
 use super::turns::{OneOfMany, Turns};
-use crate::conn::connect::{Connect, User};
 use crate::conn::course::{Course, NOBODY};
-use crate::conn::exchange::{Desk, Exchange, settle};
+use crate::conn::exchange::{Connect, Desk, Exchange, User, settle};
 use crate::conn::link::Link;
 use crate::conn::log::{Entry, log};
 use crate::conn::sending::{Terms, at_hand, respond_at_once};
@@ -12,9 +11,9 @@ use crate::conn::serve::{Flow, open};
 use crate::error::ConnectionError;
 use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
-use crate::server::{Shared, Stage};
+use crate::server::{Access, Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
-use avx_core::{BodyLen, Event, Http, Instant, Method, Output, PeerError, Turn, h2};
+use avx_core::{BodyLen, Event, Http, Instant, Method, Output, PeerError, Turn, Version, h2};
 use std::any::Any;
 use std::cell::RefCell;
 use std::mem;
@@ -166,6 +165,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         loop {
             let result = catch_unwind(AssertUnwindSafe(|| self.receive(shared, local, now, std_now)));
             let received = result.unwrap_or_else(|panic| self.recover(shared, panic));
+            self.log_refusals(shared, local);
             if self.exchanges.is_empty() {
                 self.exchanges.clear_due();
                 return;
@@ -174,6 +174,15 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             if !received && !advanced {
                 return;
             }
+        }
+    }
+
+    /// Requests that the machine has answered by itself.
+    fn log_refusals<H: Handler>(&mut self, shared: &Shared<H, R>, local: &mut Local) {
+        let Some(hook) = &shared.access else { return };
+        let (machine, _) = self.link.session.parts(&mut local.scratch);
+        while let Some(status) = machine.take_refusal() {
+            hook(&Access::refused(self.course.peer, Version::Http2, status, 0));
         }
     }
 

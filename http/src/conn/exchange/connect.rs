@@ -4,12 +4,14 @@
 //! The same handler serves both. What answers 101 over HTTP/1.1 answers 200 to an extended CONNECT for the same
 //! protocol, and whoever takes the transport over there gets a [`Tunnel`] here, inside the exchange.
 
-use super::tunnel::Tunnel;
+use super::{Desk, Exchange, Phase};
 use crate::body::{Pipe, Writer};
+use crate::conn::tunnel::Tunnel;
+use crate::error::ConnectionError;
 use crate::message::TakeOver;
 use crate::rt::Peer;
-use crate::{Body, IntoResponse, Response, Sender};
-use avx_core::{BodyLen, ErrorCode, RequestHead, Status, UsageError};
+use crate::{Body, BodyError, IntoResponse, Response, Sender};
+use avx_core::{BodyLen, ErrorCode, Http, RequestHead, Status, UsageError};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -17,9 +19,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Who has taken a tunnel over.
-pub(super) type User = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub(in crate::conn) type User = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-pub(super) struct Connect {
+pub(in crate::conn) struct Connect {
     /// Of an extended CONNECT: what is spoken inside.
     protocol: Option<Box<[u8]>>,
     /// Where that goes which the client sends.
@@ -33,7 +35,7 @@ pub(super) struct Connect {
 
 impl Connect {
     /// `body`: whether the client has said already that it will send nothing.
-    pub(super) fn new(head: &RequestHead<'_>, body: BodyLen) -> Box<Self> {
+    pub(in crate::conn) fn new(head: &RequestHead<'_>, body: BodyLen) -> Box<Self> {
         let content = Writer::new(body);
         let received = content.pipe().map(|pipe| Body::incoming(pipe.clone(), body));
         let protocol = head.upgrade().map(Into::into);
@@ -104,6 +106,58 @@ impl Connect {
     /// There will be no tunnel: what comes all the same is content that nobody reads.
     fn refuse(&mut self) {
         self.received = None;
+    }
+}
+
+impl Exchange {
+    /// The stream was reset. Whether somebody is left who works in its tunnel, and hears of it there.
+    pub(in crate::conn) fn outlives_reset(&mut self, error: BodyError) -> bool {
+        self.fail(error);
+        self.phase = Phase::Done;
+        self.reset = true;
+        self.connect.as_ref().is_some_and(|connect| connect.is_used())
+    }
+
+    /// Whether the client has reset the stream.
+    pub(in crate::conn) fn was_reset(&self) -> bool {
+        self.reset
+    }
+
+    /// Who still works in the tunnel when the connection is over: over HTTP/1.1 they outlive it as well.
+    pub(in crate::conn) fn take_user(&mut self) -> Option<User> {
+        self.connect.as_mut()?.take_user()
+    }
+
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.connect.as_ref().is_some_and(|connect| connect.is_open())
+    }
+
+    /// Lets the user of a tunnel work. Whether it is done with it.
+    pub(super) fn attend(&mut self, cx: &mut Context<'_>, desk: &Desk<'_>) -> bool {
+        let Some(connect) = &mut self.connect else { return false };
+        if !connect.is_used() || !std::mem::take(&mut self.awake) {
+            return false;
+        }
+        match connect.poll(cx) {
+            Ok(Poll::Pending) => return false,
+            Ok(Poll::Ready(())) => {}
+            Err(()) => (desk.report)(ConnectionError::Panicked),
+        }
+        true
+    }
+
+    /// Resets a tunnel whose own side has ended, and which nobody reads from any more. Whether it was one.
+    pub(super) fn leave_tunnel<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M) -> bool {
+        let Some(connect) = self.connect.as_ref().filter(|connect| connect.is_open()) else { return false };
+        if !self.receiving || !matches!(self.phase, Phase::Done) {
+            return false;
+        }
+        let Some(demand) = connect.content().map(|pipe| pipe.demand()) else { return false };
+        self.credit += demand.credit;
+        if demand.gone {
+            self.reset(desk, machine);
+        }
+        demand.gone
     }
 }
 
