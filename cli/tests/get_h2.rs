@@ -49,6 +49,26 @@ fn urls_of_one_host_are_asked_for_at_once_and_printed_in_order() {
 }
 
 #[test]
+fn pushed_answers_are_printed_behind_the_one_that_promised_them() {
+    let serving = Serving::start(&[]);
+    let (page, style, script) =
+        (serving.url("/push"), serving.url("/push/style.css"), serving.url("/push/script.js"));
+    let apart = run(&["get", "--http2", &page, &style, &script], b"");
+    let ran = run(&["get", "--http2", "--push", "-v", &page], b"");
+    assert_eq!((ran.code, &ran.stdout), (0, &apart.stdout), "{}", ran.stderr);
+    for target in ["/push/style.css", "/push/script.js"] {
+        assert!(ran.stderr.contains(&format!("* pushed: GET {target}\n")), "{}", ran.stderr);
+    }
+    let ran = run(&["get", "--http2", "--push", "-i", &page, &page], b"");
+    assert_eq!(ran.stdout.matches("HTTP/2 200\r\n").count(), 6, "{}", ran.stdout);
+    // Promises are for those who ask for them, and name no files.
+    let ran = run(&["get", "--http2", "-i", &page], b"");
+    assert_eq!(ran.stdout.matches("HTTP/2 200\r\n").count(), 1, "{}", ran.stdout);
+    assert_eq!(run(&["get", "--push", &page], b"").code, 2);
+    assert_eq!(run(&["get", "--http2", "--push", "-O", &page], b"").code, 2);
+}
+
+#[test]
 fn long_answers_wait_for_their_turn_and_hold_nobody_up() {
     let serving = Serving::start(&[]);
     let urls: Vec<String> = (0..60).map(|i| serving.url(&format!("/bytes/{}", 3_000_000 + i))).collect();

@@ -36,10 +36,12 @@ impl Connections {
         config.timeouts.write_stall = PATIENCE;
         config.timeouts.drain = PATIENCE;
         config.h2.window_stall = PATIENCE;
-        if several {
+        config.h2.push = args.push;
+        if several || args.push {
             // Answers that wait for their turn never hold up the one that is being printed.
             config.h2.stream_window = WAITING;
-            config.h2.connection_window = WAITING * (AT_ONCE + 1);
+            let promised = if args.push { config.h2.max_pushes } else { 0 };
+            config.h2.connection_window = WAITING * (AT_ONCE + 1 + promised);
             config.h2.grow_windows = false;
         }
         let mut options = Options::default();

@@ -5,6 +5,7 @@ use super::connect::{Connections, unanswered};
 use super::failure::{self, Failure};
 use super::interim::Interim;
 use super::output::Output;
+use super::pushed::{self, Pushed};
 use super::request::Plan;
 use super::upload::Failed;
 use super::url::Url;
@@ -55,6 +56,7 @@ fn all(args: &Args, report: &dyn Fn(&Failure)) -> Result<u8, Failure> {
         handle,
         follow: args.location,
         fail: args.fail,
+        push: args.push,
         keeps_method: args.method.is_some(),
     };
     let result = runtime.block_on(async {
@@ -82,6 +84,7 @@ struct Fetch {
     connections: Connections,
     follow: bool,
     fail: bool,
+    push: bool,
     keeps_method: bool,
 }
 
@@ -98,6 +101,7 @@ struct Job {
 /// A request under way.
 struct Asked {
     interim: Interim,
+    pushed: Pushed,
     /// What was to be sent could not be read.
     failed: Failed,
     answer: Pin<Box<dyn Future<Output = Result<Response, Error>>>>,
@@ -148,11 +152,14 @@ impl Fetch {
         };
         let authority = plan.host.as_deref().unwrap_or(&url.authority);
         output.request(plan, url, authority, body.len(), self.connections.is_http2());
-        let interim = Interim::default();
+        let (interim, pushed) = (Interim::default(), Pushed::default());
         let mut request = Request::new(Method::from_token(plan.method.as_bytes()), url.target.as_str())
             .authority(authority)
             .with_body(body)
             .on_informational(interim.hook());
+        if self.push {
+            request = request.on_push(pushed.hook());
+        }
         for (name, value) in &plan.fields {
             request = request.field(name.clone(), value.clone());
         }
@@ -169,7 +176,7 @@ impl Fetch {
                 None => answer.await,
             }
         });
-        Ok(Asked { interim, failed, answer, shared })
+        Ok(Asked { interim, pushed, failed, answer, shared })
     }
 
     /// Waits for the answer and prints it; follows redirects.
@@ -190,7 +197,9 @@ impl Fetch {
                     return Err(asked.unreadable().unwrap_or_else(|| unanswered(&job.url, &error, http2)));
                 }
             };
-            let Some(location) = self.print(job, response, &asked).await? else { return Ok(()) };
+            let location = self.print(job, response, &asked, self.follow).await?;
+            self.print_pushed(job, &asked).await?;
+            let Some(location) = location else { return Ok(()) };
             if job.redirects == REDIRECTS {
                 return Err(Failure::new(
                     failure::REDIRECTS,
@@ -213,11 +222,12 @@ impl Fetch {
         job: &mut Job,
         mut response: Response,
         asked: &Asked,
+        follow: bool,
     ) -> Result<Option<String>, Failure> {
         let output = &mut job.output;
         output.head(&response)?;
         let status = response.status();
-        if let Some(location) = self.redirect(status, &response) {
+        if let Some(location) = redirect(&response).filter(|_| follow) {
             job.plan.redirected(status, self.keeps_method);
             return Ok(Some(location));
         }
@@ -246,10 +256,19 @@ impl Fetch {
         Ok(None)
     }
 
-    fn redirect(&self, status: Status, response: &Response) -> Option<String> {
-        let redirects = self.follow && matches!(status.code(), 301 | 302 | 303 | 307 | 308);
-        let location = response.field("location").filter(|_| redirects)?;
-        Some(String::from_utf8_lossy(location).into_owned())
+    /// Prints what was promised with an answer.
+    async fn print_pushed(&self, job: &mut Job, asked: &Asked) -> Result<(), Failure> {
+        for promise in asked.pushed.take() {
+            let url = pushed::url(&promise, &job.url);
+            job.output.note(format_args!("pushed: {} {}", promise.method(), url.target));
+            let http2 = self.connections.is_http2();
+            let printed = match promise.response().await {
+                Ok(response) => self.print(job, response, asked, false).await.map(drop),
+                Err(error) => Err(unanswered(&url, &error, http2)),
+            };
+            printed.map_err(|failure| failure.about(&url))?;
+        }
+        Ok(())
     }
 }
 
@@ -259,6 +278,12 @@ impl Asked {
         let error = self.failed.take()?;
         Some(Failure::new(failure::READ, format_args!("cannot read what to send: {error}")))
     }
+}
+
+fn redirect(response: &Response) -> Option<String> {
+    let redirects = matches!(response.status().code(), 301 | 302 | 303 | 307 | 308);
+    let location = response.field("location").filter(|_| redirects)?;
+    Some(String::from_utf8_lossy(location).into_owned())
 }
 
 fn sent_twice() -> Failure {

@@ -7,6 +7,7 @@
 //! fetch     asking, following redirects, several at once
 //! connect   connections, and why there is no answer
 //! interim   interim responses until they can be shown
+//! pushed    promised responses until it is their turn
 //! output    where the answer goes: content, heads, notes
 //! progress  how far a long transfer is
 //! failure   what went wrong, and the exit code for it
@@ -18,6 +19,7 @@ mod fetch;
 mod interim;
 mod output;
 mod progress;
+mod pushed;
 mod request;
 mod upload;
 mod url;
@@ -100,6 +102,10 @@ pub(crate) struct Args {
     #[arg(long, visible_alias = "http2-prior-knowledge")]
     http2: bool,
 
+    /// Print the responses that the server pushes, each behind the one that promised it
+    #[arg(long, requires = "http2", conflicts_with_all = ["output", "remote_name"])]
+    push: bool,
+
     /// Time that everything together may take
     #[arg(short = 'm', long, value_name = "SECONDS", value_parser = crate::seconds)]
     max_time: Option<Duration>,
@@ -118,6 +124,7 @@ Examples:
   tar c . | avx get -T - -o copy.tar http://127.0.0.1:8080/echo
   avx get --unix-socket /run/avx.sock http://localhost/
   avx get --http2 -v http://127.0.0.1:8080/json http://127.0.0.1:8080/early      # both at once
+  avx get --http2 --push -i http://127.0.0.1:8080/push
 
 Exit status, of several URLs that of the last one to fail:
    0  the answer is complete                    22  -f, and the status is 400 or above

@@ -5,7 +5,7 @@ use super::settings::{PeerSettings, Role};
 use crate::http::{Request, Response};
 use crate::{
     BodyLen, Config, ErrorCode, Event, Field, Http, Instant, Machine, Method, Output, PeerError, Priority,
-    Recv, Scratch, StreamId, UsageError,
+    Recv, Scratch, Status, StreamId, UsageError,
 };
 use alloc::sync::Arc;
 
@@ -44,6 +44,13 @@ impl Server {
     /// Whether no exchange is under way.
     pub fn is_idle(&self) -> bool {
         self.connection.is_idle()
+    }
+
+    /// The status of a request that was answered here because it was malformed (400) or its fields were too
+    /// large (431), once for each of them: for those who keep a log of what was asked. RFC 9113, sections 8.1.1
+    /// and 10.5.1.
+    pub fn take_refusal(&mut self) -> Option<Status> {
+        self.connection.take_refusal()
     }
 
     /// What the client has announced.

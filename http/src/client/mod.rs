@@ -35,7 +35,8 @@
 //! - A body that nobody reads holds credit of the connection, up to its stream's window: read bodies or drop
 //!   them. What all of them may hold together is `h2.connection_window` of the [`Config`](crate::Config), and
 //!   grows with the path.
-//! - CONNECT makes a tunnel of its stream ([`Response::into_upgraded`]); `upgrade` means nothing and is left out.
+//! - CONNECT makes a tunnel of its stream ([`Response::into_upgraded`]); `upgrade` means nothing and is left out. A
+//!   field `:protocol`, the first one, asks for a protocol inside (RFC 8441), where the server takes that.
 //! - Promised responses come with [`Request::on_push`].
 //!
 //! It does not pool connections, follow redirects, or repeat requests that were sent on another connection.

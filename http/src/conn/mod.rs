@@ -12,7 +12,10 @@
 //! - `link`: the transport, its session and its timer. Shared with the client.
 //! - `sending`: content on its way out. Shared with the client.
 //! - `exchange`: one request and its response, from the head to the last byte of both.
+//! - `course`: what goes wrong, and the orderly end.
+//! - `log`: what the access log says of it.
 //! - `serve`: the pump itself, for a server of HTTP/1.1.
+//! - `tunnel`: a stream that becomes what over HTTP/1.1 the whole transport does. Shared with the client.
 //! - `multiplex`: the same for exchanges that overlap.
 //! - `h2c`: the way from the one to the other by Upgrade.
 //! - `connection`: the future around it, which also outlives an upgrade.
@@ -22,12 +25,15 @@
 //! between two reads leaves in one write. A connection at rest holds its machine and nothing else.
 
 mod connection;
+mod course;
 mod exchange;
 mod h2c;
 pub(crate) mod link;
+mod log;
 pub(crate) mod multiplex;
 pub(crate) mod sending;
 mod serve;
+pub(crate) mod tunnel;
 
 pub use connection::{Connection, Engine};
 

@@ -142,7 +142,8 @@ impl OwnedRequest {
     }
 
     /// Protocols the client offers to switch to, as listed in the first Upgrade line (any others are in
-    /// the fields); `None` unless a switch is possible.
+    /// the fields); `None` unless a switch is possible. Over HTTP/2, the protocol that an extended CONNECT names (RFC
+    /// 8441, section 4).
     pub fn upgrade(&self) -> Option<&[u8]> {
         self.upgrade.map(|offer| self.arena.at(offer))
     }

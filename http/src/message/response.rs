@@ -59,6 +59,20 @@ impl Response {
 
     /// 101: switches to `protocol`, which the client must have offered, and hands the transport over
     /// once the head is out. The connection ends when the future does.
+    ///
+    /// Over HTTP/2 it accepts an extended CONNECT for this protocol, with 200 (RFC 8441), and what it hands over is
+    /// one stream of the connection:
+    ///
+    /// - Shutting the sending side down ends that side alone (END_STREAM), and the end of the input is the other one's.
+    /// - Dropping it before both sides have ended resets the stream, behind what was written. A client's reset is an
+    ///   error of kind `ConnectionReset` on reading.
+    /// - Writing waits when the client does not read, and the client when nobody reads here: a window of content and
+    ///   a [piece](crate::body::PIECE) wait each way at most.
+    /// - What one poll of the future writes leaves together.
+    ///
+    /// See [`Server::extended_connect`](crate::Server::extended_connect). A [`Router`](crate::Router) hands such
+    /// requests to the route of GET, as over HTTP/1.1, and [`Request::upgrade`](crate::Request::upgrade) says what they
+    /// ask for.
     pub fn upgrade<F, Fut>(protocol: impl Into<Value>, then: F) -> Self
     where
         F: FnOnce(Upgraded) -> Fut + Send + 'static,
@@ -67,7 +81,8 @@ impl Response {
         Response::new(Status::SWITCHING_PROTOCOLS).field("upgrade", protocol).with_take_over(then)
     }
 
-    /// 200 to CONNECT: the transport becomes a tunnel and is handed over once the head is out.
+    /// 200 to CONNECT: the transport becomes a tunnel and is handed over once the head is out. Over HTTP/2 that is one
+    /// stream of the connection (RFC 9113, section 8.5), as for [`upgrade`](Response::upgrade).
     pub fn tunnel<F, Fut>(then: F) -> Self
     where
         F: FnOnce(Upgraded) -> Fut + Send + 'static,

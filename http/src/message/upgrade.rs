@@ -6,7 +6,8 @@ use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::task::{Context, Poll};
 
-/// A byte stream that was an HTTP connection: what had been read beyond the head comes first.
+/// A byte stream that was an HTTP connection, or one stream of an HTTP/2 connection: what had been read beyond the
+/// head comes first.
 ///
 /// It is a [`Stream`] itself, so other protocols may be driven over it.
 pub struct Upgraded {

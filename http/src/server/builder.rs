@@ -90,6 +90,14 @@ impl<H: Handler> Server<H> {
         self
     }
 
+    /// Lets clients of HTTP/2 ask for upgrades (extended CONNECT, RFC 8441): what
+    /// [`Response::upgrade`](crate::Response::upgrade) switches to over HTTP/1.1. Default off; plain CONNECT needs no
+    /// permission.
+    pub fn extended_connect(mut self, yes: bool) -> Self {
+        self.config.h2.connect_protocol = yes;
+        self
+    }
+
     /// Speaks these protocols only.
     pub fn protocols(mut self, protocols: Protocols) -> Self {
         self.protocols = protocols;

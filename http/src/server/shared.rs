@@ -39,12 +39,12 @@ pub struct Access<'a> {
 
 impl Access<'_> {
     /// Of a head that was malformed, too large or too slow.
-    pub(crate) fn refused(peer: Peer, status: Status, sent: u64) -> Self {
+    pub(crate) fn refused(peer: Peer, version: Version, status: Status, sent: u64) -> Self {
         Access {
             peer,
             method: Method::Extension(b""),
             target: b"",
-            version: Version::Http11,
+            version,
             user_agent: None,
             referer: None,
             status,

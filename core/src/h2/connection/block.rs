@@ -411,6 +411,7 @@ impl Connection {
     ) -> Result<Step, PeerError> {
         self.flood.reset(now, &self.config.h2)?;
         self.closed.did_reset(id);
+        self.refusals.note(status);
         self.control.push(Waiting::Answer { stream: id, status: status.code(), reset: !complete });
         Ok(Step::Go(end))
     }

@@ -36,7 +36,7 @@ use super::stream::{NEVER, NONE};
 use super::streams::{Slot, Streams};
 use super::timers::Timers;
 use crate::priority::Priority;
-use crate::{Config, ErrorCode, Initiator, Instant, PeerError};
+use crate::{Config, ErrorCode, Initiator, Instant, PeerError, Status};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -77,6 +77,8 @@ pub(super) struct Connection {
     early: Vec<(u32, Priority)>,
     /// Streams that ended early, of which the caller is to be told.
     ended: Vec<(u32, ErrorCode, Initiator)>,
+
+    refusals: Refusals,
 
     /// What comes before any other frame: our preface.
     greeting_due: bool,
@@ -168,6 +170,30 @@ struct GoAwayState {
     last: u32,
 }
 
+/// Requests that were answered here, and that nobody was told of yet: how many with which status.
+#[derive(Clone, Copy, Debug, Default)]
+struct Refusals {
+    bad_requests: u16,
+    too_large: u16,
+}
+
+impl Refusals {
+    fn note(&mut self, status: Status) {
+        let count = if status == Status::BAD_REQUEST { &mut self.bad_requests } else { &mut self.too_large };
+        *count = count.saturating_add(1);
+    }
+
+    fn take(&mut self) -> Option<Status> {
+        let (count, status) = match self {
+            Refusals { bad_requests: count @ 1.., .. } => (count, Status::BAD_REQUEST),
+            Refusals { too_large: count @ 1.., .. } => (count, Status::REQUEST_HEADER_FIELDS_TOO_LARGE),
+            _ => return None,
+        };
+        *count -= 1;
+        Some(status)
+    }
+}
+
 /// What is remembered of streams that are closed: enough to tell frames that were under way from errors.
 #[derive(Debug)]
 struct ClosedStreams {
@@ -222,6 +248,7 @@ impl Connection {
             extensible: false,
             early: Vec::new(),
             ended: Vec::new(),
+            refusals: Refusals::default(),
             greeting_due: true,
             acks_due: 0,
             settings_received: false,

@@ -7,7 +7,7 @@ use crate::h2::settings::Role;
 use crate::h2::state::Input;
 use crate::h2::stream::{NEVER, NONE};
 use crate::h2::streams::Slot;
-use crate::{ErrorCode, Instant, Priority, StreamId, UsageError};
+use crate::{ErrorCode, Instant, Priority, Status, StreamId, UsageError};
 
 impl Connection {
     /// The slot of a stream that the caller may still name.
@@ -200,6 +200,10 @@ impl Connection {
         // RST_STREAM with an error code of NO_ERROR after sending a complete response" (section 8.1)
         let complete = self.role == Role::Server && !self.streams[slot].state.sends();
         self.reset(now, stream, if complete { ErrorCode::NO_ERROR } else { ErrorCode::CANCEL });
+    }
+
+    pub(in crate::h2) fn take_refusal(&mut self) -> Option<Status> {
+        self.refusals.take()
     }
 
     pub(in crate::h2) fn forgo_end(&mut self, stream: StreamId) {

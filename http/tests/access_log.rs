@@ -1,11 +1,11 @@
-//! What the access log says of requests that came to no response of a handler.
+//! What the access log says, also of requests that came to no response of a handler.
 
 mod support;
 
 use avx_http::{OwnedRequest, Router, Server, ServerHandle, Status};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::Sim;
+use support::{GET, Gate, Sim, start_with};
 
 const SLOW: Duration = Duration::from_secs(100);
 
@@ -25,9 +25,7 @@ fn start(sim: &Sim) -> (ServerHandle, Arc<Mutex<Vec<String>>>) {
             access.method, access.status, access.sent, access.complete
         ));
     });
-    let rt = sim.clone();
-    let handle = sim.block_on(async move { server.bind("127.0.0.1:0").start(&rt).await });
-    (handle.unwrap(), lines)
+    (start_with(sim, server), lines)
 }
 
 fn take(lines: &Mutex<Vec<String>>) -> Vec<String> {
@@ -115,5 +113,91 @@ fn content_that_a_205_leaves_out_was_not_sent() {
         sim.run();
         assert!(client.recv_text().ends_with("Content-Length: 0\r\n\r\n"));
         assert_eq!(take(&lines), [format!("GET {path} 205 0 true")]);
+    }
+}
+
+#[test]
+fn the_access_log_has_a_line_for_every_exchange() {
+    let sim = Sim::new();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let write = lines.clone();
+    let gate = Gate::default();
+    let wait = gate.clone();
+    let router = Router::new().get("/", || "hi").get("/slow", move |_: OwnedRequest| {
+        let wait = wait.clone();
+        async move {
+            wait.passed().await;
+            vec![0; 100_000]
+        }
+    });
+    let server = Server::new(router).on_access(move |access| {
+        let target = String::from_utf8_lossy(access.target).into_owned();
+        write.lock().unwrap().push(format!(
+            "{} {target} {} {} {:?} {}",
+            access.method, access.status, access.sent, access.duration, access.complete
+        ));
+    });
+    let _server = start_with(&sim, server);
+    let client = sim.dial();
+    client.send(format!("{GET}HEAD /?q HTTP/1.1\r\nHost: a\r\n\r\nGET /slow HTTP/1.1\r\nHost: a\r\n\r\n"));
+    sim.run();
+    sim.advance(Duration::from_secs(2));
+    gate.open();
+    sim.run();
+    let lines = lines.lock().unwrap();
+    assert_eq!(
+        lines[..],
+        ["GET / 200 2 0ns true", "HEAD /?q 200 0 0ns true", "GET /slow 200 100000 2s true"]
+    );
+}
+
+#[test]
+fn the_access_log_tells_what_was_not_completed() {
+    let sim = Sim::new();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let write = lines.clone();
+    let router = Router::new()
+        .get("/never", async |_: OwnedRequest| std::future::pending::<&str>().await)
+        .get("/part", || vec![0; 1 << 20]);
+    let server = Server::new(router).on_access(move |access| {
+        write.lock().unwrap().push(format!("{} {} {}", access.status, access.sent > 0, access.complete));
+    });
+    let _server = start_with(&sim, server);
+    for path in ["never", "part"] {
+        let client = sim.dial();
+        client.set_window(1000);
+        client.send(format!("GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        sim.run();
+        client.reset();
+        sim.run();
+    }
+    assert_eq!(lines.lock().unwrap()[..], ["499 false false", "200 true false"]);
+}
+
+/// Over HTTP/2 the machine answers them as well, and the connection goes on (RFC 9113, section 8.1.1).
+#[test]
+fn the_access_log_tells_of_requests_that_were_refused_over_http_2() {
+    use avx_core::h2::frame::Kind;
+    use conformance::h2::frames::*;
+    let sim = Sim::new();
+    let (_server, lines) = start(&sim);
+    let client = sim.dial();
+    let large = "x".repeat(40_000);
+    client.send([PREFACE, &settings(&[])].concat());
+    sim.run();
+    let malformed = request("GET", "/", &[("host", "b")]);
+    let oversized = request("GET", "/", &[("x", &large)]);
+    let (first, rest) = oversized.split_at(16_000);
+    let more =
+        [continuation(3, 0, &rest[..rest.len() / 2]), continuation(3, END_HEADERS, &rest[rest.len() / 2..])];
+    for (request, line) in [
+        (headers(1, END_STREAM, &malformed), "  400 0 true"),
+        ([frame(Kind::HEADERS, END_STREAM, 3, first), more.concat()].concat(), "  431 0 true"),
+        (headers(5, 0, &malformed), "  400 0 true"),
+        (headers(7, END_STREAM, &request("GET", "/reset", &[])), "GET /reset 205 0 true"),
+    ] {
+        client.send(request);
+        sim.run();
+        assert_eq!(take(&lines), [line]);
     }
 }
