@@ -47,7 +47,8 @@ pub struct Limits {
     /// Interim responses before a final one (client). Default 32. Stops endless 1xx.
     pub informational: u16,
     /// Request content still read after the response went out, bytes; beyond it the connection is
-    /// closed instead. Default 256 KiB.
+    /// closed instead. Default 256 KiB. A peer that goes on after it has broken the protocol is read from as
+    /// far, so that it sees the answer, and then closed on.
     pub unread_body: u32,
     /// Requests a client may have in flight on one HTTP/1.1 connection. Default 16, at most 32.
     pub pipelined: u8,

@@ -70,6 +70,12 @@ impl Preset {
         Fields::new(&self.bytes, &self.spans)
     }
 
+    /// How many lines there are.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len()
+    }
+
     /// The lines with names in lower case.
     #[inline]
     pub(crate) fn lower(&self) -> Fields<'_> {

@@ -35,6 +35,8 @@ pub struct Session<M> {
     /// Output was dropped.
     cut: bool,
     failed: Option<PeerError>,
+    /// What may still be read since then, bytes: the peer goes on in good faith for a while.
+    spill: u32,
     switched: Option<Protocol>,
 }
 
@@ -60,6 +62,7 @@ impl<M: Machine> Session<M> {
             stalls_at: None,
             cut: false,
             failed: None,
+            spill: config.limits.unread_body,
             switched: None,
         }
     }
@@ -136,6 +139,9 @@ impl<M: Machine> Session<M> {
     pub fn did_read(&mut self, now: Instant, n: usize) {
         if n == 0 {
             self.machine.recv_eof(now);
+        }
+        if self.failed.is_some() {
+            self.spill = self.spill.saturating_sub(n as u32);
         }
         self.input.end += n;
         debug_assert!(self.input.end <= self.input.bytes.len(), "read beyond the buffer lent");
@@ -248,7 +254,13 @@ impl<M: Machine> Session<M> {
     /// Whether reading can change anything now.
     #[inline]
     pub fn wants_read(&self) -> bool {
-        self.switched.is_none() && self.machine.wants_read()
+        self.switched.is_none() && self.machine.wants_read() && !self.is_spilled()
+    }
+
+    /// Whether the peer has gone on for too long after it broke the protocol.
+    #[inline]
+    fn is_spilled(&self) -> bool {
+        self.spill == 0 && self.failed.is_some()
     }
 
     /// Whether the sending side of the transport is to be shut down now.
@@ -261,7 +273,7 @@ impl<M: Machine> Session<M> {
     #[inline]
     pub fn is_closed(&self) -> bool {
         let gave_up = matches!(self.failed, Some(PeerError::WriteStalled | PeerError::DrainTimeout));
-        self.cut || (gave_up || self.machine.is_closed()) && self.out.is_empty()
+        self.cut || (gave_up || self.is_spilled() || self.machine.is_closed()) && self.out.is_empty()
     }
 
     /// Whether the transport, if it is closed now, is to be reset (SO_LINGER of zero) instead of ended in
@@ -286,6 +298,7 @@ impl<M: Machine> Session<M> {
             stalls_at: self.stalls_at,
             cut: self.cut,
             failed: None,
+            spill: self.spill,
             switched: None,
         };
         (session, self.machine)

@@ -212,3 +212,20 @@ fn a_connection_that_gives_up_is_closed_when_its_goodbye_has_left() {
     session.did_write(later, all);
     assert!(session.is_closed() && !session.wants_reset());
 }
+
+#[test]
+fn a_peer_that_goes_on_after_an_error_is_read_from_for_a_while_and_then_closed_on() {
+    let (mut session, mut scratch) = (session(), Scratch::new());
+    session.read_from(NOW, &mut scratch, b"nonsense\r\n\r\n");
+    assert!(session.turn(NOW, &mut scratch).is_err());
+    let answer = session.write_buf().len();
+    let mut read = 0;
+    while session.wants_read() && read < 1 << 20 {
+        session.read_from(NOW, &mut scratch, &[b'x'; 1024]);
+        assert!(session.turn(NOW, &mut scratch).is_err());
+        read += 1024;
+    }
+    assert_eq!((read, session.is_closed()), (256 << 10, false), "the answer is still to be written");
+    session.did_write(NOW, answer);
+    assert!(session.is_closed());
+}

@@ -50,7 +50,9 @@ pub fn session(data: &[u8]) {
     assert_eq!(out, bare.out);
     assert_eq!(error, bare.error);
     assert_eq!(session.switched(), bare.switched);
-    assert_eq!(session.is_closed(), bare.machine.is_closed());
+    // After an error, a session reads on for a shorter time than a machine would.
+    let closed = session.is_closed();
+    assert!(closed == bare.machine.is_closed() || closed && error.is_some());
     if bare.switched.is_some() {
         assert_eq!(session.unread(), bare.input);
     }

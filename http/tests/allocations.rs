@@ -1,52 +1,17 @@
 //! What a request costs in memory: nothing, when it is answered at once.
 
+#[path = "../../core/tests/counting/mod.rs"]
+#[allow(dead_code, reason = "each test binary uses its own part")]
+mod counting;
 mod support;
 
-use avx_http::{OwnedRequest, Peer, Request, Response, Router, Server};
+use avx_http::{OwnedRequest, Peer, Request, Response, Router, Server, Upgraded};
 use conformance::h2::frames;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use counting::HELD;
 use std::future::Future;
 use std::pin::pin;
 use std::task::{Context, Waker};
-use support::{Remote, Sim, pair};
-
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-    static HELD: Cell<isize> = const { Cell::new(0) };
-}
-
-fn note(calls: usize, bytes: isize) {
-    let _ = COUNT.try_with(|count| count.set(count.get() + calls));
-    let _ = HELD.try_with(|held| held.set(held.get() + bytes));
-}
-
-// SAFETY: every call goes to the system's allocator as it is; counting allocates nothing.
-#[allow(unsafe_code)]
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        note(1, layout.size() as isize);
-        // SAFETY: as the caller promised.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, ptr: *mut u8, layout: Layout) {
-        note(0, -(layout.size() as isize));
-        // SAFETY: as the caller promised.
-        unsafe { System.dealloc(ptr, layout) }
-    }
-
-    unsafe fn realloc(&self, ptr: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        note(1, size as isize - layout.size() as isize);
-        // SAFETY: as the caller promised.
-        unsafe { System.realloc(ptr, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+use support::{Gate, Remote, Sim, pair};
 
 fn router() -> Router {
     Router::new()
@@ -72,10 +37,9 @@ fn allocations(request: &str, depth: usize, answer: &str) -> f64 {
     let mut total = 0;
     for round in 0..2 * ROUNDS {
         remote.send(&input);
-        let before = COUNT.get();
-        assert!(connection.as_mut().poll(&mut cx).is_pending());
+        let count = counting::allocations(|| assert!(connection.as_mut().poll(&mut cx).is_pending()));
         if round >= ROUNDS {
-            total += COUNT.get() - before;
+            total += count;
         }
         let output = remote.recv_text();
         assert_eq!(output.matches(answer).count(), depth, "{output}");
@@ -100,6 +64,7 @@ fn an_async_handler_costs_the_box_of_its_future() {
 
 /// A client of HTTP/2 that repeats one block, so that nothing changes in any table.
 struct Multiplexed {
+    sim: Sim,
     remote: Remote,
     connection: std::pin::Pin<Box<dyn Future<Output = ()>>>,
     next: u32,
@@ -107,13 +72,17 @@ struct Multiplexed {
 
 impl Multiplexed {
     fn new() -> Self {
-        let sim = Sim::new();
         let mut config = avx_http::Config::default();
         config.h2.grow_windows = false;
-        let engine = Server::new(router()).config(config).engine(&sim).unwrap();
+        Multiplexed::of(Server::new(router()).config(config))
+    }
+
+    fn of(server: Server<Router>) -> Self {
+        let sim = Sim::new();
+        let engine = server.engine(&sim).unwrap();
         let (ours, theirs) = pair();
         let connection = Box::pin(engine.connection(theirs, Peer::Unix));
-        let mut client = Multiplexed { remote: Remote(ours), connection, next: 1 };
+        let mut client = Multiplexed { sim, remote: Remote(ours), connection, next: 1 };
         client.poll([frames::PREFACE, &frames::settings(&[])].concat());
         client.poll(frames::settings_ack());
         client.poll(frames::window_update(0, 1 << 30));
@@ -123,9 +92,8 @@ impl Multiplexed {
     /// Allocations while the server handles this.
     fn poll(&mut self, bytes: Vec<u8>) -> usize {
         self.remote.send(bytes);
-        let before = COUNT.get();
-        assert!(self.connection.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
-        COUNT.get() - before
+        let mut cx = Context::from_waker(Waker::noop());
+        counting::allocations(|| assert!(self.connection.as_mut().poll(&mut cx).is_pending()))
     }
 
     /// Requests at once, each with this content.
@@ -171,27 +139,103 @@ fn an_async_handler_costs_little_over_http_2() {
     }
 }
 
+/// Messages of a tunnel: each comes, goes through the handler, and leaves in the same poll.
+#[test]
+fn a_message_through_a_tunnel_costs_no_allocation() {
+    for len in [1, 125, 4000] {
+        let router = Router::new().any("/chat", |_: &Request<'_>| {
+            Response::upgrade("chat", async |mut io: Upgraded| {
+                let mut buf = [0; 4096];
+                while let Ok(n @ 1..) = io.read(&mut buf).await {
+                    io.write_all(&buf[..n]).await.unwrap();
+                }
+            })
+        });
+        let mut config = avx_http::Config::default();
+        config.h2.connect_protocol = true;
+        config.h2.grow_windows = false;
+        let mut client = Multiplexed::of(Server::new(router).config(config));
+        let connect = [
+            (":method", "CONNECT"),
+            (":protocol", "chat"),
+            (":scheme", "http"),
+            (":path", "/chat"),
+            (":authority", "a"),
+        ];
+        client.poll(frames::headers(1, 0, &frames::block(&connect)));
+        client.poll(frames::window_update(1, 1 << 30));
+        client.remote.recv();
+        let message = frames::data(1, 0, &vec![b'x'; len]);
+        let before = client.remote.calls();
+        let mut total = 0;
+        for round in 0..200 {
+            let count = client.poll(message.clone());
+            total += if round < 100 { 0 } else { count };
+            let answer = client.remote.recv();
+            assert!(answer.windows(message.len()).any(|bytes| bytes == message), "{} bytes", answer.len());
+        }
+        let (reads, writes) = client.remote.calls();
+        assert_eq!((reads - before.0, writes - before.1), (200, 200), "one read and one write for each");
+        assert_eq!(total, 0, "allocations for {len} bytes");
+    }
+}
+
 /// Content that piles up is not copied again with every frame: the window may be many megabytes, and
 /// filled with small frames.
 #[test]
 fn content_that_waits_for_its_reader_costs_few_allocations() {
-    let sim = Sim::new();
     let mut config = avx_http::Config::default();
     config.h2.stream_window = 4 << 20;
     config.h2.connection_window = 8 << 20;
     let router = Router::new().post("/wait", async |_request: OwnedRequest| {
         std::future::pending::<()>().await;
     });
-    let engine = Server::new(router).config(config).engine(&sim).unwrap();
-    let (ours, theirs) = pair();
-    let connection = Box::pin(engine.connection(theirs, Peer::Unix));
-    let mut client = Multiplexed { remote: Remote(ours), connection, next: 1 };
-    client.poll([frames::PREFACE, &frames::settings(&[])].concat());
-    client.poll(frames::settings_ack());
+    let mut client = Multiplexed::of(Server::new(router).config(config));
     client.poll(frames::post(1, "/wait"));
     let frame = frames::data(1, 0, &[b'x'; 256]);
     let count: usize = (0..(4 << 20) / (256 * 64)).map(|_| client.poll(frame.repeat(64))).sum();
     assert!(count < 40, "{count} allocations");
+}
+
+/// What a burst of requests took is given back when it is over.
+#[test]
+fn memory_of_a_burst_is_given_back() {
+    const BURST: u32 = 4000;
+    let gate = Gate::default();
+    let wait = gate.clone();
+    let router = Router::new().get("/waits", move |_: OwnedRequest| {
+        let gate = wait.clone();
+        async move {
+            gate.passed().await;
+            "done"
+        }
+    });
+    let mut config = avx_http::Config::default();
+    config.h2.max_streams = 2 * BURST;
+    let mut client = Multiplexed::of(Server::new(router).config(config));
+    // Little waits in the memory of the stream, whose deque keeps what it grew to.
+    client.remote.set_window(1000);
+    client.poll(frames::get(3, "/waits"));
+    let before = HELD.get();
+    for id in 0..BURST {
+        client.poll(frames::get(5 + 2 * id, "/waits"));
+    }
+    let held = HELD.get() - before;
+    assert!(held > BURST as isize * 200, "{held} bytes in the burst");
+    gate.open();
+    client.poll(Vec::new());
+    let mut answers = Vec::new();
+    while let bytes @ [_, ..] = &client.remote.recv()[..] {
+        answers.extend_from_slice(bytes);
+        client.poll(Vec::new());
+    }
+    assert_eq!(answers.windows(4).filter(|four| four == b"done").count(), BURST as usize + 1);
+    // The machine keeps the memory of its own a little longer.
+    client.sim.advance(std::time::Duration::from_secs(20));
+    client.poll(Vec::new());
+    drop((gate, answers));
+    let held = HELD.get() - before;
+    assert!(held < 20 << 10, "{held} bytes afterwards");
 }
 
 #[test]

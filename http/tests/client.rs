@@ -1,12 +1,14 @@
 //! The client over simulated streams and time.
 
+#[path = "support/asking.rs"]
+mod asking;
 mod support;
 
+use asking::{Pending, send};
 use avx_core::PeerError;
 use avx_http::client::{Connection, Error, Options, Request, Response};
 use avx_http::rt::Runtime;
 use avx_http::{Body, BodyError};
-use std::future::Future;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::{Remote, Sim};
@@ -17,31 +19,6 @@ fn connect(sim: &Sim) -> (Connection, Remote) {
     let connection =
         sim.block_on(async move { Connection::connect(&rt, "127.0.0.1:80", &Options::default()).await });
     (connection.unwrap(), sim.connected().unwrap())
-}
-
-/// Something under way in a task of its own.
-struct Pending<T>(Arc<Mutex<Option<T>>>);
-
-impl<T: Send + 'static> Pending<T> {
-    fn start(sim: &Sim, future: impl Future<Output = T> + Send + 'static) -> Self {
-        let slot = Arc::new(Mutex::new(None));
-        let result = slot.clone();
-        sim.spawn(async move {
-            let value = future.await;
-            *result.lock().unwrap() = Some(value);
-        });
-        sim.run();
-        Pending(slot)
-    }
-
-    fn take(&self) -> Option<T> {
-        self.0.lock().unwrap().take()
-    }
-}
-
-fn send(sim: &Sim, connection: &Connection, request: Request) -> Pending<Result<Response, Error>> {
-    let connection = connection.clone();
-    Pending::start(sim, async move { connection.send(request).await })
 }
 
 fn collect(sim: &Sim, body: Body) -> Pending<Result<String, BodyError>> {

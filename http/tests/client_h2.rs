@@ -8,11 +8,9 @@ use asking::{collect, options, response, send};
 use avx_http::client::{Connection, Options, Request};
 use avx_http::rt::Runtime;
 use avx_http::{Body, Config, FieldLines, OwnedRequest, Peer, Router, Server, ServerHandle, Version};
-use std::future::poll_fn;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
-use support::{Remote, Sim};
+use support::{Gate, Remote, Sim};
 
 /// A server of the engine, and a connection to it.
 fn serve(sim: &Sim, config: Config, router: Router) -> (ServerHandle, Connection) {
@@ -25,27 +23,6 @@ fn serve_for(sim: &Sim, config: Config, router: Router, options: &Options) -> (S
     let server = sim.block_on(async move { server.start(&rt).await }).unwrap();
     let Remote(io) = sim.dial();
     (server, Connection::over(sim, io, Peer::Unix, "a", options))
-}
-
-/// Something that opens when the test says so.
-#[derive(Clone, Default)]
-struct Gate(Arc<Mutex<(bool, Vec<Waker>)>>);
-
-impl Gate {
-    fn open(&self) {
-        let mut state = self.0.lock().unwrap();
-        state.0 = true;
-        state.1.drain(..).for_each(Waker::wake);
-    }
-
-    async fn passed(&self) {
-        poll_fn(|cx| {
-            let mut state = self.0.lock().unwrap();
-            state.1.push(cx.waker().clone());
-            if state.0 { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-    }
 }
 
 /// Counts what is there at the same time.

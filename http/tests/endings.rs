@@ -7,12 +7,11 @@ use avx_http::conn::Engine;
 use avx_http::{
     Body, BodyError, Chunk, ConnectionError, OwnedRequest, Peer, Response, Router, Server, Source, Status,
 };
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use support::{Remote, Sim};
-
-const GET: &str = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+use support::{Dropped, GET, Gate, Remote, Sim, start};
 
 /// Errors that a server reported.
 #[derive(Clone, Default)]
@@ -234,4 +233,89 @@ fn what_came_while_the_worker_was_busy_is_not_too_late() {
     sim.run();
     sim.block(LONG);
     assert!(client.recv_text().starts_with("HTTP/1.1 408 "), "what did not come is too late");
+}
+
+#[test]
+fn a_client_that_ends_its_side_still_gets_its_answer() {
+    let sim = Sim::new();
+    let gate = Gate::default();
+    let wait = gate.clone();
+    let router = Router::new().get("/", move |_: OwnedRequest| {
+        let wait = wait.clone();
+        async move {
+            wait.passed().await;
+            "late"
+        }
+    });
+    let _server = start(&sim, router);
+    let client = sim.dial();
+    client.send(GET);
+    client.finish();
+    sim.run();
+    assert!(!client.is_closed());
+    gate.open();
+    sim.run();
+    assert!(client.recv_text().ends_with("late"));
+    assert!(client.is_closed());
+}
+
+#[test]
+fn a_connection_that_breaks_drops_its_handler() {
+    let sim = Sim::new();
+    let dropped = Arc::new(AtomicBool::new(false));
+    let mark = dropped.clone();
+    let router = Router::new().get("/", move |_: OwnedRequest| {
+        let mark = mark.clone();
+        async move {
+            let _mark = Dropped(mark);
+            std::future::pending::<&str>().await
+        }
+    });
+    let server = start(&sim, router);
+    let client = sim.dial();
+    client.send(GET);
+    sim.run();
+    assert!(!dropped.load(Ordering::SeqCst));
+    client.reset();
+    sim.run();
+    assert!(dropped.load(Ordering::SeqCst));
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn slow_clients_meet_their_deadlines() {
+    let sim = Sim::new();
+    let _server =
+        start(&sim, Router::new().get("/", || "hi").post("/", async |r: OwnedRequest| r.into_body()));
+    let (silent, slow_head, idle, slow_body) = (sim.dial(), sim.dial(), sim.dial(), sim.dial());
+    slow_head.send("GET / HT");
+    idle.send(GET);
+    slow_body.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhello");
+    sim.run();
+    assert!(idle.recv_text().ends_with("hi"));
+    sim.advance(Duration::from_secs(9));
+    assert!(!slow_head.is_ended());
+    sim.advance(Duration::from_secs(2));
+    assert!(slow_head.recv_text().starts_with("HTTP/1.1 408 "));
+    assert!(slow_body.is_ended(), "its response had begun, so nothing else can be said");
+    assert!(!silent.is_ended());
+    sim.advance(Duration::from_secs(20));
+    assert!(silent.is_ended() && silent.recv().is_empty());
+    assert!(!idle.is_ended());
+    sim.advance(Duration::from_secs(30));
+    assert!(idle.is_ended() && idle.recv().is_empty());
+}
+
+#[test]
+fn a_client_that_stops_reading_is_dropped() {
+    let sim = Sim::new();
+    let server = start(&sim, Router::new().get("/", || vec![0; 1 << 20]));
+    let client = sim.dial();
+    client.set_window(1000);
+    client.send(GET);
+    sim.run();
+    sim.advance(Duration::from_secs(29));
+    assert_eq!(server.connections(), 1);
+    sim.advance(Duration::from_secs(2));
+    assert_eq!(server.connections(), 0);
 }

@@ -8,8 +8,8 @@ use avx_http::{Body, FieldLines, OwnedRequest, Request, Response, Router, Status
 use conformance::h2::frames::{content as content_of, *};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::Sim;
-use wire::{Client, Gate, INITIAL_WINDOW, server};
+use support::{Gate, Sim};
+use wire::{Client, INITIAL_WINDOW, server};
 
 fn pattern(len: usize, seed: u32) -> Vec<u8> {
     (0..len as u32).map(|i| (i.wrapping_mul(2_654_435_761).wrapping_add(seed) >> 13) as u8).collect()

@@ -4,15 +4,15 @@ mod support;
 #[path = "support/client.rs"]
 mod wire;
 
-use avx_core::{ErrorCode, PeerError};
+use avx_core::{ErrorCode, Initiator, PeerError};
 use avx_http::{Body, BodyError, Chunk, OwnedRequest, Response, Router, Source, Status};
 use conformance::h2::frames::*;
 use std::future::{pending, poll_fn};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use support::Sim;
-use wire::{Alive, Client, Gate, INITIAL_WINDOW, Reports, server, waits};
+use support::{Gate, Sim};
+use wire::{Alive, Client, INITIAL_WINDOW, Reports, server, waits};
 
 type Piece = Option<Result<Chunk, BodyError>>;
 
@@ -152,7 +152,8 @@ fn whoever_reads_the_content_hears_of_its_early_end() {
     client.say(data(3, 0, b""));
     client.say(window_update(3, 0));
     let heard = heard.lock().unwrap();
-    assert!(matches!(heard[0], Some(Err(BodyError::Disconnected))));
+    let reset = BodyError::Reset { code: ErrorCode::CANCEL, by: Initiator::Remote };
+    assert!(matches!(heard[0], Some(Err(error)) if error == reset));
     assert!(matches!(heard[1], Some(Err(BodyError::Peer(PeerError::ZeroWindowUpdate)))));
 }
 

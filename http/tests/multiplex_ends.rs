@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
-use support::Sim;
-use wire::{Alive, Client, Gate, INITIAL_WINDOW, One, Reports, server, waits};
+use support::{Gate, Sim};
+use wire::{Alive, Client, INITIAL_WINDOW, One, Reports, server, waits};
 
 /// Content in steps.
 struct Steps(VecDeque<Step>);

@@ -291,3 +291,17 @@ fn mistakes_are_kept_until_they_are_asked_for() {
     assert!(Router::new().mount("/x", Router::new().get("no slash", || "1")).check().is_err());
     assert!(Router::new().route(Method::Extension(b"A B"), "/", || "1").check().is_err());
 }
+
+/// Over HTTP/1.1, what an extended CONNECT asks for is asked for with GET and Upgrade (RFC 8441, section 5).
+#[test]
+fn a_connect_with_a_path_is_answered_by_the_route_of_get() {
+    let router = route(Router::new(), Method::Get, "/chat").any("/**", || "any");
+    let router = route(route(router, Method::Get, "/own"), Method::Connect, "/own");
+    for (path, name) in [("/chat", "GET /chat"), ("/own", "CONNECT /own"), ("/else", "any")] {
+        assert_eq!(text(call(&router, Method::Connect, path)), name);
+    }
+    // It is no method of its own.
+    let router = route(Router::new(), Method::Get, "/chat");
+    let refused = call(&router, Method::Post, "/chat");
+    assert_eq!(refused.get("allow"), Some(&b"GET, HEAD, OPTIONS"[..]));
+}

@@ -1,10 +1,9 @@
-//! Our two ends.
+//! Our two ends, each a session, for many small requests.
 
-use crate::{BULK, CONTENT, REQUESTS, WINDOW};
+use crate::{CONTENT, REQUESTS, WINDOW};
 use avx_core::h2::{Client, Server};
 use avx_core::{
-    BodyLen, Config, Event, Field, Http, Instant, Method, Preset, Request, Response, Scratch, Session,
-    Status, StreamId,
+    BodyLen, Config, Event, Field, Http, Instant, Method, Preset, Request, Response, Scratch, Session, Status,
 };
 use std::sync::Arc;
 
@@ -19,12 +18,7 @@ pub struct Pipe {
     server: Session<Server>,
     scratch: Scratch,
     preset: Preset,
-    bulk: Option<(StreamId, usize)>,
-    content: Vec<u8>,
     quiet: bool,
-    /// Content goes from where it is into the pipe, behind its framing, as with `writev`.
-    gather: bool,
-    ends: usize,
 }
 
 impl Pipe {
@@ -44,11 +38,7 @@ impl Pipe {
             server: Session::new(Server::new(config.clone(), NOW), &config),
             scratch: Scratch::new(),
             preset: preset.expect("valid"),
-            bulk: None,
-            content: vec![b'x'; 64 << 10],
             quiet: false,
-            gather: false,
-            ends: 0,
         };
         pipe.run(0);
         pipe
@@ -82,18 +72,6 @@ impl Pipe {
         self.run(REQUESTS);
     }
 
-    pub fn bulk(&mut self) {
-        self.request(b"/bulk");
-        self.run(1);
-    }
-
-    /// The same without a copy into the output.
-    pub fn gathered(&mut self) {
-        self.gather = true;
-        self.bulk();
-        self.gather = false;
-    }
-
     /// Carries bytes until so many responses are complete and nothing moves any more.
     fn run(&mut self, responses: usize) {
         let mut done = 0;
@@ -102,7 +80,7 @@ impl Pipe {
             moved += self.carry_up();
             self.serve();
             moved += self.carry_down();
-            done += self.fetch() + std::mem::take(&mut self.ends);
+            done += self.fetch();
             if moved == 0 && done >= responses {
                 self.client.rest(&mut self.scratch);
                 self.server.rest(&mut self.scratch);
@@ -131,58 +109,22 @@ impl Pipe {
 
     fn serve(&mut self) {
         while let Some(turn) = self.server.turn(NOW, &mut self.scratch).expect("an honest peer") {
-            if let Event::Request { stream, head, .. } = turn.event {
+            if let Event::Request { stream, .. } = turn.event {
                 let presets = [&self.preset];
                 let response = Response { presets: &presets, ..Response::new(Status::OK, &[]) };
-                if head.target() == b"/bulk" {
-                    let body = BodyLen::Exact(BULK as u64);
-                    turn.machine.send_response(NOW, stream, &response, body, turn.out).expect("room");
-                    turn.machine.wants_write(stream, true);
-                    self.bulk = Some((stream, BULK));
-                } else if !self.quiet {
+                if !self.quiet {
                     turn.machine.send_full(NOW, stream, &response, CONTENT, turn.out).expect("room");
                     turn.machine.forgo_end(NOW, stream);
                 }
             }
         }
-        while self.gather && self.write_gathered() {}
-        let Some((stream, left)) = &mut self.bulk else { return };
-        let (m, out) = self.server.parts(&mut self.scratch);
-        while *left > 0 && m.next_writable() == Some(*stream) {
-            let piece = &self.content[..self.content.len().min(*left)];
-            match m.send_data(NOW, *stream, piece, out).expect("open") {
-                0 => break,
-                n => *left -= n,
-            }
-        }
-        if *left == 0 && m.send_end(NOW, *stream, &[], out).is_ok() {
-            self.bulk = None;
-        }
-    }
-
-    /// One frame: its header through the output, its content as it is.
-    fn write_gathered(&mut self) -> bool {
-        let Some((stream, left)) = self.bulk else { return false };
-        let (m, out) = self.server.parts(&mut self.scratch);
-        let len = self.content.len().min(left);
-        let n = m.frame_data(NOW, stream, len, out).expect("open");
-        self.carry_down();
-        for piece in self.content[..n].chunks(PIECE) {
-            self.client.read_from(NOW, &mut self.scratch, piece);
-        }
-        self.bulk = Some((stream, left - n));
-        self.ends += self.fetch();
-        n > 0
     }
 
     fn fetch(&mut self) -> usize {
         let mut ends = 0;
         while let Some(turn) = self.client.turn(NOW, &mut self.scratch).expect("an honest peer") {
             match turn.event {
-                Event::Data { stream, data, credit } => {
-                    std::hint::black_box(&data);
-                    turn.machine.release(stream, credit);
-                }
+                Event::Data { stream, credit, .. } => turn.machine.release(stream, credit),
                 Event::Response { head, .. } => assert_eq!(head.status(), Status::OK),
                 Event::End { .. } => ends += 1,
                 _ => {}

@@ -16,6 +16,8 @@ pub(super) struct Flood {
     empty_data: u8,
     /// Bookkeeping of the DATA frames whose content the caller still holds.
     overhead: u32,
+    /// Content has moved, either way, since the last PING.
+    pub(super) moved: bool,
 }
 
 /// What one DATA frame costs beside its content, bytes.
@@ -26,7 +28,7 @@ const SECTION_COST: u64 = 2048;
 
 impl Flood {
     pub(super) const fn new() -> Self {
-        Flood { resets: Bucket::FULL, glitches: Bucket::FULL, empty_data: 0, overhead: 0 }
+        Flood { resets: Bucket::FULL, glitches: Bucket::FULL, empty_data: 0, overhead: 0, moved: false }
     }
 
     /// A stream was reset before its end: by the peer, or by this end because of the peer.
@@ -57,6 +59,11 @@ impl Flood {
         }
     }
 
+    /// A PING came that wants an answer. One for each piece of content measures the path: those are free.
+    pub(super) fn ping(&mut self, now: Instant, limits: &Limits) -> Result<(), PeerError> {
+        if core::mem::take(&mut self.moved) { Ok(()) } else { self.glitch(now, limits) }
+    }
+
     /// A DATA frame with `len` bytes of content came.
     #[inline]
     pub(super) fn data(
@@ -66,11 +73,18 @@ impl Flood {
         len: u32,
         ends: bool,
     ) -> Result<(), PeerError> {
+        self.moved |= len > 0;
         if len >= FRAME_COST {
             self.empty_data = 0;
             return Ok(());
         }
         self.small_data(now, limits, len, ends)
+    }
+
+    /// A DATA frame came that carries bytes of a tunnel.
+    #[inline]
+    pub(super) fn carried(&mut self) {
+        (self.moved, self.empty_data) = (true, 0);
     }
 
     fn small_data(&mut self, now: Instant, limits: &Limits, len: u32, ends: bool) -> Result<(), PeerError> {

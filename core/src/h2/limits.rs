@@ -43,7 +43,8 @@ pub struct Limits {
     pub resets: u32,
     /// ... and so many a second. Default 33. Stops rapid resets, made by either end.
     pub resets_per_second: u32,
-    /// Useless frames tolerated: empty or unknown ones, ones for closed streams. So many at once (default
+    /// Useless frames tolerated: empty or unknown ones, ones for closed streams, more than one PING for a
+    /// piece of content. So many at once (default
     /// 1000) ...
     pub glitches: u32,
     /// ... and so many a second. Default 100.

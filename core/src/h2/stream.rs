@@ -135,6 +135,12 @@ impl Stream {
             update_next: NONE,
         }
     }
+
+    /// Whether it is a request for a tunnel that was answered.
+    #[inline]
+    pub(super) fn is_tunnel(&self) -> bool {
+        self.method == Kind::Connect && self.head.sent && self.head.received
+    }
 }
 
 #[cfg(test)]

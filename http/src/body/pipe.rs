@@ -1,8 +1,8 @@
 //! One piece of content between its writer and its reader, who may live in different tasks.
 //!
 //! The connection is the writer of a request's pipe and the reader of a [`Sender`](super::Sender)'s.
-//! A connection and a handler inside it share one waker; then no wake-up happens: each looks at the
-//! pipe after the other had its turn.
+//! A connection and a handler inside it share one waker; then no wake-up happens: the connection looks at the
+//! pipe after the handler had its turn. Who merely has both ends in one task is woken.
 
 use super::{BodyError, Chunk};
 use crate::pool::{self, PIECE};
@@ -23,7 +23,9 @@ pub(crate) struct Writer(Option<Arc<Pipe>>);
 
 impl Writer {
     pub(crate) fn new(len: BodyLen) -> Self {
-        Writer(Some(pool::pipe(len)))
+        let pipe = pool::pipe(len);
+        pipe.lock().within = true;
+        Writer(Some(pipe))
     }
 
     /// The pipe; there until the writer is dropped.
@@ -52,6 +54,8 @@ struct State {
     informational: Vec<Response>,
     /// The reader has asked for content.
     wanted: bool,
+    /// The writer is a connection: it looks here after a reader inside its task had its turn.
+    within: bool,
     reader_gone: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
@@ -104,16 +108,29 @@ impl Pipe {
             state.taken += credit;
             return;
         }
-        if state.bytes.capacity() - state.bytes.len() < data.len() {
-            // What has outgrown a piece doubles: not every frame is to copy all that came before it.
-            let double = if state.bytes.capacity() >= PIECE { 2 * state.bytes.capacity() } else { 0 };
-            let mut larger = pool::buffer((state.bytes.len() + data.len()).max(double));
-            larger.extend_from_slice(&state.bytes);
-            pool::give_buffer(mem::replace(&mut state.bytes, larger));
-        }
-        state.bytes.extend_from_slice(data);
+        state.append(data);
         state.held += credit;
         wake(state, Side::Reader, within);
+    }
+
+    /// Appends as much of `data` as there is room for. The reader is not woken when it is in the task that
+    /// writes: a connection looks here after the handlers inside it.
+    ///
+    /// # Errors
+    /// [`BodyError::Disconnected`] when nobody will read it.
+    pub(crate) fn poll_write(&self, cx: &Context<'_>, data: &[u8]) -> Poll<Result<usize, BodyError>> {
+        let mut state = self.lock();
+        if state.reader_gone {
+            return Poll::Ready(Err(BodyError::Disconnected));
+        }
+        let n = data.len().min(state.room()).min(PIECE);
+        if n == 0 && !data.is_empty() {
+            register(&mut state.writer, cx);
+            return Poll::Pending;
+        }
+        state.append(&data[..n]);
+        wake(state, Side::Reader, Some(cx.waker()));
+        Poll::Ready(Ok(n))
     }
 
     /// Puts a whole piece in without copying it, when there is none.
@@ -147,10 +164,23 @@ impl Pipe {
         wake(state, Side::Reader, None);
     }
 
+    /// Fails it, and what has not been read is gone.
+    pub(crate) fn abort(&self, error: BodyError) {
+        let mut state = self.lock();
+        state.end = End::Failed(error);
+        pool::give_buffer(mem::take(&mut state.bytes));
+        wake(state, Side::Reader, None);
+    }
+
     /// What the reader wants. Takes the credit it has to give back.
     pub(crate) fn demand(&self) -> Demand {
         let mut state = self.lock();
         state.demand()
+    }
+
+    /// Whether nobody will read any more.
+    pub(crate) fn is_left(&self) -> bool {
+        self.lock().reader_gone
     }
 
     /// As [`demand`](Self::demand), and wakes the writer when that changes.
@@ -179,7 +209,8 @@ impl Pipe {
         if !state.bytes.is_empty() {
             let bytes = mem::take(&mut state.bytes);
             state.taken += mem::take(&mut state.held);
-            wake(state, Side::Writer, Some(cx.waker()));
+            let within = state.within.then_some(cx.waker());
+            wake(state, Side::Writer, within);
             return Poll::Ready(Some(Ok(Chunk::from(bytes))));
         }
         match state.end {
@@ -188,7 +219,8 @@ impl Pipe {
             End::Open => {
                 register(&mut state.reader, cx);
                 if first {
-                    wake(state, Side::Writer, Some(cx.waker()));
+                    let within = state.within.then_some(cx.waker());
+                    wake(state, Side::Writer, within);
                 }
                 Poll::Pending
             }
@@ -216,16 +248,31 @@ impl Pipe {
 }
 
 impl State {
+    fn append(&mut self, data: &[u8]) {
+        if self.bytes.capacity() - self.bytes.len() < data.len() {
+            // What has outgrown a piece doubles: not every frame is to copy all that came before it.
+            let double = if self.bytes.capacity() >= PIECE { 2 * self.bytes.capacity() } else { 0 };
+            let mut larger = pool::buffer((self.bytes.len() + data.len()).max(double));
+            larger.extend_from_slice(&self.bytes);
+            pool::give_buffer(mem::replace(&mut self.bytes, larger));
+        }
+        self.bytes.extend_from_slice(data);
+    }
+
+    fn room(&self) -> usize {
+        match self.bytes.len() {
+            0 => usize::MAX,
+            _ if self.reader_gone => usize::MAX,
+            held if held > PIECE / 4 * 3 => 0,
+            held => PIECE - held,
+        }
+    }
+
     fn demand(&mut self) -> Demand {
         Demand {
             wanted: self.wanted,
             gone: self.reader_gone,
-            room: match self.bytes.len() {
-                0 => usize::MAX,
-                _ if self.reader_gone => usize::MAX,
-                held if held > PIECE / 4 * 3 => 0,
-                held => PIECE - held,
-            },
+            room: self.room(),
             credit: mem::take(&mut self.taken),
             held: self.held > 0,
         }

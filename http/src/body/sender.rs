@@ -54,6 +54,24 @@ impl Sender {
         }
     }
 
+    /// Hands a copy of as much of `data` over as there is room for.
+    ///
+    /// # Errors
+    /// [`BodyError::Disconnected`] when nobody will read it.
+    pub(crate) fn poll_write(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Poll<Result<usize, BodyError>> {
+        match &self.pipe {
+            Some(pipe) => pipe.poll_write(cx, data),
+            None => Poll::Ready(Err(BodyError::Disconnected)),
+        }
+    }
+
+    /// The content ends here, without what has not moved on.
+    pub(crate) fn abort(mut self) {
+        if let Some(pipe) = self.pipe.take() {
+            pipe.abort(BodyError::Aborted);
+        }
+    }
+
     /// The content is complete.
     pub fn finish(mut self) {
         if let Some(pipe) = self.pipe.take() {

@@ -1,5 +1,6 @@
 //! The server's connection as a future, and the engine that makes connections.
 
+use super::connect::User;
 use super::link::Link;
 use super::multiplex::Multiplexing;
 use super::serve::{Flow, Serving};
@@ -11,6 +12,7 @@ use crate::{Handler, Upgraded};
 use avx_core::{Session, h1, h2};
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -92,7 +94,8 @@ pub struct Connection<IO: Stream, H: Handler, R: Runtime> {
 enum State<IO, R: Runtime> {
     Http1(Serving<IO, R>),
     Http2(Box<Multiplexing<IO, R>>),
-    Upgraded(Pin<Box<dyn Future<Output = ()> + Send>>),
+    /// Whoever has taken the transport over, or a part of it; each to its own end.
+    Upgraded(Vec<User>),
     Over,
 }
 
@@ -127,20 +130,25 @@ impl<IO: Stream, H: Handler, R: Runtime> Future for Connection<IO, H, R> {
 impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
     /// Lets go of the transport.
     fn leave(&mut self) {
+        let mut users = Vec::new();
         match &mut self.state {
             State::Http1(serving) => serving.link.leave(),
-            State::Http2(serving) => serving.link.leave(),
+            State::Http2(serving) => {
+                serving.link.leave();
+                users = mem::take(&mut serving.users);
+            }
             State::Upgraded(_) | State::Over => {}
         }
-        self.state = State::Over;
+        self.state = if users.is_empty() { State::Over } else { State::Upgraded(users) };
     }
 
     /// The peer speaks HTTP/2 from here on: by the preface in its first bytes, which is still unread, or by an
     /// upgrade that was accepted.
     #[cold]
     fn go_on_with_http2(&mut self, cx: &mut Context<'_>) {
-        let State::Http1(serving) = std::mem::replace(&mut self.state, State::Over) else { return };
-        let Serving { mut link, peer, upgraded, .. } = serving;
+        let State::Http1(serving) = mem::replace(&mut self.state, State::Over) else { return };
+        let Serving { mut link, course, upgraded, .. } = serving;
+        let peer = course.peer;
         if let Some(upgraded) = upgraded {
             let (machine, exchange) = *upgraded;
             let mut serving = Multiplexing::new(link.replace(machine), peer);
@@ -161,23 +169,28 @@ impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
 
     #[cold]
     fn hand_over(&mut self) {
-        if let State::Http1(serving) = std::mem::replace(&mut self.state, State::Over) {
+        if let State::Http1(serving) = mem::replace(&mut self.state, State::Over) {
             if let Some(take_over) = serving.take_over {
                 let unread = serving.link.session.unread().to_vec();
-                let io = Upgraded::new(Box::new(serving.link.io), unread, serving.peer);
-                self.state = State::Upgraded(take_over(io));
+                let io = Upgraded::new(Box::new(serving.link.io), unread, serving.course.peer);
+                self.state = State::Upgraded(vec![take_over(io)]);
             }
         }
     }
 
     #[cold]
     fn poll_upgraded(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let State::Upgraded(future) = &mut self.state {
+        if let State::Upgraded(users) = &mut self.state {
             if self.shared.life.stage() < Stage::Aborted {
-                match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-                    Ok(Poll::Pending) => return Poll::Pending,
-                    Ok(Poll::Ready(())) => {}
-                    Err(_) => self.shared.report(None, ConnectionError::Panicked),
+                users.retain_mut(|user| match catch_unwind(AssertUnwindSafe(|| user.as_mut().poll(cx))) {
+                    Ok(polled) => polled.is_pending(),
+                    Err(_) => {
+                        self.shared.report(None, ConnectionError::Panicked);
+                        false
+                    }
+                });
+                if !users.is_empty() {
+                    return Poll::Pending;
                 }
             }
             self.state = State::Over;

@@ -1,25 +1,23 @@
 //! One request and its response, when the response takes longer than one call of a handler.
 
+use super::connect::{Connect, User, answer};
+use super::course::panicked;
+use super::log::{Entry, Outcome};
 use super::multiplex::{Origin, Promised, prioritize, promise};
 use super::sending::{Sending, Step, Terms, respond};
 use crate::body::{Content, Pipe, Writer};
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
 use crate::rt::Peer;
-use crate::server::{Access, AccessHook};
-use crate::{BodyError, IntoResponse, Request, Response};
-use avx_core::{
-    BodyLen, ErrorCode, Fields, Http, Instant, Method, Output, Preset, Status, StreamId, UsageError, Version,
-};
+use crate::server::AccessHook;
+use crate::{BodyError, IntoResponse, Response};
+use avx_core::{BodyLen, ErrorCode, Fields, Http, Instant, Output, Preset, Status, StreamId, UsageError};
 use std::cell::RefCell;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-
-/// For the access log only: nobody waited for the response to begin.
-const GIVEN_UP: Option<Status> = Status::new(499);
 
 pub(crate) struct Exchange {
     pub(super) stream: StreamId,
@@ -30,8 +28,10 @@ pub(crate) struct Exchange {
     receiving: bool,
     /// The client waits for 100 (Continue).
     expects: bool,
-    /// The request is for a tunnel.
-    connects: bool,
+    /// The request is for a tunnel inside the connection.
+    connect: Option<Box<Connect>>,
+    /// The client has reset the stream, and somebody is still to hear of it.
+    reset: bool,
     /// Credit of content that the handler took, to give back.
     credit: u32,
     /// There is content that its reader has not taken.
@@ -40,12 +40,7 @@ pub(crate) struct Exchange {
     /// The handler's future is to be polled.
     awake: bool,
     waits_for: Option<WaitsFor>,
-    /// Of the response, once its head has left.
-    status: Option<Status>,
-    sent: u64,
-    /// The response has left as a whole.
-    complete: bool,
-    entry: Option<Box<Entry>>,
+    outcome: Outcome,
     /// Where promises point, if the client takes any.
     origin: Option<Origin>,
 }
@@ -64,21 +59,15 @@ enum WaitsFor {
     Room,
 }
 
-/// What the access log wants to know at the end.
-pub(super) struct Entry {
-    method: Box<[u8]>,
-    target: Box<[u8]>,
-    user_agent: Option<Box<[u8]>>,
-    referer: Option<Box<[u8]>>,
-    version: Version,
-    since: Instant,
-}
-
 /// What an exchange needs of its connection.
 pub(super) struct Desk<'a> {
     pub(super) now: Instant,
     pub(super) preset: &'a Preset,
     pub(super) report: &'a dyn Fn(ConnectionError<'_>),
+    pub(super) access: Option<&'a AccessHook>,
+    pub(super) peer: Peer,
+    /// Bytes of content that nobody reads, before their stream is ended.
+    pub(super) unread: u64,
     /// Content goes out as the machine says whose turn it is, not as it comes.
     pub(super) in_turns: bool,
     /// Where promises are noted that are to be kept.
@@ -93,16 +82,14 @@ impl Exchange {
             pipe,
             receiving: body != BodyLen::Empty,
             expects,
-            connects: false,
+            connect: None,
+            reset: false,
             credit: 0,
             held: false,
             unread: 0,
             awake: true,
             waits_for: None,
-            status: None,
-            sent: 0,
-            complete: false,
-            entry: None,
+            outcome: Outcome::default(),
             origin: None,
         }
     }
@@ -119,13 +106,13 @@ impl Exchange {
     }
 
     /// With a request for a tunnel, or not.
-    pub(super) fn connecting(mut self, yes: bool) -> Self {
-        self.connects = yes;
+    pub(super) fn connecting(mut self, connect: Option<Box<Connect>>) -> Self {
+        self.connect = connect;
         self
     }
 
     pub(super) fn logged(mut self, entry: Option<Box<Entry>>) -> Self {
-        self.entry = entry;
+        self.outcome = Outcome::of(entry);
         self
     }
 
@@ -181,7 +168,7 @@ impl Exchange {
     pub(super) fn receive(&mut self, data: &[u8], credit: u32, cx: &Context<'_>) {
         self.expects = false;
         self.awake = true;
-        if matches!(self.phase, Phase::Done) {
+        if matches!(self.phase, Phase::Done) && !self.is_tunnel() {
             self.unread += data.len() as u64;
         }
         match self.pipe() {
@@ -212,26 +199,54 @@ impl Exchange {
         }
     }
 
-    /// The machine answered in the handler's place.
-    pub(super) fn refuse(&mut self, refusal: Option<(Status, u64)>) {
-        if let (Some((status, sent)), None) = (refusal, self.status) {
-            (self.status, self.sent, self.complete) = (Some(status), sent, true);
-        }
+    /// What became of it, for the access log.
+    pub(super) fn outcome(&mut self) -> &mut Outcome {
+        &mut self.outcome
     }
 
     /// Nothing more comes, and nothing more is sent.
     pub(super) fn give_up(&mut self) {
         self.phase = Phase::Done;
         (self.pipe, self.receiving) = (None, false);
+        if let Some(connect) = &mut self.connect {
+            connect.end();
+        }
     }
 
+    /// The stream was reset. Whether somebody is left who works in its tunnel, and hears of it there.
+    pub(super) fn outlives_reset(&mut self, error: BodyError) -> bool {
+        self.fail(error);
+        self.phase = Phase::Done;
+        self.reset = true;
+        self.connect.as_ref().is_some_and(|connect| connect.is_used())
+    }
+
+    /// Whether the client has reset the stream.
+    pub(super) fn was_reset(&self) -> bool {
+        self.reset
+    }
+
+    /// Who still works in the tunnel when the connection is over: over HTTP/1.1 they outlive it as well.
+    pub(super) fn take_user(&mut self) -> Option<User> {
+        self.connect.as_mut()?.take_user()
+    }
+
+    /// Where content goes.
     fn pipe(&self) -> Option<&Arc<Pipe>> {
-        self.pipe.as_ref().and_then(Writer::pipe)
+        match &self.connect {
+            Some(connect) => connect.content(),
+            None => self.pipe.as_ref().and_then(Writer::pipe),
+        }
     }
 
-    /// Whether response and request are complete.
+    fn is_tunnel(&self) -> bool {
+        self.connect.as_ref().is_some_and(|connect| connect.is_open())
+    }
+
+    /// Whether response and request are complete, and a tunnel's user is.
     pub(super) fn is_done(&self) -> bool {
-        !self.receiving && matches!(self.phase, Phase::Done)
+        let used = self.connect.as_ref().is_some_and(|connect| connect.is_used());
+        !self.receiving && matches!(self.phase, Phase::Done) && !used
     }
 
     /// What is to be written right behind the output.
@@ -255,6 +270,8 @@ impl Exchange {
         let mut moved = false;
         self.release(machine);
         loop {
+            // What a tunnel's user writes leaves in the same turn.
+            moved |= self.attend(cx, desk);
             match &mut self.phase {
                 Phase::Done => break,
                 Phase::Called(future) => {
@@ -283,10 +300,11 @@ impl Exchange {
                         self.invite(desk, machine, out);
                     }
                     let Phase::Ready(response) = &mut self.phase else { break };
-                    let takes_over = response.extra.as_ref().is_some_and(|extra| extra.take_over.is_some());
-                    if desk.in_turns && (takes_over || self.connects && response.status.is_success()) {
-                        // A transport that others share is not handed over, and no part of it either.
-                        *response = Status::NOT_IMPLEMENTED.into_response();
+                    if desk.in_turns {
+                        if let Err(error) = answer(self.connect.as_deref_mut(), response) {
+                            (desk.report)(ConnectionError::Response(error));
+                            *response = Status::INTERNAL_SERVER_ERROR.into_response();
+                        }
                     }
                     if !promise(machine, out, desk, self.stream, self.origin.as_ref(), response) {
                         break;
@@ -298,13 +316,17 @@ impl Exchange {
                             if desk.in_turns && follows != BodyLen::Empty {
                                 prioritize(machine, self.stream, response);
                             }
-                            self.status = Some(response.status);
-                            self.sent = sent_at_once(response, follows, self.entry.as_deref());
+                            self.outcome.responded(response, follows);
                             self.phase = match settle(response, follows, take_over, desk.report) {
                                 Some(body) => Phase::Sending(Sending::new(body)),
                                 None => Phase::Done,
                             };
-                            self.complete = follows == BodyLen::Empty;
+                            if let Some(connect) = &mut self.connect {
+                                if let Some(take_over) = take_over.take() {
+                                    connect.open(take_over, desk.peer);
+                                    self.awake = true;
+                                }
+                            }
                         }
                         Err(UsageError::OutputFull(_)) => break,
                         Err(error) => {
@@ -331,7 +353,35 @@ impl Exchange {
             }
             moved = true;
         }
-        moved
+        self.leave_tunnel(desk, machine) || moved
+    }
+
+    /// Lets the user of a tunnel work. Whether it is done with it.
+    fn attend(&mut self, cx: &mut Context<'_>, desk: &Desk<'_>) -> bool {
+        let Some(connect) = &mut self.connect else { return false };
+        if !connect.is_used() || !std::mem::take(&mut self.awake) {
+            return false;
+        }
+        match connect.poll(cx) {
+            Ok(Poll::Pending) => return false,
+            Ok(Poll::Ready(())) => {}
+            Err(()) => (desk.report)(ConnectionError::Panicked),
+        }
+        true
+    }
+
+    /// Resets a tunnel whose own side has ended, and which nobody reads from any more. Whether it was one.
+    fn leave_tunnel<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M) -> bool {
+        let Some(connect) = self.connect.as_ref().filter(|connect| connect.is_open()) else { return false };
+        if !self.receiving || !matches!(self.phase, Phase::Done) {
+            return false;
+        }
+        let Some(demand) = connect.content().map(|pipe| pipe.demand()) else { return false };
+        self.credit += demand.credit;
+        if demand.gone {
+            self.reset(desk, machine);
+        }
+        demand.gone
     }
 
     /// Sends content, as much as one of many may in its turn. Whether there was any.
@@ -346,13 +396,14 @@ impl Exchange {
         let before = sending.sent;
         let step = guard(|| sending.take_turn(cx, desk.now, self.stream, machine, out));
         let moved = sending.sent > before;
-        self.settle_step(step, desk, machine) || moved
+        let settled = self.settle_step(step, desk, machine);
+        self.leave_tunnel(desk, machine) || settled || moved
     }
 
     /// Notes how far content has got. Whether it is over.
     fn settle_step<M: Http>(&mut self, step: Option<Step>, desk: &Desk<'_>, machine: &mut M) -> bool {
         if let Phase::Sending(sending) = &self.phase {
-            self.sent = sending.sent;
+            self.outcome.sent = sending.sent;
         }
         let Some(step) = step else {
             (desk.report)(ConnectionError::Panicked);
@@ -367,10 +418,12 @@ impl Exchange {
         match step {
             Step::Fetched | Step::Waits | Step::Full | Step::Framed => return false,
             Step::Done => {
-                self.complete = true;
+                self.outcome.complete = true;
                 self.phase = Phase::Done;
                 return true;
             }
+            // Its user has dropped it.
+            Step::Failed(BodyError::Aborted) if self.is_tunnel() => {}
             Step::Failed(error) => (desk.report)(ConnectionError::Body(error)),
             Step::Misused(error) => (desk.report)(ConnectionError::Response(error)),
         }
@@ -381,7 +434,9 @@ impl Exchange {
     /// The response cannot be completed. Where exchanges overlap, nothing more is heard of this one.
     #[cold]
     fn reset<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M) {
-        machine.reset(desk.now, self.stream, ErrorCode::INTERNAL_ERROR);
+        let tunnel = self.connect.as_ref().filter(|connect| connect.is_open());
+        let code = tunnel.map_or(ErrorCode::INTERNAL_ERROR, |connect| connect.code());
+        machine.reset(desk.now, self.stream, code);
         self.phase = Phase::Done;
         if desk.in_turns {
             self.give_up();
@@ -400,7 +455,7 @@ impl Exchange {
 
     /// Interim responses: those the handler sends, and the 100 that its first look at the content is.
     fn inform<M: Http>(&mut self, desk: &Desk<'_>, machine: &mut M, out: &mut dyn Output) {
-        let Some(pipe) = self.pipe().cloned() else { return };
+        let Some(pipe) = self.pipe.as_ref().and_then(Writer::pipe).cloned() else { return };
         for response in pipe.take_informational() {
             let lines = crate::message::Wire::new(&response.fields, desk.in_turns);
             let head = avx_core::Response {
@@ -432,44 +487,6 @@ impl Exchange {
         let sent = machine.send_informational(desk.now, self.stream, &head, out);
         self.expects = matches!(sent, Err(UsageError::OutputFull(_)));
     }
-
-    /// As [`log`](Self::log), where there is a log.
-    pub(super) fn log_to(&mut self, hook: &Option<AccessHook>, peer: Peer, now: Instant) {
-        if let Some(hook) = hook {
-            self.log(peer, now, hook);
-        }
-    }
-
-    /// The line of the access log.
-    pub(super) fn log(&mut self, peer: Peer, now: Instant, hook: &dyn Fn(&Access<'_>)) {
-        if let Some(entry) = self.entry.take() {
-            hook(&Access {
-                peer,
-                method: Method::from_token(&entry.method),
-                target: &entry.target,
-                version: entry.version,
-                user_agent: entry.user_agent.as_deref(),
-                referer: entry.referer.as_deref(),
-                status: self.status.or(GIVEN_UP).unwrap_or(Status::INTERNAL_SERVER_ERROR),
-                sent: self.sent,
-                complete: self.complete,
-                duration: now.saturating_since(entry.since),
-            });
-        }
-    }
-}
-
-impl Entry {
-    pub(super) fn new(request: &Request<'_>, since: Instant) -> Box<Self> {
-        Box::new(Entry {
-            method: request.method().as_bytes().into(),
-            target: request.target().into(),
-            user_agent: request.field("user-agent").map(Into::into),
-            referer: request.field("referer").map(Into::into),
-            version: request.version(),
-            since,
-        })
-    }
 }
 
 /// What is left of a response whose head has been written.
@@ -491,51 +508,6 @@ pub(super) fn settle(
 /// Content comes from code of others: `None` when that panicked.
 fn guard(step: impl FnOnce() -> Step) -> Option<Step> {
     catch_unwind(AssertUnwindSafe(step)).ok()
-}
-
-/// The answer of a handler that panicked: the connection ends with it, for nobody knows what state
-/// was left behind; unless others have a part in it.
-#[cold]
-pub(super) fn panicked(report: &dyn Fn(ConnectionError<'_>), multiplexed: bool) -> Response {
-    report(ConnectionError::Panicked);
-    let response = Status::INTERNAL_SERVER_ERROR.into_response();
-    if multiplexed { response } else { response.field("connection", "close") }
-}
-
-/// Bytes of content that left with their head.
-fn sent_at_once(response: &Response, follows: BodyLen, entry: Option<&Entry>) -> u64 {
-    let head = entry.is_some_and(|entry| *entry.method == *b"HEAD");
-    match response.body.len() {
-        BodyLen::Exact(n) if follows == BodyLen::Empty && !head && !is_bare(response.status) => n,
-        _ => 0,
-    }
-}
-
-/// The line of the access log for what was answered at once.
-#[cold]
-pub(super) fn log(hook: &dyn Fn(&Access<'_>), request: &Request<'_>, response: &Response, peer: Peer) {
-    let bare = request.method() == Method::Head || is_bare(response.status);
-    let sent = match response.body.len() {
-        BodyLen::Exact(n) if !bare => n,
-        _ => 0,
-    };
-    hook(&Access {
-        peer,
-        method: request.method(),
-        target: request.target(),
-        version: request.version(),
-        user_agent: request.field("user-agent"),
-        referer: request.field("referer"),
-        status: response.status,
-        sent,
-        complete: true,
-        duration: std::time::Duration::ZERO,
-    });
-}
-
-/// Whether content of a response with this status is left out.
-fn is_bare(status: Status) -> bool {
-    status.forbids_content() || status == Status::RESET_CONTENT
 }
 
 fn is_echo(response: &Response, pipe: Option<&Arc<Pipe>>) -> bool {

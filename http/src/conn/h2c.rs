@@ -1,7 +1,9 @@
 //! From HTTP/1.1 to HTTP/2 with `Upgrade: h2c` (RFC 7540, section 3.2), for those who opt in: "This usage was
 //! never widely deployed and is deprecated" (RFC 9113, section 3.1).
 
-use super::exchange::{Entry, Exchange, panicked};
+use super::course::panicked;
+use super::exchange::Exchange;
+use super::log::Entry;
 use super::serve::open;
 use crate::rt::{Peer, Runtime};
 use crate::server::Shared;

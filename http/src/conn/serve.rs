@@ -1,8 +1,10 @@
 //! The pump of the server's connection.
 
-use super::exchange::{Desk, Entry, Exchange, log, panicked, settle};
+use super::course::{Course, NOBODY};
+use super::exchange::{Desk, Exchange, settle};
 use super::h2c;
 use super::link::Link;
+use super::log::{Entry, log};
 use super::sending::{Terms, at_hand, respond_at_once};
 use crate::body::Writer;
 use crate::error::ConnectionError;
@@ -14,16 +16,15 @@ use crate::{BodyError, Handler, Reply, Request};
 use avx_core::{
     BodyLen, Event, Http, Instant, Machine, PeerError, Protocol, RequestHead, StreamId, Turn, h1, h2,
 };
+use std::any::Any;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
 /// Rounds of reading and writing before other tasks get their turn.
 const BUDGET: u32 = 32;
 /// Bytes read ahead while the machine asks for none, to notice a peer that is gone.
 const AHEAD: usize = 4 << 10;
-/// No handler is being called.
-const NOBODY: StreamId = StreamId(0);
 
 /// An HTTP connection under way.
 pub(super) struct Serving<IO, R: Runtime> {
@@ -33,11 +34,7 @@ pub(super) struct Serving<IO, R: Runtime> {
     pub(super) take_over: Option<TakeOver>,
     /// What goes on after an upgrade to HTTP/2, and the exchange that asked for it.
     pub(super) upgraded: Option<Box<(h2::Server, Exchange)>>,
-    pub(super) peer: Peer,
-    /// The stream whose handler is being called: tells whose panic it was.
-    calling: StreamId,
-    draining: bool,
-    failed: bool,
+    pub(super) course: Course,
 }
 
 /// What a poll came to.
@@ -51,16 +48,7 @@ pub(super) enum Flow {
 
 impl<IO: Stream, R: Runtime> Serving<IO, R> {
     pub(super) fn new(link: Link<IO, h1::Server, R::Sleep>, peer: Peer) -> Self {
-        Serving {
-            link,
-            exchanges: Vec::new(),
-            take_over: None,
-            upgraded: None,
-            peer,
-            calling: NOBODY,
-            draining: false,
-            failed: false,
-        }
+        Serving { link, exchanges: Vec::new(), take_over: None, upgraded: None, course: Course::new(peer) }
     }
 
     pub(super) fn poll<H: Handler>(
@@ -72,7 +60,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
         let std_now = shared.rt.now();
         let now = local.reading.instant(&shared.epoch, std_now);
         let running = shared.life.stage() == Stage::Running;
-        if !running && self.drain(shared, now) {
+        if !running && self.course.drain(shared, &mut self.link.session, now) {
             self.abandon(shared, now);
             return Flow::Over;
         }
@@ -203,7 +191,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
 
     #[cold]
     fn broken<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: &std::io::Error) -> Flow {
-        shared.report(Some(self.peer), ConnectionError::Io(error));
+        shared.report(Some(self.course.peer), ConnectionError::Io(error));
         self.abandon(shared, now);
         Flow::Over
     }
@@ -234,7 +222,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
                 }
             };
             any = true;
-            let peer = &self.peer;
+            let peer = &self.course.peer;
             let Turn { event, machine, out } = turn;
             match event {
                 // By reference: what was just written in pieces is not to be read as a whole.
@@ -246,9 +234,9 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
                         }
                     }
                     let mut request = Request::from_head(head, body, peer);
-                    self.calling = stream;
+                    self.course.calling = stream;
                     let mut reply = shared.handler.call(&mut request);
-                    self.calling = NOBODY;
+                    self.course.calling = NOBODY;
                     if let (Reply::Now(response), None) = (&mut reply, &request.pipe) {
                         // The plain case: nothing is moved, nothing remembered.
                         let sent = at_hand(response).is_some_and(|content| {
@@ -284,20 +272,15 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
         }
     }
 
-    /// A handler panicked as it was called. The event had been taken from the session before, so
-    /// everything is in order but for the answer.
+    /// A handler panicked as it was called.
     #[cold]
     fn recover<H: Handler>(
         &mut self,
         shared: &Shared<H, R>,
         local: &mut Local,
-        panic: Box<dyn std::any::Any + Send>,
+        panic: Box<dyn Any + Send>,
     ) -> bool {
-        let stream = mem::replace(&mut self.calling, NOBODY);
-        if stream == NOBODY {
-            resume_unwind(panic);
-        }
-        let response = panicked(&|error| shared.report(Some(self.peer), error), false);
+        let (stream, response) = self.course.recover(shared, panic, false);
         let exchange = Exchange::new(stream, BodyLen::Empty, false, None).ready(response);
         push(&mut self.exchanges, &mut local.exchanges, exchange);
         true
@@ -348,12 +331,15 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
         now: Instant,
         std_now: std::time::Instant,
     ) -> bool {
-        let peer = self.peer;
+        let peer = self.course.peer;
         let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
         let desk = Desk {
             now,
             preset: local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref()),
             report: &report,
+            access: shared.access.as_ref(),
+            peer,
+            unread: u64::from(shared.config.limits.unread_body),
             in_turns: false,
             promised: None,
         };
@@ -370,8 +356,8 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
         }
         self.exchanges.retain_mut(|exchange| {
             let done = exchange.is_done();
-            if let (true, Some(hook)) = (done, &shared.access) {
-                exchange.log(peer, now, hook);
+            if done {
+                exchange.outcome().log(shared.access.as_ref(), peer, now);
             }
             !done
         });
@@ -395,30 +381,20 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
         }
     }
 
-    /// The server's end has begun. Whether this connection is dropped.
-    #[cold]
-    fn drain<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) -> bool {
-        if !mem::replace(&mut self.draining, true) {
-            self.link.session.shutdown(now);
-        }
-        shared.life.stage() == Stage::Aborted
-    }
-
     /// The peer broke the protocol: nothing that is under way can be completed.
     #[cold]
     fn fail<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: PeerError) {
-        if mem::replace(&mut self.failed, true) {
+        if !self.course.fail(shared, error) {
             return;
         }
-        shared.report(Some(self.peer), ConnectionError::Peer(error));
         let refusal = self.link.session.machine().refusal();
         if let (Some((status, sent)), Some(hook), true) = (refusal, &shared.access, self.exchanges.is_empty())
         {
-            hook(&Access::refused(self.peer, status, sent));
+            hook(&Access::refused(self.course.peer, status, sent));
         }
         for exchange in &mut self.exchanges {
             exchange.fail(BodyError::Peer(error));
-            exchange.refuse(refusal);
+            exchange.outcome().refused(refusal);
         }
         self.abandon(shared, now);
     }
@@ -427,9 +403,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
     #[cold]
     fn abandon<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) {
         for mut exchange in self.exchanges.drain(..) {
-            if let Some(hook) = &shared.access {
-                exchange.log(self.peer, now, hook);
-            }
+            exchange.outcome().log(shared.access.as_ref(), self.course.peer, now);
         }
     }
 

@@ -16,8 +16,9 @@
 //!
 //! A path that matches only with other methods is answered 405 with `Allow`, one that never matches
 //! 404 (or by the [fallback](Router::fallback)). `HEAD` is answered by the route of `GET`, without
-//! the content; `OPTIONS` by 204 with `Allow`, unless a route says otherwise; `OPTIONS *` is answered
-//! for the server as a whole. Slashes count: `/users` and `/users/` are different paths.
+//! the content, and so is an extended `CONNECT`, which over HTTP/2 asks for what `Upgrade` asks for over
+//! HTTP/1.1; `OPTIONS` by 204 with `Allow`, unless a route says otherwise; `OPTIONS *` is answered for the server
+//! as a whole. Slashes count: `/users` and `/users/` are different paths.
 //!
 //! Of a [mounted](Router::mount) router, a path is its own as soon as one of its patterns is the first
 //! that matches without having the method: from there on, only its own patterns are tried, and if

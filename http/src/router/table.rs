@@ -99,7 +99,7 @@ impl Table {
             return Err(OWN);
         }
         let mut params = Params::default();
-        let route = self.look_up(method, path, &mut params)?;
+        let route = self.look_up(path, &mut params, |methods| methods.get(method))?;
         if let Some(names) = &route.names {
             request.params = params;
             request.names = Some(names);
@@ -110,9 +110,14 @@ impl Table {
     /// The most specific route for the path that has the method. Once a path belongs to a mounted
     /// router, no other one answers it.
     #[inline]
-    fn look_up(&self, method: &Method<'_>, path: &[u8], params: &mut Params) -> Result<&Route, u32> {
+    fn look_up<'t>(
+        &'t self,
+        path: &[u8],
+        params: &mut Params,
+        of_method: impl Fn(&'t Methods<Route>) -> Option<&'t Route>,
+    ) -> Result<&'t Route, u32> {
         let mut owner = OWN;
-        let found = self.trie.find(path, params, &mut |methods| match methods.get(method) {
+        let found = self.trie.find(path, params, &mut |methods| match of_method(methods) {
             Some(route) if owner == OWN || route.owner == owner && route.kind != Kind::Fallback => {
                 Some(route)
             }
@@ -156,7 +161,7 @@ impl Table {
             None
         });
         Allow::of(&extensions, |method| {
-            let route = self.look_up(method, path, &mut params).ok()?;
+            let route = self.look_up(path, &mut params, |methods| methods.named(method)).ok()?;
             Some(route.any)
         })
     }

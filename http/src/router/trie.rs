@@ -242,12 +242,14 @@ impl<T> Methods<T> {
         self.extensions.iter().map(|(name, _)| name)
     }
 
-    /// What answers this method: its own, for HEAD the one of GET, else the one for every method.
+    /// What answers this method: its own, for HEAD the one of GET, else the one for every method. So for CONNECT:
+    /// with a path it is an extended one, which asks for what Upgrade asks for with GET over HTTP/1.1 (RFC 8441,
+    /// section 5).
     #[inline]
     pub(super) fn get(&self, method: &Method<'_>) -> Option<&T> {
         let own = match place(method) {
             Some(at) => match &self.known[at] {
-                None if at == 1 => self.known[0].as_ref(),
+                None if at == 1 || at == 5 => self.known[0].as_ref(),
                 own => own.as_ref(),
             },
             None => {
@@ -255,6 +257,14 @@ impl<T> Methods<T> {
             }
         };
         own.or(self.any.as_ref())
+    }
+
+    /// What is to be named beside others for this method.
+    pub(super) fn named(&self, method: &Method<'_>) -> Option<&T> {
+        match method {
+            Method::Connect => self.known[5].as_ref().or(self.any.as_ref()),
+            _ => self.get(method),
+        }
     }
 }
 

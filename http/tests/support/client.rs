@@ -8,10 +8,9 @@ use avx_http::{ConnectionError, OwnedRequest, Peer, Router, Server};
 use conformance::h2::frames::{PREFACE, content, data, settings, window_update};
 use conformance::h2::{Answer, Inbox};
 use std::collections::BTreeMap;
-use std::future::{pending, poll_fn};
+use std::future::pending;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Poll, Waker};
 
 pub const INITIAL_WINDOW: u16 = 4;
 
@@ -105,29 +104,6 @@ impl Client {
 
     pub fn grant(&mut self, stream: u32, increment: u32) {
         self.say(window_update(stream, increment));
-    }
-}
-
-/// Something that opens when the test says so.
-#[derive(Clone, Default)]
-pub struct Gate(Arc<Mutex<(bool, Vec<Waker>)>>);
-
-impl Gate {
-    pub fn open(&self) {
-        let mut state = self.0.lock().unwrap();
-        state.0 = true;
-        let waiting = std::mem::take(&mut state.1);
-        drop(state);
-        waiting.into_iter().for_each(Waker::wake);
-    }
-
-    pub async fn passed(&self) {
-        poll_fn(|cx| {
-            let mut state = self.0.lock().unwrap();
-            state.1.push(cx.waker().clone());
-            if state.0 { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
     }
 }
 

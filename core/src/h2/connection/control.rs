@@ -141,6 +141,7 @@ impl Connection {
     ) -> Result<Step, PeerError> {
         let ping = Ping::parse(header, payload)?;
         if !ping.ack {
+            self.flood.ping(now, &self.config.h2)?;
             self.control.push(Waiting::Pong(ping.data));
             return Ok(Step::Go(end));
         }

@@ -40,7 +40,12 @@ impl Connection {
             return self.discard_data(now, header, behind, left);
         }
         stream.state.recv(Input::RecvData)?;
-        self.flood.data(now, &self.config.h2, data.len, data.end_stream)?;
+        if data.len > 0 && stream.is_tunnel() {
+            // What is spoken inside has small things to say, and whoever carries it keeps bytes, not frames.
+            self.flood.carried();
+        } else {
+            self.flood.data(now, &self.config.h2, data.len, data.end_stream)?;
+        }
         let head_due = !stream.head.received;
         let fits = stream.recv.recv(header.len);
         // "A request or response is also malformed if the value of a content-length header field does not

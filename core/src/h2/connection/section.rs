@@ -99,11 +99,10 @@ impl Connection {
             content_length::write(n, digits);
             Field { name: b"content-length", value: digits, sensitive: false }
         });
-        let mut bound = self.encoder.bound(lines.control.iter().copied().chain(length));
+        let mut bound = self.encoder.bound(lines.control.iter().chain(&length).chain(fields).copied());
         for preset in presets {
-            bound += self.encoder.bound(preset.lower());
+            bound += Encoder::bound_more(preset.len(), preset.as_bytes().len());
         }
-        bound += self.encoder.bound(fields.iter().copied());
         let head = Header::LEN + if promised.is_some() { 4 } else { 0 };
         let more = (bound + head) / max * Header::LEN;
         let data =
@@ -122,19 +121,18 @@ impl Connection {
             fields.iter().for_each(|f| self.lower.extend(f.name.iter().map(u8::to_ascii_lowercase)));
         }
         let encoder = &mut self.encoder;
-        let mut len = encoder.encode(lines.control.iter().copied(), &mut reserved[head..]);
+        let block = &mut reserved[head..];
+        let mut len = encoder.encode(lines.control.iter().copied(), block);
         for preset in presets {
-            len += encoder.encode(preset.lower(), &mut reserved[head + len..]);
+            len = encoder.encode_more(preset.lower(), block, len);
         }
-        len += if upper {
-            encode_lower(encoder, fields, &self.lower, lines.without_host, &mut reserved[head + len..])
+        len = if upper {
+            encode_lower(encoder, fields, &self.lower, lines.without_host, block, len)
         } else {
             let fields = fields.iter().copied().filter(|f| !(lines.without_host && is_left_out(f.name)));
-            encoder.encode(fields, &mut reserved[head + len..])
+            encoder.encode_more(fields, block, len)
         };
-        if let Some(length) = length {
-            len += encoder.encode([length], &mut reserved[head + len..]);
-        }
+        len = encoder.encode_more(length, block, len);
         self.lower.clear();
         if self.lower.capacity() > LOWER_KEPT {
             self.lower = Vec::new();
@@ -164,14 +162,15 @@ fn encode_lower(
     lower: &[u8],
     without_host: bool,
     out: &mut [u8],
+    at: usize,
 ) -> usize {
-    let mut at = 0;
+    let mut from = 0;
     let lowered = fields.iter().map(|field| {
-        let name = &lower[at..at + field.name.len()];
-        at += name.len();
+        let name = &lower[from..from + field.name.len()];
+        from += name.len();
         Field { name, ..*field }
     });
-    encoder.encode(lowered.filter(|f| !(without_host && is_left_out(f.name))), out)
+    encoder.encode_more(lowered.filter(|f| !(without_host && is_left_out(f.name))), out, at)
 }
 
 impl<'a> Lines<'a> {

@@ -229,6 +229,7 @@ impl Connection {
     /// So much content has been written.
     #[inline]
     fn did_write(&mut self, slot: Slot, n: u32) {
+        self.flood.moved = true;
         self.send.take(n);
         let stream = &mut self.streams[slot];
         stream.send.take(n);

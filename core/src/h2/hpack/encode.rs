@@ -95,7 +95,13 @@ impl Encoder {
     /// Room that [`encode`](Encoder::encode) needs for these fields: more than it fills, but not by much.
     pub fn bound<'a>(&self, fields: impl IntoIterator<Item = Field<'a>>) -> usize {
         let strings = fields.into_iter().map(|field| field.name.len() + field.value.len() + FIELD_OVERHEAD);
-        strings.sum::<usize>() + 2 * integer::MAX_LEN + section::SLACK
+        strings.sum::<usize>() + SECTION_OVERHEAD
+    }
+
+    /// What so many fields, with so many octets of names and values, add to [`bound`](Encoder::bound).
+    #[inline]
+    pub(crate) fn bound_more(fields: usize, strings: usize) -> usize {
+        strings + fields * FIELD_OVERHEAD
     }
 
     /// Writes one header block and returns its length. Names have to be in lower case already. Linear;
@@ -104,8 +110,19 @@ impl Encoder {
     /// # Panics
     /// When `out` is shorter than [`bound`](Encoder::bound) says.
     pub fn encode<'a>(&mut self, fields: impl IntoIterator<Item = Field<'a>>, out: &mut [u8]) -> usize {
-        let mut at = self.size_updates(out);
+        let at = self.size_updates(out);
         (self.last, self.guess) = (0, self.first);
+        self.encode_more(fields, out, at)
+    }
+
+    /// Goes on with the block that [`encode`](Encoder::encode) began, from `at` on, and returns where it ends.
+    #[inline]
+    pub(crate) fn encode_more<'a>(
+        &mut self,
+        fields: impl IntoIterator<Item = Field<'a>>,
+        out: &mut [u8],
+        mut at: usize,
+    ) -> usize {
         for field in fields {
             at = self.field(&field, out, at);
         }
@@ -277,6 +294,9 @@ const FIRST: u32 = static_table::LEN as u32 + 1;
 
 /// Octets a field takes at most beyond its name and value: three integers.
 const FIELD_OVERHEAD: usize = 3 * integer::MAX_LEN;
+
+/// Octets a section takes at most beyond its fields: two size updates, and what is written ahead.
+const SECTION_OVERHEAD: usize = 2 * integer::MAX_LEN + section::SLACK;
 
 /// A string literal, with the Huffman code when that is shorter.
 #[inline]

@@ -5,11 +5,10 @@ use crate::client::Error;
 use crate::client::queue::{Queue, Submission};
 use crate::clock::Epoch;
 use crate::conn::link::Link;
-use crate::conn::multiplex::bell::Bell;
-use crate::conn::multiplex::table::{At, Table};
+use crate::conn::multiplex::turns::{OneOfMany, Turns};
 use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
-use avx_core::{Config, ErrorCode, Http, Instant, PeerError, Session, StreamId, UsageError, h2};
+use avx_core::{Config, ErrorCode, Http, Instant, Output, PeerError, Session, StreamId, UsageError, h2};
 use std::collections::{BTreeSet, VecDeque};
 use std::future::Future;
 use std::io;
@@ -27,12 +26,7 @@ pub(in crate::client) struct Driver<IO, R: Runtime> {
     link: Option<Wire<IO, R>>,
     pub(super) peer: Peer,
     pub(super) queue: Arc<Queue>,
-    pub(super) table: Table<Exchange>,
-    pub(super) bell: Arc<Bell>,
-    /// Places to look at: woken, or touched by an event.
-    pub(super) due: Vec<u32>,
-    /// Places that wait for room in the output.
-    blocked: Vec<u32>,
+    pub(super) exchanges: Turns<Exchange>,
     pub(super) deadlines: BTreeSet<(Instant, StreamId)>,
     /// Requests to send before any other: they came too early, or found no room.
     pub(super) first: VecDeque<Submission>,
@@ -77,10 +71,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
             link: Some(Link::new(io, session)),
             peer,
             queue,
-            table: Table::default(),
-            bell: Arc::default(),
-            due: Vec::new(),
-            blocked: Vec::new(),
+            exchanges: Turns::default(),
             deadlines: BTreeSet::new(),
             first: VecDeque::new(),
             held: None,
@@ -134,7 +125,7 @@ impl<IO, R: Runtime> Driver<IO, R> {
             (None, Some(error)) if lost => Error::Io(error),
             _ => error,
         };
-        for mut exchange in self.table.drain() {
+        for mut exchange in self.exchanges.drain() {
             exchange.fail(&error);
         }
         self.deadlines.clear();
@@ -159,7 +150,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         local: &mut Local,
     ) -> Result<Flow, Error> {
         let now = self.epoch.instant(self.rt.now());
-        self.bell.listen(cx.waker());
+        self.exchanges.listen(cx.waker());
         if link.is_due(now) {
             self.catch_up(link, cx, local, now)?;
         }
@@ -216,7 +207,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         if more {
             cx.waker().wake_by_ref();
         }
-        self.rest();
+        self.exchanges.rest();
         let deadline = self.deadlines.first().map(|&(at, _)| at);
         link.arm(cx, &self.rt, &self.epoch, deadline);
         Ok(Flow::Waits)
@@ -248,8 +239,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
     fn expire(&mut self, link: &mut Wire<IO, R>, local: &mut Local, now: Instant) {
         while self.deadlines.first().is_some_and(|&(at, _)| at <= now) {
             let Some((_, stream)) = self.deadlines.pop_first() else { return };
-            let Some(place) = self.table.find(stream) else { continue };
-            let Some(mut exchange) = self.table.remove(place) else { continue };
+            let Some(mut exchange) = self.exchanges.remove(stream) else { continue };
             let (machine, _) = link.session.parts(&mut local.scratch);
             exchange.fail(&Error::TimedOut);
             exchange.give_up(now, machine, ErrorCode::CANCEL);
@@ -267,12 +257,13 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
         loop {
             let received = self.receive(link, local, now)?;
             let begun = !self.ended && self.begin(link, cx, local, now);
-            let advanced = self.advance(link, local, now);
+            let mut desk = Desk { now, deadlines: &mut self.deadlines };
+            let advanced = self.exchanges.advance(&mut link.session, &mut local.scratch, &mut desk);
             if !(received || begun || advanced) {
                 break;
             }
         }
-        if self.closing && self.table.is_empty() && !self.ended {
+        if self.closing && self.exchanges.is_empty() && !self.ended {
             self.end(Error::Closed);
             link.session.shutdown(now);
             let _ = self.receive(link, local, now)?;
@@ -284,7 +275,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
     fn has_more(&mut self, link: &mut Wire<IO, R>, local: &mut Local) -> bool {
         let (machine, _) = link.session.parts(&mut local.scratch);
         let requests = !self.first.is_empty() && machine.free_streams() > 0;
-        requests || !self.blocked.is_empty() || machine.next_writable().is_some()
+        requests || self.exchanges.is_blocked() || machine.next_writable().is_some()
     }
 
     /// Sends requests, as many as the server takes at once. Whether any.
@@ -323,7 +314,7 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
                 any = true;
                 continue;
             }
-            let may_be_refused = next.request.has_content() && !self.table.is_empty();
+            let may_be_refused = next.request.has_content() && !self.exchanges.is_empty();
             if !self.settings_known && (may_be_refused || next.request.is_extended_connect()) {
                 self.held = Some(next);
                 return any;
@@ -340,85 +331,57 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
                     if let Some(at) = exchange.deadline {
                         self.deadlines.insert((at, stream));
                     }
-                    self.due.push(self.table.insert(stream, exchange, &self.bell));
+                    self.exchanges.insert(stream, exchange);
                 }
             }
             any = true;
         }
     }
-
-    /// Looks at those that were woken or touched, then lets content out in turns. Whether anything moved.
-    fn advance(&mut self, link: &mut Wire<IO, R>, local: &mut Local, now: Instant) -> bool {
-        let (machine, out) = link.session.parts(&mut local.scratch);
-        let mut moved = false;
-        let mut due = mem::take(&mut self.due);
-        self.bell.take(&mut self.due);
-        due.append(&mut self.due);
-        if out.is_empty() {
-            // There is room again, however that came about.
-            self.blocked.iter().for_each(|&place| self.table.unblock(place));
-            due.append(&mut self.blocked);
-        }
-        for place in due.drain(..) {
-            let Some(mut at) = self.table.at(place) else { continue };
-            at.look();
-            moved |= at.exchange.advance(&mut Context::from_waker(at.waker), now, machine, out);
-            machine.wants_write(at.exchange.stream, at.exchange.wants_turn());
-            if at.exchange.wants_room() && at.block() {
-                self.blocked.push(place);
-            }
-            settle(&mut self.table, &mut self.deadlines, place, machine, now);
-        }
-        self.due = due;
-        // Content, in the order that the machine says, until there is no room or nobody has any.
-        while let Some(stream) = machine.next_writable() {
-            let Some((place, mut at)) = find(&mut self.table, stream) else {
-                machine.wants_write(stream, false);
-                continue;
-            };
-            let written = at.exchange.take_turn(&mut Context::from_waker(at.waker), now, machine, out);
-            if !at.exchange.wants_turn() {
-                machine.wants_write(stream, false);
-            }
-            if at.exchange.wants_room() && at.block() {
-                self.blocked.push(place);
-            }
-            settle(&mut self.table, &mut self.deadlines, place, machine, now);
-            if !written {
-                break;
-            }
-            moved = true;
-        }
-        moved
-    }
-
-    /// Gives back what is not needed while waiting.
-    fn rest(&mut self) {
-        if self.table.is_empty() {
-            (self.due, self.blocked) = (Vec::new(), Vec::new());
-        }
-    }
 }
 
-pub(super) fn find(table: &mut Table<Exchange>, stream: StreamId) -> Option<(u32, At<'_, Exchange>)> {
-    let place = table.find(stream)?;
-    Some((place, table.at(place)?))
-}
-
-/// Lets go of an exchange that is over.
-fn settle(
-    table: &mut Table<Exchange>,
-    deadlines: &mut BTreeSet<(Instant, StreamId)>,
-    place: u32,
-    machine: &mut h2::Client,
+/// What an exchange needs of its connection.
+pub(super) struct Desk<'a> {
     now: Instant,
-) {
-    let Some(At { exchange, .. }) = table.at(place) else { return };
-    if exchange.is_done() {
-        if let Some(at) = exchange.deadline {
-            deadlines.remove(&(at, exchange.stream));
+    deadlines: &'a mut BTreeSet<(Instant, StreamId)>,
+}
+
+impl OneOfMany<h2::Client, Desk<'_>> for Exchange {
+    fn advance(
+        &mut self,
+        cx: &mut Context<'_>,
+        desk: &mut Desk<'_>,
+        machine: &mut h2::Client,
+        out: &mut dyn Output,
+    ) -> bool {
+        self.advance(cx, desk.now, machine, out)
+    }
+
+    fn take_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        desk: &mut Desk<'_>,
+        machine: &mut h2::Client,
+        out: &mut dyn Output,
+    ) -> bool {
+        self.take_turn(cx, desk.now, machine, out)
+    }
+
+    fn wants_turn(&self) -> bool {
+        self.wants_turn()
+    }
+
+    fn wants_room(&self) -> bool {
+        self.wants_room()
+    }
+
+    fn settle(&mut self, desk: &mut Desk<'_>, machine: &mut h2::Client) -> bool {
+        if !self.is_done() {
+            return false;
         }
-        machine.done(now, exchange.stream);
-        table.remove(place);
+        if let Some(at) = self.deadline {
+            desk.deadlines.remove(&(at, self.stream));
+        }
+        machine.done(desk.now, self.stream);
+        true
     }
 }

@@ -1,6 +1,6 @@
 //! What the server says, and whom it concerns.
 
-use super::driver::{Driver, Wire, find};
+use super::driver::{Driver, Wire};
 use crate::client::Error;
 use crate::pool::Local;
 use crate::rt::{Runtime, Stream};
@@ -35,72 +35,58 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
             any = true;
             match event {
                 Event::Informational { stream, head } => {
-                    if let Some((_, at)) = find(&mut self.table, stream) {
-                        at.exchange.inform(&head);
+                    if let Some(exchange) = self.exchanges.find(stream) {
+                        exchange.inform(&head);
                     }
                 }
                 Event::Response { stream, head, body } => {
-                    if let Some((place, mut at)) = find(&mut self.table, stream) {
-                        at.exchange.respond(&head, body, self.peer);
-                        if at.touch() {
-                            self.due.push(place);
-                        }
+                    if let Some((exchange, _)) = self.exchanges.touch(stream) {
+                        exchange.respond(&head, body, self.peer);
                     }
                 }
-                Event::Data { stream, data, credit } => match find(&mut self.table, stream) {
-                    Some((place, mut at)) => {
-                        let unread = at.exchange.receive(data, credit);
-                        machine.release(stream, unread);
-                        if at.touch() {
-                            self.due.push(place);
-                        }
-                    }
-                    None => machine.release(stream, credit),
-                },
+                Event::Data { stream, data, credit } => {
+                    let unread = match self.exchanges.touch(stream) {
+                        Some((exchange, _)) => exchange.receive(data, credit),
+                        None => credit,
+                    };
+                    machine.release(stream, unread);
+                }
                 Event::End { stream, trailers, .. } => {
-                    if let Some((place, mut at)) = find(&mut self.table, stream) {
-                        at.exchange.end(trailers);
-                        if let Some(deadline) = at.exchange.deadline.take() {
+                    if let Some((exchange, _)) = self.exchanges.touch(stream) {
+                        exchange.end(trailers);
+                        if let Some(deadline) = exchange.deadline.take() {
                             self.deadlines.remove(&(deadline, stream));
                         }
-                        if at.touch() {
-                            self.due.push(place);
-                        }
                     }
                 }
-                Event::Reset { stream, code, by } => match find(&mut self.table, stream) {
-                    Some((place, at))
+                Event::Reset { stream, code, by } => match self.exchanges.touch(stream) {
+                    Some((exchange, _))
                         if by == Initiator::Remote
-                            && at.exchange.is_too_early(code)
+                            && exchange.is_too_early(code)
                             && !self.queue.is_closed() =>
                     {
                         // "The REFUSED_STREAM error code can be included in a RST_STREAM frame to indicate
                         // that the stream is being closed prior to any processing having occurred. Any
                         // request that was sent on the reset stream can be safely retried." (RFC 9113,
                         // section 8.7)
-                        let exchange = self.table.remove(place);
+                        let exchange = self.exchanges.remove(stream);
                         machine.done(now, stream);
                         if let Some(deadline) = exchange.as_ref().and_then(|exchange| exchange.deadline) {
                             self.deadlines.remove(&(deadline, stream));
                         }
                         self.first.extend(exchange.and_then(|exchange| exchange.into_submission()));
                     }
-                    Some((place, mut at)) => {
-                        at.exchange.reset(code, by);
-                        if at.touch() {
-                            self.due.push(place);
-                        }
-                    }
+                    Some((exchange, _)) => exchange.reset(code, by),
                     None => machine.done(now, stream),
                 },
                 Event::PushPromise { stream, promised, head } => {
                     let authority = self.queue.authority.as_bytes();
-                    let exchange = match find(&mut self.table, stream) {
-                        Some((_, at)) => at.exchange.promise(promised, &head, authority, now),
+                    let exchange = match self.exchanges.find(stream) {
+                        Some(exchange) => exchange.promise(promised, &head, authority, now),
                         None => Err(ErrorCode::CANCEL),
                     };
                     match exchange {
-                        Ok(exchange) => self.due.push(self.table.insert(promised, exchange, &self.bell)),
+                        Ok(exchange) => self.exchanges.insert(promised, exchange),
                         Err(code) => machine.reset(now, promised, code),
                     }
                 }

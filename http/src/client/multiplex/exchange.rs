@@ -1,12 +1,12 @@
 //! One request and its response, as one of many.
 
-use super::tunnel::Tunnel;
 use crate::body::{Pipe, Writer};
 use crate::client::queue::{Reply, Submission};
 use crate::client::{Error, Pushed, Request, Response};
 use crate::conn::sending::{Sending, Step};
+use crate::conn::tunnel::Tunnel;
 use crate::sync::oneshot;
-use crate::{Body, BodyError, Peer, Upgraded};
+use crate::{Body, BodyError, Peer};
 use avx_core::{
     BodyLen, ErrorCode, Fields, Http, Initiator, Instant, Output, PeerError, RequestHead, ResponseHead,
     StreamId, UsageError,
@@ -34,6 +34,8 @@ pub(super) struct Exchange {
     early: bool,
     /// The response has ended, or will never.
     ended: bool,
+    /// A CONNECT was accepted.
+    tunnel: bool,
 }
 
 /// What keeps content from going out.
@@ -64,6 +66,7 @@ impl Exchange {
             expects: sending.is_some() && request.expects(),
             early,
             ended: false,
+            tunnel: false,
             sending,
             request,
         }
@@ -117,8 +120,8 @@ impl Exchange {
         let response = if self.request.switches(head.status()) {
             let (sender, body) = Body::channel();
             self.sending = Some(Sending::new(body));
-            let tunnel = Tunnel::new(content, sender);
-            response.with_upgraded(Upgraded::new(Box::new(tunnel), Vec::new(), peer))
+            self.tunnel = true;
+            response.with_upgraded(Tunnel::upgrade(content, sender, peer))
         } else {
             if self.request.is_connect() {
                 // What would have been a tunnel ends with the head.
@@ -213,7 +216,8 @@ impl Exchange {
                 moved = true;
             }
         }
-        if gone && !self.ended {
+        // Who drops a tunnel has written something before, perhaps.
+        if gone && !self.ended && !(self.tunnel && self.sending.is_some()) {
             // "CANCEL (0x08): The endpoint uses this error code to indicate that the stream is no longer
             // needed." (RFC 9113, section 7)
             self.give_up(now, machine, ErrorCode::CANCEL);
@@ -251,6 +255,13 @@ impl Exchange {
             // The server wants no more of it.
             Step::Done | Step::Misused(UsageError::WrongState | UsageError::UnknownStream) => {
                 self.sending = None;
+                let gone = self.tunnel && self.pipe().is_some_and(|pipe| pipe.is_left());
+                if gone && !self.ended {
+                    self.give_up(now, machine, ErrorCode::CANCEL);
+                }
+            }
+            Step::Failed(BodyError::Aborted) if self.tunnel => {
+                self.give_up(now, machine, ErrorCode::CANCEL);
             }
             Step::Failed(error) => {
                 self.fail(&Error::Body(error));

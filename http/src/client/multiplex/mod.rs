@@ -15,6 +15,5 @@
 mod driver;
 mod events;
 mod exchange;
-mod tunnel;
 
 pub(super) use driver::Driver;

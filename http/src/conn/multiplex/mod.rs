@@ -10,14 +10,15 @@
 //!
 //! As over HTTP/1.1, a request that a plain handler answers at once never becomes an exchange. What does
 //! lies in the [`table`], found by its stream, and has a waker of its own ([`bell`]): a poll of the
-//! connection looks at those that were woken and at no others, however many are open. What a response
-//! [promises](push) comes back as a request. Table and bell are the client's as well.
+//! connection looks at those that were woken and at no others, however many are open ([`turns`]; the client's
+//! as well). What a response [promises](push) comes back as a request.
 
-pub(crate) mod bell;
+mod bell;
 mod priority;
 mod pump;
 mod push;
-pub(crate) mod table;
+mod table;
+pub(crate) mod turns;
 
 pub(super) use priority::prioritize;
 pub(super) use pump::Multiplexing;

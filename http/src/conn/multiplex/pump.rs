@@ -1,10 +1,12 @@
 //! The pump itself.
 
-use super::bell::Bell;
 use super::push::{Origins, Promised};
-use super::table::{At, Table};
-use crate::conn::exchange::{Desk, Entry, Exchange, log, panicked, settle};
+use super::turns::{OneOfMany, Turns};
+use crate::conn::connect::{Connect, User};
+use crate::conn::course::{Course, NOBODY};
+use crate::conn::exchange::{Desk, Exchange, settle};
 use crate::conn::link::Link;
+use crate::conn::log::{Entry, log};
 use crate::conn::sending::{Terms, at_hand, respond_at_once};
 use crate::conn::serve::{Flow, open};
 use crate::error::ConnectionError;
@@ -12,57 +14,43 @@ use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Shared, Stage};
 use crate::{BodyError, Handler, Reply, Request};
-use avx_core::{BodyLen, Event, Http, Instant, Method, PeerError, StreamId, Turn, h2};
+use avx_core::{BodyLen, Event, Http, Instant, Method, Output, PeerError, Turn, h2};
+use std::any::Any;
 use std::cell::RefCell;
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Poll};
 
 /// Rounds of reading and writing before other tasks get their turn.
 const BUDGET: u32 = 32;
-/// No handler is being called.
-const NOBODY: StreamId = StreamId(0);
 
 /// A multiplexed connection under way.
 pub(in crate::conn) struct Multiplexing<IO, R: Runtime> {
     pub(in crate::conn) link: Link<IO, h2::Server, R::Sleep>,
-    table: Table<Exchange>,
-    bell: Arc<Bell>,
-    /// Places to look at: woken, or touched by an event.
-    due: Vec<u32>,
-    /// Places that wait for room in the output.
-    blocked: Vec<u32>,
-    pub(in crate::conn) peer: Peer,
+    exchanges: Turns<Exchange>,
     origins: Origins,
     /// Promises to keep.
     pub(super) promised: RefCell<Vec<Promised>>,
-    /// The stream whose handler is being called: tells whose panic it was.
-    calling: StreamId,
-    draining: bool,
-    failed: bool,
+    pub(in crate::conn) course: Course,
+    /// Who still works in a tunnel now that the connection is over.
+    pub(in crate::conn) users: Vec<User>,
 }
 
 impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
     pub(in crate::conn) fn new(link: Link<IO, h2::Server, R::Sleep>, peer: Peer) -> Self {
         Multiplexing {
             link,
-            table: Table::default(),
-            bell: Arc::default(),
-            due: Vec::new(),
-            blocked: Vec::new(),
-            peer,
+            exchanges: Turns::default(),
             origins: Origins::default(),
             promised: RefCell::default(),
-            calling: NOBODY,
-            draining: false,
-            failed: false,
+            course: Course::new(peer),
+            users: Vec::new(),
         }
     }
 
     /// Takes an exchange over that began elsewhere.
     pub(in crate::conn) fn adopt(&mut self, exchange: Exchange) {
-        self.due.push(self.table.insert(exchange.stream, exchange, &self.bell));
+        self.exchanges.insert(exchange.stream, exchange);
     }
 
     pub(in crate::conn) fn poll<H: Handler>(
@@ -74,18 +62,18 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         let std_now = shared.rt.now();
         let now = local.reading.instant(&shared.epoch, std_now);
         let running = shared.life.stage() == Stage::Running;
-        if !running && self.drain(shared, now) {
+        if !running && self.course.drain(shared, &mut self.link.session, now) {
             self.abandon(shared, now);
             return Flow::Over;
         }
-        self.bell.listen(cx.waker());
+        self.exchanges.listen(cx.waker());
         if self.link.is_due(now) {
             if let Err(error) = self.catch_up(cx, shared, local, now, std_now) {
                 return self.broken(shared, now, &error);
             }
         }
         let ticked = self.link.check_time(now);
-        let mut at_rest = running && !ticked && self.table.is_empty() && self.link.is_at_rest();
+        let mut at_rest = running && !ticked && self.exchanges.is_empty() && self.link.is_at_rest();
         let mut budget = BUDGET;
         let mut drained = false;
         // There is more to write, and room for it.
@@ -178,8 +166,8 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         loop {
             let result = catch_unwind(AssertUnwindSafe(|| self.receive(shared, local, now, std_now)));
             let received = result.unwrap_or_else(|panic| self.recover(shared, panic));
-            if self.table.is_empty() {
-                self.due.clear();
+            if self.exchanges.is_empty() {
+                self.exchanges.clear_due();
                 return;
             }
             let advanced = self.advance(shared, local, now, std_now) | self.keep_promises(shared, now);
@@ -191,7 +179,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
 
     /// Whether somebody waits for room in the output.
     fn has_more(&mut self, local: &mut Local) -> bool {
-        !self.blocked.is_empty() || self.link.session.parts(&mut local.scratch).0.next_writable().is_some()
+        self.exchanges.is_blocked() || self.link.session.parts(&mut local.scratch).0.next_writable().is_some()
     }
 
     /// Events into handlers and exchanges, until there is none.
@@ -215,16 +203,18 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                 }
             };
             any = true;
-            let peer = &self.peer;
+            let peer = &self.course.peer;
             let Turn { event, machine, out } = turn;
             match event {
                 // By reference: what was just written in pieces is not to be read as a whole.
                 Event::Request { stream, ref head, body } => {
-                    let mut request = Request::from_head(head, body, peer);
-                    self.calling = stream;
+                    let connects = head.method() == Method::Connect;
+                    // What comes on its stream is the tunnel's.
+                    let content = if connects { BodyLen::Empty } else { body };
+                    let mut request = Request::from_head(head, content, peer);
+                    self.course.calling = stream;
                     let mut reply = shared.handler.call(&mut request);
-                    self.calling = NOBODY;
-                    let connects = request.method() == Method::Connect;
+                    self.course.calling = NOBODY;
                     if let (Reply::Now(response), None, BodyLen::Empty) = (&mut reply, &request.pipe, body) {
                         // The plain case: nothing is moved, nothing remembered.
                         let plain = !connects && !response.promises();
@@ -255,37 +245,31 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
                     }
                     let entry = shared.access.is_some().then(|| Entry::new(&request, now));
                     let exchange = open(stream, body, head, request.pipe.take(), reply).logged(entry);
-                    let exchange = exchange.connecting(connects).promising(self.origins.of(head, machine));
-                    self.due.push(self.table.insert(exchange.stream, exchange, &self.bell));
+                    let connect = connects.then(|| Connect::new(head, body));
+                    let exchange = exchange.connecting(connect).promising(self.origins.of(head, machine));
+                    self.exchanges.insert(stream, exchange);
                 }
-                Event::Data { stream, data, credit } => {
-                    let place = self.table.find(stream);
-                    match place.and_then(|place| Some((place, self.table.at(place)?))) {
-                        Some((place, mut at)) => {
-                            at.exchange.receive(data, credit, &Context::from_waker(at.waker));
-                            if at.touch() {
-                                self.due.push(place);
-                            }
-                        }
-                        None => machine.release(stream, credit),
-                    }
-                }
+                Event::Data { stream, data, credit } => match self.exchanges.touch(stream) {
+                    Some((exchange, waker)) => exchange.receive(data, credit, &Context::from_waker(waker)),
+                    None => machine.release(stream, credit),
+                },
                 Event::End { stream, trailers, .. } => {
-                    let place = self.table.find(stream);
-                    if let Some((place, mut at)) =
-                        place.and_then(|place| Some((place, self.table.at(place)?)))
-                    {
-                        at.exchange.end(trailers, &Context::from_waker(at.waker));
-                        if at.touch() {
-                            self.due.push(place);
-                        }
+                    if let Some((exchange, waker)) = self.exchanges.touch(stream) {
+                        exchange.end(trailers, &Context::from_waker(waker));
                     }
                 }
-                Event::Reset { stream, .. } => {
+                Event::Reset { stream, code, by } => {
+                    let error = BodyError::Reset { code, by };
+                    if self
+                        .exchanges
+                        .touch(stream)
+                        .is_some_and(|(exchange, _)| exchange.outlives_reset(error))
+                    {
+                        continue;
+                    }
                     // The handler is dropped, and with it the work that it waits for.
-                    let exchange = self.table.find(stream).and_then(|place| self.table.remove(place));
-                    if let Some(mut exchange) = exchange {
-                        exchange.log_to(&shared.access, *peer, now);
+                    if let Some(mut exchange) = self.exchanges.remove(stream) {
+                        exchange.outcome().log(shared.access.as_ref(), *peer, now);
                     }
                     machine.done(now, stream);
                 }
@@ -294,17 +278,12 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         }
     }
 
-    /// A handler panicked as it was called. The event had been taken from the session before, so
-    /// everything is in order but for the answer.
+    /// A handler panicked as it was called.
     #[cold]
-    fn recover<H: Handler>(&mut self, shared: &Shared<H, R>, panic: Box<dyn std::any::Any + Send>) -> bool {
-        let stream = mem::replace(&mut self.calling, NOBODY);
-        if stream == NOBODY {
-            resume_unwind(panic);
-        }
-        let response = panicked(&|error| shared.report(Some(self.peer), error), true);
+    fn recover<H: Handler>(&mut self, shared: &Shared<H, R>, panic: Box<dyn Any + Send>) -> bool {
+        let (stream, response) = self.course.recover(shared, panic, true);
         let exchange = Exchange::new(stream, BodyLen::Streaming, false, None).ready(response);
-        self.due.push(self.table.insert(exchange.stream, exchange, &self.bell));
+        self.exchanges.insert(stream, exchange);
         true
     }
 
@@ -316,80 +295,24 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         now: Instant,
         std_now: std::time::Instant,
     ) -> bool {
-        let peer = self.peer;
+        let peer = self.course.peer;
         let report = |error: ConnectionError<'_>| shared.report(Some(peer), error);
-        let desk = Desk {
+        let mut desk = Desk {
             now,
             preset: local.preset.at(std_now, shared.id, shared.date, shared.server.as_ref()),
             report: &report,
+            access: shared.access.as_ref(),
+            peer,
+            unread: u64::from(shared.config.limits.unread_body),
             in_turns: true,
             promised: Some(&self.promised),
         };
-        let log = &|exchange: &mut Exchange| exchange.log_to(&shared.access, peer, now);
-        let limit = u64::from(shared.config.limits.unread_body);
-        let (machine, out) = self.link.session.parts(&mut local.scratch);
-        let mut moved = false;
-        let mut due = mem::take(&mut self.due);
-        self.bell.take(&mut self.due);
-        due.append(&mut self.due);
-        if out.is_empty() {
-            // There is room again, however that came about.
-            self.blocked.iter().for_each(|&place| self.table.unblock(place));
-            due.append(&mut self.blocked);
-        }
-        for place in due.drain(..) {
-            let Some(mut at) = self.table.at(place) else { continue };
-            at.look();
-            let mut cx = Context::from_waker(at.waker);
-            at.exchange.wake();
-            moved |= at.exchange.advance(&mut cx, &desk, machine, out, &mut None);
-            // The machine may have an update to write.
-            moved |= at.exchange.give_back(&cx, machine);
-            machine.wants_write(at.exchange.stream, at.exchange.wants_turn());
-            if at.exchange.wants_room() && at.block() {
-                self.blocked.push(place);
-            }
-            settle_exchange(&mut self.table, place, &desk, machine, limit, log);
-        }
-        self.due = due;
-        // Content, in the order that the machine says, until there is no room or nobody has any.
-        while let Some(stream) = machine.next_writable() {
-            let Some(place) = self.table.find(stream) else {
-                machine.wants_write(stream, false);
-                continue;
-            };
-            let Some(mut at) = self.table.at(place) else { break };
-            let mut cx = Context::from_waker(at.waker);
-            let written = at.exchange.take_turn(&mut cx, &desk, machine, out);
-            // What an echo sends, it has read.
-            at.exchange.give_back(&cx, machine);
-            if !at.exchange.wants_turn() {
-                machine.wants_write(stream, false);
-            }
-            if at.exchange.wants_room() && at.block() {
-                self.blocked.push(place);
-            }
-            settle_exchange(&mut self.table, place, &desk, machine, limit, log);
-            if !written {
-                break;
-            }
-            moved = true;
-        }
-        moved
-    }
-
-    /// The server's end has begun. Whether this connection is dropped.
-    #[cold]
-    fn drain<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) -> bool {
-        if !mem::replace(&mut self.draining, true) {
-            self.link.session.shutdown(now);
-        }
-        shared.life.stage() == Stage::Aborted
+        self.exchanges.advance(&mut self.link.session, &mut local.scratch, &mut desk)
     }
 
     #[cold]
     fn broken<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: &std::io::Error) -> Flow {
-        shared.report(Some(self.peer), ConnectionError::Io(error));
+        shared.report(Some(self.course.peer), ConnectionError::Io(error));
         self.abandon(shared, now);
         Flow::Over
     }
@@ -397,11 +320,10 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
     /// The peer broke the protocol: nothing that is under way can be completed.
     #[cold]
     fn fail<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant, error: PeerError) {
-        if mem::replace(&mut self.failed, true) {
+        if !self.course.fail(shared, error) {
             return;
         }
-        shared.report(Some(self.peer), ConnectionError::Peer(error));
-        for exchange in self.table.exchanges() {
+        for exchange in self.exchanges.exchanges() {
             exchange.fail(BodyError::Peer(error));
         }
         self.abandon(shared, now);
@@ -410,9 +332,10 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
     /// Drops what is under way.
     #[cold]
     fn abandon<H: Handler>(&mut self, shared: &Shared<H, R>, now: Instant) {
-        let peer = self.peer;
-        for mut exchange in self.table.drain() {
-            exchange.log_to(&shared.access, peer, now);
+        let peer = self.course.peer;
+        for mut exchange in self.exchanges.drain() {
+            self.users.extend(exchange.take_user());
+            exchange.outcome().log(shared.access.as_ref(), peer, now);
         }
     }
 
@@ -427,31 +350,59 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
     /// Gives back what is not needed while waiting.
     fn rest(&mut self, local: &mut Local) {
         self.link.session.rest(&mut local.scratch);
-        if self.table.is_empty() {
-            (self.due, self.blocked) = (Vec::new(), Vec::new());
-        }
+        self.exchanges.rest();
     }
 }
 
-/// Lets go of an exchange that is over, or whose content nobody will read.
-fn settle_exchange(
-    table: &mut Table<Exchange>,
-    place: u32,
-    desk: &Desk<'_>,
-    machine: &mut h2::Server,
-    limit: u64,
-    log: &dyn Fn(&mut Exchange),
-) {
-    let Some(At { exchange, .. }) = table.at(place) else { return };
-    let unread = exchange.unread() > limit;
-    if unread {
-        machine.done(desk.now, exchange.stream);
+impl OneOfMany<h2::Server, Desk<'_>> for Exchange {
+    fn advance(
+        &mut self,
+        cx: &mut Context<'_>,
+        desk: &mut Desk<'_>,
+        machine: &mut h2::Server,
+        out: &mut dyn Output,
+    ) -> bool {
+        self.wake();
+        let moved = self.advance(cx, desk, machine, out, &mut None);
+        // The machine may have an update to write.
+        self.give_back(cx, machine) || moved
     }
-    if unread || exchange.is_done() {
-        log(exchange);
-        // Whoever still reads what has come gives its credit back from here.
-        if unread || !exchange.is_read_from() {
-            table.remove(place);
+
+    fn take_turn(
+        &mut self,
+        cx: &mut Context<'_>,
+        desk: &mut Desk<'_>,
+        machine: &mut h2::Server,
+        out: &mut dyn Output,
+    ) -> bool {
+        let written = self.take_turn(cx, desk, machine, out);
+        // What an echo sends, it has read.
+        self.give_back(cx, machine);
+        written
+    }
+
+    fn wants_turn(&self) -> bool {
+        self.wants_turn()
+    }
+
+    fn wants_room(&self) -> bool {
+        self.wants_room()
+    }
+
+    fn settle(&mut self, desk: &mut Desk<'_>, machine: &mut h2::Server) -> bool {
+        let unread = self.unread() > desk.unread;
+        if unread {
+            machine.done(desk.now, self.stream);
         }
+        if !(unread || self.is_done()) {
+            return false;
+        }
+        self.outcome().log(desk.access, desk.peer, desk.now);
+        if self.was_reset() {
+            machine.done(desk.now, self.stream);
+            return true;
+        }
+        // Whoever still reads what has come gives its credit back from here.
+        unread || !self.is_read_from()
     }
 }

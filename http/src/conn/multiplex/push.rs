@@ -10,7 +10,9 @@
 //! takes no more of them.
 
 use super::pump::Multiplexing;
-use crate::conn::exchange::{Desk, Entry, Exchange, panicked};
+use crate::conn::course::panicked;
+use crate::conn::exchange::{Desk, Exchange};
+use crate::conn::log::Entry;
 use crate::error::ConnectionError;
 use crate::message::{Push, Wire};
 use crate::rt::{Runtime, Stream};
@@ -101,9 +103,9 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             let start = origin.windows(3).position(|three| three == b"://").map_or(0, |at| at + 3);
             let authority = &origin[start..];
             let mut request =
-                Request::promised(push.target.as_bytes(), authority, fields.as_fields(), &self.peer);
+                Request::promised(push.target.as_bytes(), authority, fields.as_fields(), &self.course.peer);
             let called = catch_unwind(AssertUnwindSafe(|| shared.handler.call(&mut request)));
-            let report = |error: ConnectionError<'_>| shared.report(Some(self.peer), error);
+            let report = |error: ConnectionError<'_>| shared.report(Some(self.course.peer), error);
             let reply = called.unwrap_or_else(|_| panicked(&report, true).into());
             let entry = shared.access.is_some().then(|| Entry::new(&request, now));
             let exchange = Exchange::new(stream, BodyLen::Empty, false, request.pipe.take()).logged(entry);

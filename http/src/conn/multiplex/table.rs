@@ -2,15 +2,21 @@
 
 use super::bell::{Bell, Handle};
 use avx_core::StreamId;
-use std::collections::HashMap;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 use std::task::Waker;
 
+/// Places that are kept for later exchanges, with their wakers, however few there are now: 4 KiB of memory.
+const KEPT: usize = 32;
+
 /// Exchanges by place, places by stream.
 pub(crate) struct Table<E> {
     places: Vec<Place<E>>,
-    free: Vec<u32>,
+    /// Those to fill again, the first ones first, so that the last ones come to be free. Some are filled
+    /// already, or gone.
+    free: BinaryHeap<Reverse<u32>>,
     by_stream: HashMap<StreamId, u32, BuildHasherDefault<OfStream>>,
 }
 
@@ -27,6 +33,7 @@ struct Place<E> {
 
 /// What is in a place.
 pub(crate) struct At<'a, E> {
+    pub(crate) stream: StreamId,
     pub(crate) exchange: &'a mut E,
     handle: &'a Handle,
     pub(crate) waker: &'a Waker,
@@ -54,7 +61,7 @@ impl<E> At<'_, E> {
 
 impl<E> Default for Table<E> {
     fn default() -> Self {
-        Table { places: Vec::new(), free: Vec::new(), by_stream: HashMap::default() }
+        Table { places: Vec::new(), free: BinaryHeap::new(), by_stream: HashMap::default() }
     }
 }
 
@@ -65,7 +72,7 @@ impl<E> Table<E> {
 
     /// Puts an exchange in, which is to be looked at, and says where.
     pub(crate) fn insert(&mut self, stream: StreamId, exchange: E, bell: &Arc<Bell>) -> u32 {
-        let at = self.free.pop().unwrap_or_else(|| {
+        let at = self.vacancy().unwrap_or_else(|| {
             let handle = bell.handle(self.places.len() as u32);
             let waker = handle.clone().into();
             self.places.push(Place { stream, exchange: None, handle, waker, due: false, blocked: false });
@@ -75,6 +82,16 @@ impl<E> Table<E> {
         (place.stream, place.exchange, place.due) = (stream, Some(Box::new(exchange)), true);
         self.by_stream.insert(stream, at);
         at
+    }
+
+    /// The first place that is free.
+    fn vacancy(&mut self) -> Option<u32> {
+        loop {
+            let Reverse(at) = self.free.pop()?;
+            if self.places.get(at as usize).is_some_and(|place| place.exchange.is_none()) {
+                return Some(at);
+            }
+        }
     }
 
     /// Where the exchange of this stream is.
@@ -89,8 +106,8 @@ impl<E> Table<E> {
     /// What is in a place.
     #[inline]
     pub(crate) fn at(&mut self, place: u32) -> Option<At<'_, E>> {
-        let Place { exchange, handle, waker, due, blocked, .. } = self.places.get_mut(place as usize)?;
-        Some(At { exchange: exchange.as_deref_mut()?, handle, waker, due, blocked })
+        let Place { stream, exchange, handle, waker, due, blocked } = self.places.get_mut(place as usize)?;
+        Some(At { stream: *stream, exchange: exchange.as_deref_mut()?, handle, waker, due, blocked })
     }
 
     /// There is room in the output again.
@@ -105,8 +122,30 @@ impl<E> Table<E> {
         let Place { stream, exchange, .. } = self.places.get_mut(place as usize)?;
         let exchange = exchange.take()?;
         self.by_stream.remove(stream);
-        self.free.push(place);
+        self.free.push(Reverse(place));
         Some(exchange)
+    }
+
+    /// Gives memory back when there are far fewer exchanges than there were.
+    #[inline]
+    pub(crate) fn shrink(&mut self) {
+        if self.places.len() > KEPT && self.by_stream.len() <= self.places.len() / 4 {
+            self.drop_last();
+        }
+    }
+
+    /// Drops the places behind the last one that is filled.
+    #[cold]
+    fn drop_last(&mut self) {
+        while self.places.len() > KEPT && self.places.last().is_some_and(|place| place.exchange.is_none()) {
+            self.places.pop();
+        }
+        if self.places.len() <= self.places.capacity() / 4 {
+            self.places.shrink_to(KEPT);
+            self.by_stream.shrink_to(KEPT);
+            let free = (0..).zip(&self.places).filter(|(_, place)| place.exchange.is_none());
+            self.free = free.map(|(at, _)| Reverse(at)).collect();
+        }
     }
 
     /// Takes all of them.
@@ -145,6 +184,52 @@ impl Hasher for OfStream {
 mod tests {
     use super::*;
     use std::hash::BuildHasher;
+
+    /// Fills places with the streams of these numbers.
+    fn fill(table: &mut Table<u32>, bell: &Arc<Bell>, numbers: std::ops::Range<u32>) {
+        for n in numbers {
+            table.insert(StreamId(u64::from(n)), n, bell);
+        }
+    }
+
+    fn remove(table: &mut Table<u32>, n: u32) {
+        let place = table.find(StreamId(u64::from(n))).unwrap();
+        assert_eq!(table.remove(place).as_deref(), Some(&n));
+        table.shrink();
+    }
+
+    #[test]
+    fn places_go_back_when_they_are_not_needed() {
+        let (mut table, bell) = (Table::default(), Arc::default());
+        fill(&mut table, &bell, 0..1000);
+        for n in (0..1000).filter(|&n| n != 100) {
+            remove(&mut table, n);
+        }
+        assert_eq!((table.places.len(), table.exchanges().count()), (101, 1));
+        assert!(
+            table.places.capacity() <= 101 && table.free.len() == 100 && table.by_stream.capacity() < 100
+        );
+        // What is gone is not filled again.
+        fill(&mut table, &bell, 1000..1300);
+        assert_eq!((table.places.len(), table.exchanges().count()), (301, 301));
+        for n in (1000..1300).chain([100]) {
+            remove(&mut table, n);
+        }
+        assert_eq!(table.places.len(), KEPT);
+    }
+
+    #[test]
+    fn a_place_is_filled_once_however_often_it_became_free() {
+        let (mut table, bell) = (Table::default(), Arc::default());
+        let mut next = 0;
+        for burst in [100, 3, 200, 40, 1, 90] {
+            fill(&mut table, &bell, next..next + burst);
+            assert_eq!(table.exchanges().count(), burst as usize);
+            assert_eq!(table.places.len().max(KEPT), (burst as usize).max(KEPT));
+            (next..next + burst).for_each(|n| remove(&mut table, n));
+            next += burst;
+        }
+    }
 
     #[test]
     fn identifiers_that_follow_each_other_are_spread_over_the_table() {

@@ -1,11 +1,11 @@
-//! What the access log says of requests that came to no response of a handler.
+//! What the access log says, also of requests that came to no response of a handler.
 
 mod support;
 
 use avx_http::{OwnedRequest, Router, Server, ServerHandle, Status};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::Sim;
+use support::{GET, Gate, Sim, start_with};
 
 const SLOW: Duration = Duration::from_secs(100);
 
@@ -25,9 +25,7 @@ fn start(sim: &Sim) -> (ServerHandle, Arc<Mutex<Vec<String>>>) {
             access.method, access.status, access.sent, access.complete
         ));
     });
-    let rt = sim.clone();
-    let handle = sim.block_on(async move { server.bind("127.0.0.1:0").start(&rt).await });
-    (handle.unwrap(), lines)
+    (start_with(sim, server), lines)
 }
 
 fn take(lines: &Mutex<Vec<String>>) -> Vec<String> {
@@ -116,4 +114,62 @@ fn content_that_a_205_leaves_out_was_not_sent() {
         assert!(client.recv_text().ends_with("Content-Length: 0\r\n\r\n"));
         assert_eq!(take(&lines), [format!("GET {path} 205 0 true")]);
     }
+}
+
+#[test]
+fn the_access_log_has_a_line_for_every_exchange() {
+    let sim = Sim::new();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let write = lines.clone();
+    let gate = Gate::default();
+    let wait = gate.clone();
+    let router = Router::new().get("/", || "hi").get("/slow", move |_: OwnedRequest| {
+        let wait = wait.clone();
+        async move {
+            wait.passed().await;
+            vec![0; 100_000]
+        }
+    });
+    let server = Server::new(router).on_access(move |access| {
+        let target = String::from_utf8_lossy(access.target).into_owned();
+        write.lock().unwrap().push(format!(
+            "{} {target} {} {} {:?} {}",
+            access.method, access.status, access.sent, access.duration, access.complete
+        ));
+    });
+    let _server = start_with(&sim, server);
+    let client = sim.dial();
+    client.send(format!("{GET}HEAD /?q HTTP/1.1\r\nHost: a\r\n\r\nGET /slow HTTP/1.1\r\nHost: a\r\n\r\n"));
+    sim.run();
+    sim.advance(Duration::from_secs(2));
+    gate.open();
+    sim.run();
+    let lines = lines.lock().unwrap();
+    assert_eq!(
+        lines[..],
+        ["GET / 200 2 0ns true", "HEAD /?q 200 0 0ns true", "GET /slow 200 100000 2s true"]
+    );
+}
+
+#[test]
+fn the_access_log_tells_what_was_not_completed() {
+    let sim = Sim::new();
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let write = lines.clone();
+    let router = Router::new()
+        .get("/never", async |_: OwnedRequest| std::future::pending::<&str>().await)
+        .get("/part", || vec![0; 1 << 20]);
+    let server = Server::new(router).on_access(move |access| {
+        write.lock().unwrap().push(format!("{} {} {}", access.status, access.sent > 0, access.complete));
+    });
+    let _server = start_with(&sim, server);
+    for path in ["never", "part"] {
+        let client = sim.dial();
+        client.set_window(1000);
+        client.send(format!("GET /{path} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        sim.run();
+        client.reset();
+        sim.run();
+    }
+    assert_eq!(lines.lock().unwrap()[..], ["499 false false", "200 true false"]);
 }
