@@ -219,6 +219,17 @@ fn ws_08_a_text_is_checked_behind_its_compression() {
 }
 
 #[test]
+fn a_compressed_text_that_ends_inside_a_character_is_the_same_for_every_cutting() {
+    // A stored block: "ok" and half of a character.
+    let input = masked(TEXT | RSV1, b"\x00\x03\x00\xfc\xffok\xce\x00");
+    let whole = outcome(&input, &[], OFFERS[0], false);
+    assert_eq!(whole, (vec![Seen::Data(Kind::Text, b"ok\xce".to_vec(), false)], Some(PeerError::BadText)));
+    for at in 0..input.len() {
+        assert_eq!(outcome(&input, &[at], OFFERS[0], false), whole, "cut at {at}");
+    }
+}
+
+#[test]
 fn messages_are_compressed_when_they_are_worth_it_and_can_be() {
     let sent = |offer: &str, data: &[u8], last| {
         let mut driver = deflating_client(Config::default(), &agreed(offer));

@@ -398,9 +398,9 @@ impl<R: Role> Connection<R> {
     }
 }
 
-/// How much of `text`, which is wrong somewhere or lacks its end, comes before the byte that shows it.
+/// How much of `text` comes before the byte that is wrong: all of it, if only its end is missing.
 #[cold]
 fn good_text(mut utf8: Utf8, text: &[u8]) -> usize {
     let bad = text.iter().position(|&byte| utf8.push(&[byte]).is_err());
-    bad.unwrap_or(text.len().saturating_sub(1))
+    bad.unwrap_or(text.len())
 }
