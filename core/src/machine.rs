@@ -108,6 +108,12 @@ pub trait Machine {
     /// What finds no room waits for the next call.
     fn transmit(&mut self, now: Instant, out: &mut dyn Output);
 
+    /// Whether [`transmit`](Machine::transmit) has something to say that the next [`recv`](Machine::recv) may
+    /// supersede or overtake. Calling it first is never wrong, and [`Session`](crate::Session) does.
+    fn wants_transmit(&self) -> bool {
+        false
+    }
+
     /// When [`handle_timeout`](Machine::handle_timeout) wants to be called. O(1).
     fn poll_timeout(&self) -> Option<Instant>;
 

@@ -46,7 +46,8 @@
 //! # What may surprise
 //!
 //! - Whatever precedes a byte that is no UTF-8 is told of before the error, so that cutting changes nothing.
-//! - Only the latest ping is answered when several come between two calls of `transmit` (section 5.5.3).
+//! - Only the latest ping is answered when several come between two calls of `transmit` (section 5.5.3). A session
+//!   calls it before it goes on, so that this comes about only while the output is full.
 //! - Compressed messages need the feature `deflate`, [`Limits::deflate`] for the handshake to
 //!   [offer](handshake::Handshake::deflate) or [agree to](handshake::Offer::deflate) them, and
 //!   `Connection::with_deflate`. Nothing is compressed but what is sent with `send_compressed`.

@@ -230,6 +230,12 @@ impl<R: Role> Machine for Connection<R> {
         }
     }
 
+    /// The next ping would supersede the answer to this one, and the next piece of a message overtake it.
+    #[inline]
+    fn wants_transmit(&self) -> bool {
+        self.pong_due
+    }
+
     #[inline]
     fn poll_timeout(&self) -> Option<Instant> {
         (self.due != NEVER).then(|| Instant::from_nanos(self.due))
