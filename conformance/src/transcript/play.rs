@@ -27,8 +27,6 @@ pub(super) trait Subject {
 enum Cut {
     /// Each `in` block at once, its end announced apart.
     Whole,
-    /// The same in a session, which answers each event before it goes on.
-    Seated,
     /// Each `in` block at once, with its end.
     WithEnd,
     /// Byte by byte.
@@ -50,7 +48,7 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
     play(case, &mut *bare(case), Cut::Whole).map_err(|e| format!("  (whole)\n{e}"))?;
     play(case, &mut *bare(case), Cut::WithEnd).map_err(|e| format!("  (whole, with its end)\n{e}"))?;
     play(case, &mut *bare(case), Cut::Bytes).map_err(|e| format!("  (byte by byte)\n{e}"))?;
-    play(case, &mut *seated(case), Cut::Seated).map_err(|e| format!("  (session, whole)\n{e}"))?;
+    play(case, &mut *seated(case), Cut::Whole).map_err(|e| format!("  (session, whole)\n{e}"))?;
     play(case, &mut *seated(case), Cut::Bytes).map_err(|e| format!("  (session, byte by byte)\n{e}"))?;
     for at in 1..longest {
         if longest <= LONG || at < 64 || at + 64 > longest || at % 4001 == 0 {
@@ -125,9 +123,7 @@ fn play(case: &Case, subject: &mut dyn Subject, cut: Cut) -> Result<(), String> 
         }
         if case.speaks == Speaks::Http2 {
             let (mut expected, mut observed) = (&step.frames[..], &reader.lines(&out)[..]);
-            if !matches!(cut, Cut::Whole | Cut::Seated)
-                && events.iter().any(|event| event.starts_with("error "))
-            {
+            if !matches!(cut, Cut::Whole) && events.iter().any(|event| event.starts_with("error ")) {
                 // What had left before the error depends on when it was written: the goodbye is the last.
                 expected = &expected[expected.len().saturating_sub(1)..];
                 observed = &observed[observed.len().saturating_sub(1)..];
@@ -163,7 +159,7 @@ fn act(subject: &mut dyn Subject, action: &Action, cut: Cut) {
     };
     match cut {
         Cut::WithEnd if eof => return subject.eof(bytes),
-        Cut::Whole | Cut::Seated | Cut::WithEnd => subject.feed(bytes),
+        Cut::Whole | Cut::WithEnd => subject.feed(bytes),
         Cut::Bytes => bytes.chunks(1).for_each(|b| subject.feed(b)),
         Cut::At(at) => {
             let (front, back) = bytes.split_at(at.min(bytes.len()));
