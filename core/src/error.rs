@@ -1,6 +1,7 @@
 //! Errors by whose fault they are: [`PeerError`] for the other end, [`UsageError`] for the caller.
 
 use crate::output::Full;
+use crate::ws::CloseCode;
 use core::fmt;
 
 /// What a reset or a closing connection says about the reason (RFC 9113, section 7). HTTP/1.1 has
@@ -273,9 +274,66 @@ peer_errors! {
     TooManySettings, 429, "RFC 9113, section 10.5", "too many settings in one frame";
     /// A PING was not answered in time.
     PingTimeout, 408, "RFC 9113, section 6.7", "ping was not answered in time";
+    /// A frame of a client that is not masked.
+    UnmaskedFrame, 400, "RFC 6455, section 5.1", "frame of a client is not masked";
+    /// A frame of a server that is masked.
+    MaskedFrame, 502, "RFC 6455, section 5.1", "frame of a server is masked";
+    /// A reserved bit that no extension has given a meaning there.
+    ReservedBit, 400, "RFC 6455, section 5.2", "reserved bit is set";
+    /// An opcode that is reserved.
+    UnknownOpcode, 400, "RFC 6455, section 5.2", "opcode is reserved";
+    /// A payload length that is not in its shortest form, or has its most significant bit set.
+    BadPayloadLength, 400, "RFC 6455, section 5.2", "payload length is malformed";
+    /// A control frame that is fragmented.
+    FragmentedControl, 400, "RFC 6455, section 5.5", "control frame is fragmented";
+    /// A control frame of more than 125 bytes.
+    ControlTooLong, 400, "RFC 6455, section 5.5", "control frame is longer than 125 bytes";
+    /// A continuation of no message.
+    UnexpectedFragment, 400, "RFC 6455, section 5.4", "continuation of no message";
+    /// A message that begins before the one before it has ended.
+    InterleavedMessage, 400, "RFC 6455, section 5.4", "message begins inside another";
+    /// A text that is not UTF-8.
+    BadText, 400, "RFC 6455, section 8.1", "text is not utf-8";
+    /// A close frame with half a code.
+    BadCloseFrame, 400, "RFC 6455, section 5.5.1", "close frame has a payload of one byte";
+    /// A close code that must not be sent.
+    BadCloseCode, 400, "RFC 6455, section 7.4", "close code must not be sent";
+    /// A close reason that is not UTF-8.
+    BadCloseReason, 400, "RFC 6455, section 5.5.1", "close reason is not utf-8";
+    /// A frame or message larger than the limit.
+    MessageTooLarge, 413, "RFC 6455, section 10.4", "message is too large";
+    /// More empty fragments in a row than the limit.
+    TooManyEmptyFragments, 429, "RFC 6455, section 10.4", "too many empty fragments";
+    /// More control frames than the budget allows.
+    TooManyPings, 429, "RFC 6455, section 10.4", "too many control frames";
+    /// Nothing was heard after a ping.
+    PongTimeout, 408, "RFC 6455, section 5.5.2", "ping was not answered in time";
+    /// The connection ended without a close frame.
+    AbnormalClosure, 400, "RFC 6455, section 7.1.5", "connection ended without a close frame";
+    /// A compressed message that cannot be inflated.
+    BadDeflate, 400, "RFC 7692, section 7.2.2", "compressed message is malformed";
+    /// A compressed message that inflates further than any honest one.
+    DeflateBomb, 413, "RFC 7692, section 8", "compressed message inflates too far";
 }
 
 impl PeerError {
+    /// The code of the close frame that answers this on a WebSocket (RFC 6455, section 7.4.1).
+    pub const fn close_code(self) -> CloseCode {
+        match self {
+            PeerError::BadText | PeerError::BadCloseReason | PeerError::BadDeflate => {
+                CloseCode::INVALID_PAYLOAD
+            }
+            PeerError::MessageTooLarge | PeerError::DeflateBomb => CloseCode::TOO_BIG,
+            PeerError::TooManyEmptyFragments
+            | PeerError::TooManyPings
+            | PeerError::PongTimeout
+            | PeerError::WriteStalled => CloseCode::POLICY,
+            PeerError::DrainTimeout => CloseCode::GOING_AWAY,
+            PeerError::AbnormalClosure | PeerError::UnexpectedEof => CloseCode::ABNORMAL,
+            _ => CloseCode::PROTOCOL_ERROR,
+        }
+    }
+
     /// The HTTP/2 and HTTP/3 code of the same meaning.
     pub const fn code(self) -> ErrorCode {
         match self {
@@ -291,13 +349,20 @@ impl PeerError {
             | PeerError::FieldBlockTooLarge
             | PeerError::TooManySmallFrames
             | PeerError::TooManyPriorities
-            | PeerError::TooManySettings => ErrorCode::ENHANCE_YOUR_CALM,
+            | PeerError::TooManySettings
+            | PeerError::TooManyEmptyFragments
+            | PeerError::TooManyPings
+            | PeerError::MessageTooLarge
+            | PeerError::DeflateBomb => ErrorCode::ENHANCE_YOUR_CALM,
             PeerError::FrameTooLarge | PeerError::BadFrameLength => ErrorCode::FRAME_SIZE_ERROR,
             PeerError::ClosedStream => ErrorCode::STREAM_CLOSED,
             PeerError::SettingsTimeout => ErrorCode::SETTINGS_TIMEOUT,
             PeerError::WindowTooLarge | PeerError::WindowExceeded => ErrorCode::FLOW_CONTROL_ERROR,
             PeerError::BadFieldBlock => ErrorCode::COMPRESSION_ERROR,
-            PeerError::DrainTimeout | PeerError::PingTimeout => ErrorCode::NO_ERROR,
+            PeerError::DrainTimeout | PeerError::PingTimeout | PeerError::PongTimeout => ErrorCode::NO_ERROR,
+            // RFC 8441, section 5: "RST exceptions are represented with the RST_STREAM frame [...] with the
+            // CANCEL error code"
+            PeerError::AbnormalClosure => ErrorCode::CANCEL,
             _ => ErrorCode::PROTOCOL_ERROR,
         }
     }
@@ -348,6 +413,11 @@ pub enum UsageError {
     NoStreams,
     /// The content is larger than the peer's window, and the call does not cut it.
     NoCredit,
+    /// The close code must not stand in a close frame (RFC 6455, section 7.4).
+    BadCloseCode,
+    /// The payload is longer than a control frame holds: 125 bytes, 123 of a close reason (RFC 6455,
+    /// section 5.5).
+    ControlTooLong,
     /// The output has too little room.
     OutputFull(Full),
 }
@@ -378,6 +448,8 @@ impl fmt::Display for UsageError {
             UsageError::BadUpgrade => "upgrade was not asked for",
             UsageError::NoStreams => "no further stream can be opened now",
             UsageError::NoCredit => "content is larger than the window of the peer",
+            UsageError::BadCloseCode => "close code must not be sent",
+            UsageError::ControlTooLong => "control frame is longer than 125 bytes",
             UsageError::OutputFull(full) => return write!(f, "caller: {full}"),
         };
         write!(f, "caller: {text}")

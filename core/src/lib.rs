@@ -69,6 +69,8 @@ extern crate alloc;
 
 #[doc = include_str!("../EMBEDDING.md")]
 pub mod embedding {}
+
+mod bucket;
 pub mod error;
 pub mod fields;
 pub mod h1;
@@ -84,6 +86,7 @@ pub mod scan;
 pub mod session;
 pub mod syntax;
 pub mod time;
+pub mod ws;
 
 pub use error::{ErrorCode, Initiator, PeerError, UsageError};
 pub use fields::{Field, Fields, Span};

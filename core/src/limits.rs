@@ -14,6 +14,8 @@ pub struct Config {
     pub lenient: Lenient,
     /// Bounds and choices of HTTP/2 alone.
     pub h2: crate::h2::Limits,
+    /// Bounds and choices of WebSocket alone.
+    pub ws: crate::ws::Limits,
     /// Report every chunk extension as [`Event::ChunkExtension`](crate::Event::ChunkExtension).
     pub chunk_extensions: bool,
 }

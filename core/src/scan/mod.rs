@@ -14,6 +14,7 @@
 //! of it is the proof that makes its methods safe to call.
 #![allow(unsafe_code)]
 
+pub(crate) mod mask;
 mod portable;
 pub(crate) mod short;
 #[cfg(test)]
@@ -126,24 +127,34 @@ pub fn use_at_most(most: Isa) {
 #[inline(always)]
 pub(crate) fn dispatch<'a, J: Job<'a>>(job: J) -> J::Output {
     #[cfg(target_arch = "x86_64")]
-    {
-        const AVX2: u8 = Isa::Avx2 as u8 + 1;
-        const SSSE3: u8 = Isa::Ssse3 as u8 + 1;
-        // A byte that guards nothing else: no order is needed.
-        let in_use = match IN_USE.load(Ordering::Relaxed) {
-            0 => find(),
-            in_use => in_use,
-        };
-        match in_use {
-            // SAFETY: only an instruction set that the processor has is in use.
-            AVX2 => unsafe { x86_64::avx2(job) },
-            // SAFETY: as above.
-            SSSE3 => unsafe { x86_64::ssse3(job) },
-            _ => portable::run(job),
-        }
+    match in_use() {
+        // SAFETY: only an instruction set that the processor has is in use.
+        AVX2 => unsafe { x86_64::avx2(job) },
+        // SAFETY: as above.
+        SSSE3 => unsafe { x86_64::ssse3(job) },
+        _ => portable::run(job),
     }
     #[cfg(not(target_arch = "x86_64"))]
     run(Isa::best(), job)
+}
+
+/// [`in_use`] of AVX2.
+#[cfg(target_arch = "x86_64")]
+const AVX2: u8 = Isa::Avx2 as u8 + 1;
+
+/// [`in_use`] of SSSE3.
+#[cfg(target_arch = "x86_64")]
+const SSSE3: u8 = Isa::Ssse3 as u8 + 1;
+
+/// The instruction set in use as its number plus 1. The processor has it.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn in_use() -> u8 {
+    // A byte that guards nothing else: no order is needed.
+    match IN_USE.load(Ordering::Relaxed) {
+        0 => find(),
+        in_use => in_use,
+    }
 }
 
 #[cfg(target_arch = "x86_64")]
