@@ -180,6 +180,47 @@ fn a_message_through_a_tunnel_costs_no_allocation() {
     }
 }
 
+/// Nor does it cost the thread the memory that it keeps for others.
+#[test]
+fn a_message_over_an_upgraded_connection_costs_no_allocation() {
+    let sim = Sim::new();
+    let router = Router::new().get("/plaintext", || "Hello, World!").get("/echo", |_: &Request<'_>| {
+        Response::upgrade("echo", async |mut io: Upgraded| {
+            let mut buf = [0; 4096];
+            while let Ok(n @ 1..) = io.read(&mut buf).await {
+                io.write_all(&buf[..n]).await.unwrap();
+            }
+        })
+    });
+    let engine = Server::new(router).engine(&sim).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut connect = |request: &str| {
+        let (ours, theirs) = pair();
+        let mut connection = Box::pin(engine.connection(theirs, Peer::Unix));
+        let remote = Remote(ours);
+        remote.send(request);
+        assert!(connection.as_mut().poll(&mut cx).is_pending());
+        remote.recv();
+        (remote, connection)
+    };
+    let plain = "GET /plaintext HTTP/1.1\r\nHost: a\r\n\r\n";
+    let mut clients = [
+        (connect("GET /echo HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n"), "message"),
+        (connect(plain), plain),
+    ];
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut total = 0;
+    for round in 0..20 {
+        for ((remote, connection), message) in &mut clients {
+            remote.send(message);
+            let count = counting::allocations(|| assert!(connection.as_mut().poll(&mut cx).is_pending()));
+            total += if round < 10 { 0 } else { count };
+            assert!(!remote.recv().is_empty());
+        }
+    }
+    assert_eq!(total, 0);
+}
+
 /// Content that piles up is not copied again with every frame: the window may be many megabytes, and
 /// filled with small frames.
 #[test]

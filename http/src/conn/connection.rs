@@ -108,12 +108,12 @@ impl<IO: Stream, H: Handler, R: Runtime> Future for Connection<IO, H, R> {
         if this.slot == NONE {
             this.slot = this.shared.life.tasks.insert(cx);
         }
-        loop {
+        while !matches!(this.state, State::Upgraded(_) | State::Over) {
             let mut local = Local::take();
             let flow = match &mut this.state {
                 State::Http1(serving) => serving.poll(cx, &this.shared, &mut local),
                 State::Http2(serving) => serving.poll(cx, &this.shared, &mut local),
-                State::Upgraded(_) | State::Over => break,
+                State::Upgraded(_) | State::Over => Flow::Waits,
             };
             local.put();
             match flow {
