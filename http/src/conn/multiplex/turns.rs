@@ -96,6 +96,12 @@ impl<E> Turns<E> {
         self.table.remove(place)
     }
 
+    /// Sees to it that all of them are looked at.
+    #[cold]
+    pub(crate) fn touch_all(&mut self) {
+        self.due.extend(self.table.touch_all());
+    }
+
     /// All of them.
     pub(crate) fn exchanges(&mut self) -> impl Iterator<Item = &mut E> {
         self.table.exchanges()
@@ -168,12 +174,16 @@ impl<E> Turns<E> {
         }
     }
 
-    /// Gives back what is not needed while waiting.
-    pub(crate) fn rest(&mut self) {
+    /// Gives back what is not needed while waiting. Whether somebody is to be looked at before.
+    pub(crate) fn rest(&mut self) -> bool {
         if self.table.is_empty() {
+            // Whoever rang is gone.
+            self.due.clear();
+            self.bell.take(&mut self.due);
             (self.due, self.blocked) = (Vec::new(), Vec::new());
         }
         self.table.shrink();
+        self.bell.rest()
     }
 
     /// There is nobody to look at: forgets who was to be.
