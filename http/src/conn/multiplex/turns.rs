@@ -43,13 +43,21 @@ pub(crate) struct Turns<E> {
     bell: Arc<Bell>,
     /// Places to look at: woken, or touched by an event.
     due: Vec<u32>,
+    /// Memory for those that have rung.
+    rung: Vec<u32>,
     /// Places that wait for room in the output.
     blocked: Vec<u32>,
 }
 
 impl<E> Default for Turns<E> {
     fn default() -> Self {
-        Turns { table: Table::default(), bell: Arc::default(), due: Vec::new(), blocked: Vec::new() }
+        Turns {
+            table: Table::default(),
+            bell: Arc::default(),
+            due: Vec::new(),
+            rung: Vec::new(),
+            blocked: Vec::new(),
+        }
     }
 }
 
@@ -125,8 +133,8 @@ impl<E> Turns<E> {
         let (machine, out) = session.parts(scratch);
         let mut moved = false;
         let mut due = mem::take(&mut self.due);
-        self.bell.take(&mut self.due);
-        due.append(&mut self.due);
+        self.bell.take(&mut self.rung);
+        due.append(&mut self.rung);
         if out.is_empty() {
             // There is room again, however that came about.
             self.blocked.iter().for_each(|&place| self.table.unblock(place));
@@ -178,9 +186,8 @@ impl<E> Turns<E> {
     pub(crate) fn rest(&mut self) -> bool {
         if self.table.is_empty() {
             // Whoever rang is gone.
-            self.due.clear();
-            self.bell.take(&mut self.due);
-            (self.due, self.blocked) = (Vec::new(), Vec::new());
+            self.bell.take(&mut self.rung);
+            (self.due, self.rung, self.blocked) = (Vec::new(), Vec::new(), Vec::new());
         }
         self.table.shrink();
         self.bell.rest()
