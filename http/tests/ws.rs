@@ -545,6 +545,57 @@ fn answers_leave_together_over_http_2_too() {
     assert_eq!((after.0 - before.0, after.1 - before.1), (1, 1));
 }
 
+/// Messages of every size, compressible and not, and far fewer bytes on the wire.
+#[cfg(feature = "deflate")]
+#[test]
+fn rfc7692_messages_are_compressed_where_both_want_it() {
+    for (protocol, both) in [(Protocol::Http1, true), (Protocol::Http2, true), (Protocol::Http1, false)] {
+        let router = Router::new().get("/", |request: &Request<'_>| {
+            ws::Upgrade::new().deflate(ws::Deflate::default()).accept(request, echo)
+        });
+        let mut pair = Pair::new(protocol, Server::new(router).extended_connect(true));
+        pair.options.deflate = both.then(ws::Deflate::default);
+        let mut socket = pair.open();
+        pair.run(async move {
+            let mut state = 1_u32;
+            for len in [0, 1, 127, 128, 5000, 65_536, 300_000] {
+                let same = vec![b'x'; len];
+                let random: Vec<u8> = (0..len)
+                    .map(|_| {
+                        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        (state >> 24) as u8
+                    })
+                    .collect();
+                for bytes in [same, random] {
+                    socket.send_binary(&bytes).await.unwrap();
+                    assert!(*socket.recv().await.unwrap().unwrap() == *bytes, "{protocol:?} {len}");
+                }
+            }
+            socket.close(CloseCode::NORMAL, "").await.unwrap();
+            assert!(socket.recv().await.unwrap().is_none());
+        });
+    }
+    // On the wire.
+    let sim = Sim::new();
+    let router = Router::new().get("/", |request: &Request<'_>| {
+        ws::Upgrade::new().deflate(ws::Deflate::default()).accept(request, async |mut socket| {
+            socket.send("x".repeat(10_000)).await.unwrap();
+        })
+    });
+    let _server = start_with(&sim, Server::new(router));
+    let client = sim.dial();
+    client.send(
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    sim.run();
+    let bytes = client.recv();
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    assert_eq!(bytes[end], 0xc1, "{}", String::from_utf8_lossy(&bytes[..end]));
+    assert!(bytes.len() - end < 200, "{} bytes", bytes.len() - end);
+}
+
 #[test]
 fn messages_know_what_they_are() {
     let text = Message::from("text");

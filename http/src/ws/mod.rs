@@ -46,7 +46,7 @@
 //!
 //! What is sent in one turn of a server's handler leaves in one write.
 //!
-//! It does not compress.
+//! Messages are compressed (RFC 7692) with the feature `deflate`, and where either side asks for it.
 
 mod connect;
 mod error;
@@ -56,7 +56,7 @@ mod shared;
 mod socket;
 mod upgrade;
 
-pub use avx_core::ws::{CloseCode, Kind, Limits};
+pub use avx_core::ws::{CloseCode, Deflate, Kind, Limits};
 pub use connect::{Options, connect, open};
 pub use error::Error;
 pub use message::Message;

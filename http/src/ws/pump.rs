@@ -8,10 +8,11 @@ use crate::message::Host;
 use crate::pool;
 use crate::rt::{Sleep, Stream};
 use crate::{Config, Upgraded};
+use avx_core::ws::extension::Agreed;
 use avx_core::ws::key::MaskKeys;
 use avx_core::ws::role::Role;
 use avx_core::ws::{Client, CloseCode, Connection, Event, Kind, Server};
-use avx_core::{Instant, Scratch, Session, Turn, UsageError};
+use avx_core::{Instant, Output, Scratch, Session, Turn, UsageError};
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
@@ -83,16 +84,24 @@ macro_rules! each {
 }
 
 impl State {
-    /// `keys`: of a client's end.
-    pub(super) fn new(io: Upgraded, config: Arc<Config>, keys: Option<MaskKeys>) -> Self {
+    /// `keys`: of a client's end. `agreed`: how messages are compressed, if they are.
+    pub(super) fn new(
+        io: Upgraded,
+        config: Arc<Config>,
+        keys: Option<MaskKeys>,
+        agreed: Option<Agreed>,
+    ) -> Self {
         let host = io.host().cloned();
         let epoch = host.as_ref().map_or_else(|| Epoch::new(std::time::Instant::now()), |host| *host.epoch());
         let now = now(host.as_deref(), &epoch);
         let end = match keys {
-            None => End::Server(Link::new(io, Session::new(Server::new(config.clone(), now), &config))),
+            None => {
+                let machine = with_deflate(Server::new(config.clone(), now), agreed);
+                End::Server(Link::new(io, Session::new(machine, &config)))
+            }
             Some(keys) => {
-                let session = Session::new(Client::new(config.clone(), now, keys), &config);
-                End::Client(Link::new(io, session))
+                let machine = with_deflate(Client::new(config.clone(), now, keys), agreed);
+                End::Client(Link::new(io, Session::new(machine, &config)))
             }
         };
         State {
@@ -253,7 +262,7 @@ impl State {
         pool::with_scratch(|scratch| {
             each!(end, link => {
                 let (machine, out) = link.session.parts(scratch);
-                avx_core::Output::room(out) >= data.len() + FRAME && machine.send(now, kind, data, true, out).is_ok()
+                out.room() >= data.len() + FRAME && put(machine, now, kind, data, true, out).is_ok()
             })
         })
     }
@@ -395,13 +404,13 @@ impl State {
             let (machine, out) = link.session.parts(scratch);
             let result = match item {
                 Item::Message(message) => {
-                    let room = avx_core::Output::room(out).saturating_sub(FRAME);
+                    let room = out.room().saturating_sub(FRAME);
                     let n = message.len().min(room);
                     if n < message.len() && n < LITTLE {
                         return any;
                     }
                     let last = n == message.len();
-                    let sent = machine.send(now, message.kind(), &message[..n], last, out);
+                    let sent = put(machine, now, message.kind(), &message[..n], last, out);
                     if sent.is_ok() {
                         message.advance(n);
                         self.queued -= n;
@@ -442,6 +451,34 @@ impl State {
         let (Some(end), Some(host)) = (&mut self.end, &self.host) else { return };
         each!(end, link => link.arm_with(cx, &self.epoch, None, |at| host.sleep_until(at)));
     }
+}
+
+/// A message, or a piece of one, into the output; compressed where that was agreed on.
+fn put<R: Role>(
+    machine: &mut Connection<R>,
+    now: Instant,
+    kind: Kind,
+    data: &[u8],
+    last: bool,
+    out: &mut dyn Output,
+) -> Result<(), UsageError> {
+    #[cfg(feature = "deflate")]
+    return machine.send_compressed(now, kind, data, last, out);
+    #[cfg(not(feature = "deflate"))]
+    machine.send(now, kind, data, last, out)
+}
+
+#[cfg(feature = "deflate")]
+fn with_deflate<R: Role>(machine: Connection<R>, agreed: Option<Agreed>) -> Connection<R> {
+    match &agreed {
+        Some(agreed) => machine.with_deflate(agreed),
+        None => machine,
+    }
+}
+
+#[cfg(not(feature = "deflate"))]
+fn with_deflate<R: Role>(machine: Connection<R>, _: Option<Agreed>) -> Connection<R> {
+    machine
 }
 
 /// The time; it stands still where nobody has a clock.

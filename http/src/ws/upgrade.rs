@@ -3,8 +3,9 @@
 use super::pump::State;
 use super::socket::{Attended, Socket};
 use crate::{Config, IntoResponse, Name, Request, Response, Upgraded, Value};
-use avx_core::ws::Limits;
+use avx_core::ws::extension::Agreed;
 use avx_core::ws::handshake::{self, Refusal};
+use avx_core::ws::{Deflate, Limits};
 use avx_core::{Field, Status};
 use std::fmt;
 use std::future::Future;
@@ -31,6 +32,7 @@ pub struct Upgrade<'a> {
     protocols: &'a [&'a str],
     origin: Option<&'a OriginCheck<'a>>,
     limits: Option<Limits>,
+    deflate: Option<Deflate>,
 }
 
 impl<'a> Upgrade<'a> {
@@ -61,6 +63,14 @@ impl<'a> Upgrade<'a> {
         self
     }
 
+    /// Compresses messages where the client offers that (permessage-deflate, RFC 7692). Default off: what an attacker can
+    /// mix with secrets tells their length when it is compressed, and it costs memory; see [`Deflate`].
+    #[cfg(feature = "deflate")]
+    pub fn deflate(mut self, deflate: Deflate) -> Self {
+        self.deflate = Some(deflate);
+        self
+    }
+
     /// As [`upgrade`](upgrade).
     pub fn accept<F, Fut>(self, request: &Request<'_>, then: F) -> Response
     where
@@ -76,12 +86,14 @@ impl<'a> Upgrade<'a> {
         }
         let spoken = |own: &&&str| offer.protocols().any(|asked| asked == own.as_bytes());
         let protocol = self.protocols.iter().find(spoken).copied();
-        let Ok(answer) = offer.answer(protocol.map(str::as_bytes), None) else {
+        let agreed = self.deflate.and_then(|deflate| offer.deflate(&deflate));
+        let Ok(answer) = offer.answer(protocol.map(str::as_bytes), agreed.as_ref()) else {
             return Status::INTERNAL_SERVER_ERROR.into_response();
         };
         let response = with_fields(Response::new(answer.status()), &answer.fields());
         let protocol = protocol.map(Box::from);
-        response.with_take_over(move |io| serve(io, self.limits, protocol, then))
+        let terms = Terms { limits: self.limits, deflate: self.deflate, agreed, protocol };
+        response.with_take_over(move |io| serve(io, terms, then))
     }
 }
 
@@ -92,21 +104,30 @@ fn with_fields(mut response: Response, fields: &[Field<'_>]) -> Response {
     response
 }
 
-async fn serve<F, Fut>(io: Upgraded, limits: Option<Limits>, protocol: Option<Box<str>>, then: F)
+/// What is known before the socket is there.
+struct Terms {
+    limits: Option<Limits>,
+    deflate: Option<Deflate>,
+    agreed: Option<Agreed>,
+    protocol: Option<Box<str>>,
+}
+
+async fn serve<F, Fut>(io: Upgraded, terms: Terms, then: F)
 where
     F: FnOnce(Socket) -> Fut,
     Fut: Future<Output = ()>,
 {
     let config = io.host().map(|host| host.config().clone()).unwrap_or_default();
-    let config = match limits {
-        None => config,
-        Some(ws) => {
+    let config = match (terms.limits, terms.deflate) {
+        (None, None) => config,
+        (limits, deflate) => {
             let mut own = Config::clone(&config);
-            own.ws = ws;
+            own.ws = limits.unwrap_or(own.ws);
+            own.ws.deflate = deflate;
             Arc::new(own)
         }
     };
-    let (socket, shared) = Socket::new(State::new(io, config, None), protocol);
+    let (socket, shared) = Socket::new(State::new(io, config, None, terms.agreed), terms.protocol);
     Attended::new(then(socket), shared).await;
 }
 
