@@ -8,6 +8,7 @@
 //! router    methods and path patterns to handlers
 //! server    addresses, workers, limits, shutdown
 //! client    one connection, requests one after the other or, over HTTP/2, many at once
+//! ws        WebSocket, for servers and clients
 //! files     a directory as a handler
 //! conn      the pump: one future per connection, one session inside
 //! ```
@@ -48,6 +49,7 @@ pub mod rt;
 mod scan;
 pub mod server;
 mod sync;
+pub mod ws;
 
 pub use avx_core::{
     BodyLen, Config, ErrorCode, Field, Fields, Initiator, Lenient, Limits, Method, Preset, Status, Timeouts,

@@ -30,6 +30,7 @@ pub(crate) struct Local {
 
 thread_local! {
     static LOCAL: Cell<Option<Box<Local>>> = const { Cell::new(None) };
+    static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
     static POOL: RefCell<Pool> = const { RefCell::new(Pool::new()) };
 }
 
@@ -54,6 +55,14 @@ impl Local {
     pub(crate) fn put(self: Box<Self>) {
         let _ = LOCAL.try_with(|local| local.set(Some(self)));
     }
+}
+
+/// Lends a scratch that nobody else uses while a connection is polled: for what is done inside of that.
+pub(crate) fn with_scratch<T>(f: impl FnOnce(&mut Scratch) -> T) -> T {
+    let mut scratch = SCRATCH.try_with(Cell::take).ok().flatten().unwrap_or_default();
+    let result = f(&mut scratch);
+    let _ = SCRATCH.try_with(|slot| slot.set(Some(scratch)));
+    result
 }
 
 struct Pool {

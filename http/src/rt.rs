@@ -67,6 +67,12 @@ pub trait Sleep: Future<Output = ()> + Send + Unpin + 'static {
     fn reset(&mut self, deadline: Instant);
 }
 
+impl<S: Sleep + ?Sized> Sleep for Box<S> {
+    fn reset(&mut self, deadline: Instant) {
+        (**self).reset(deadline);
+    }
+}
+
 /// A runtime, as far as the engine needs one. A cheap handle; clones name the same runtime.
 pub trait Runtime: Clone + Send + Sync + 'static {
     /// TCP stream.

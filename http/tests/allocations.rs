@@ -221,6 +221,72 @@ fn a_message_over_an_upgraded_connection_costs_no_allocation() {
     assert_eq!(total, 0);
 }
 
+/// The same of WebSockets: the message is recycled memory.
+#[test]
+fn a_message_of_a_websocket_costs_no_allocation() {
+    let router = || {
+        Router::new().get("/chat", |request: &Request<'_>| {
+            avx_http::ws::upgrade(request, async |mut socket| {
+                while let Ok(Some(message)) = socket.recv().await {
+                    socket.send(message).await.unwrap();
+                }
+            })
+        })
+    };
+    for len in [1, 125] {
+        let masked = [&[0x82, 0x80 | len as u8, 0, 0, 0, 0][..], &vec![b'x'; len]].concat();
+        let echo = [&[0x82, len as u8][..], &vec![b'x'; len]].concat();
+
+        let mut config = avx_http::Config::default();
+        config.h2.connect_protocol = true;
+        config.h2.grow_windows = false;
+        let mut client = Multiplexed::of(Server::new(router()).config(config));
+        let connect = [
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":scheme", "http"),
+            (":path", "/chat"),
+            (":authority", "a"),
+            ("sec-websocket-version", "13"),
+        ];
+        client.poll(frames::headers(1, 0, &frames::block(&connect)));
+        client.poll(frames::window_update(1, 1 << 30));
+        client.remote.recv();
+        let (before, message) = (client.remote.calls(), frames::data(1, 0, &masked));
+        let mut total = 0;
+        for round in 0..200 {
+            let count = client.poll(message.clone());
+            total += if round < 100 { 0 } else { count };
+            let answer = client.remote.recv();
+            assert!(answer.windows(echo.len()).any(|bytes| bytes == echo), "{answer:?}");
+        }
+        let (reads, writes) = client.remote.calls();
+        assert_eq!((reads - before.0, writes - before.1), (200, 200), "one read and one write for each");
+        assert_eq!(total, 0, "allocations over HTTP/2");
+
+        let sim = Sim::new();
+        let engine = Server::new(router()).engine(&sim).unwrap();
+        let (ours, theirs) = pair();
+        let mut connection = Box::pin(engine.connection(theirs, Peer::Unix));
+        let remote = Remote(ours);
+        remote.send(
+            "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        );
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(connection.as_mut().poll(&mut cx).is_pending());
+        remote.recv();
+        let mut total = 0;
+        for round in 0..200 {
+            remote.send(&masked);
+            let count = counting::allocations(|| assert!(connection.as_mut().poll(&mut cx).is_pending()));
+            total += if round < 100 { 0 } else { count };
+            assert_eq!(remote.recv(), echo);
+        }
+        assert_eq!(total, 0, "allocations over HTTP/1.1");
+    }
+}
+
 /// Content that piles up is not copied again with every frame: the window may be many megabytes, and
 /// filled with small frames.
 #[test]

@@ -53,6 +53,7 @@ pub enum Protocol {
 pub struct Connection {
     queue: Arc<Queue>,
     peer: Peer,
+    protocol: Protocol,
 }
 
 impl Connection {
@@ -133,7 +134,7 @@ impl Connection {
                 spawner.spawn(multiplex::Driver::new(rt, epoch, io, peer, config, queue.clone()));
             }
         }
-        Connection { queue, peer }
+        Connection { queue, peer, protocol: options.protocol }
     }
 
     /// Sends a request and waits for the head of its response.
@@ -162,6 +163,11 @@ impl Connection {
         self.queue.is_open()
     }
 
+    /// What is spoken.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// Who is at the other end.
     pub fn peer(&self) -> Peer {
         self.peer
@@ -171,7 +177,7 @@ impl Connection {
 impl Clone for Connection {
     fn clone(&self) -> Self {
         self.queue.enter();
-        Connection { queue: self.queue.clone(), peer: self.peer }
+        Connection { queue: self.queue.clone(), peer: self.peer, protocol: self.protocol }
     }
 }
 

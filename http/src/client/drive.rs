@@ -290,6 +290,9 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
                     }
                 }
                 Event::Response { head, body, .. } => {
+                    if let Some(inspect) = exchange.request.inspect.take() {
+                        inspect(&head);
+                    }
                     let response = Response::new(&head, body);
                     if exchange.request.switches(head.status()) {
                         exchange.switching = Some(response);

@@ -60,7 +60,7 @@ impl Error {
     }
 
     /// The same again, for another caller.
-    pub(super) fn again(&self) -> Error {
+    pub(crate) fn again(&self) -> Error {
         let io = |error: &io::Error| match error.raw_os_error() {
             Some(code) => io::Error::from_raw_os_error(code),
             None => io::Error::new(error.kind(), error.to_string()),

@@ -3,7 +3,7 @@
 use super::{Pushed, Response};
 use crate::message::Wire;
 use crate::{Body, FieldLines, Name, Value};
-use avx_core::{BodyLen, Http, Instant, Method, Output, Status, StreamId, UsageError};
+use avx_core::{BodyLen, Http, Instant, Method, Output, ResponseHead, Status, StreamId, UsageError};
 use std::fmt;
 use std::time::Duration;
 
@@ -19,8 +19,13 @@ pub struct Request {
     body: Body,
     pub(super) timeout: Option<Duration>,
     pub(super) informational: Option<Box<dyn FnMut(Response) + Send>>,
+    /// Sees the head of the final response first.
+    pub(super) inspect: Option<Inspect>,
     pub(super) pushed: Option<Box<dyn FnMut(Pushed) + Send>>,
 }
+
+/// Looks at a head.
+pub(crate) type Inspect = Box<dyn FnOnce(&ResponseHead<'_>) + Send>;
 
 impl Request {
     /// A request without content. The target is path and query, except for CONNECT (`host:port`) and
@@ -34,6 +39,7 @@ impl Request {
             body: Body::empty(),
             timeout: None,
             informational: None,
+            inspect: None,
             pushed: None,
         }
     }
@@ -96,6 +102,11 @@ impl Request {
     /// Calls `hook` for each interim response (1xx but 101).
     pub fn on_informational(mut self, hook: impl FnMut(Response) + Send + 'static) -> Self {
         self.informational = Some(Box::new(hook));
+        self
+    }
+
+    pub(crate) fn inspected(mut self, inspect: Inspect) -> Self {
+        self.inspect = Some(inspect);
         self
     }
 

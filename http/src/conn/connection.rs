@@ -51,7 +51,7 @@ impl<H: Handler, R: Runtime> Engine<H, R> {
         let (shared, config) = (self.0.clone(), &self.0.config);
         let state = if self.0.protocols == Protocols::Http2 {
             let session = Session::new(h2::Server::new(config.clone(), now), config);
-            State::Http2(Box::new(Multiplexing::new(Link::new(io, session), peer)))
+            State::Http2(Box::new(Multiplexing::new(Link::new(io, session), peer, shared.clone())))
         } else {
             let session = Session::new(h1::Server::new(config.clone(), now), config);
             State::Http1(Serving::new(Link::new(io, session), peer))
@@ -151,7 +151,7 @@ impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
         let peer = course.peer;
         if let Some(upgraded) = upgraded {
             let (machine, exchange) = *upgraded;
-            let mut serving = Multiplexing::new(link.replace(machine), peer);
+            let mut serving = Multiplexing::new(link.replace(machine), peer, self.shared.clone());
             serving.adopt(exchange);
             self.state = State::Http2(Box::new(serving));
             return;
@@ -164,7 +164,8 @@ impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
         }
         let now = self.shared.epoch.instant(self.shared.rt.now());
         let machine = h2::Server::new(self.shared.config.clone(), now);
-        self.state = State::Http2(Box::new(Multiplexing::new(link.replace(machine), peer)));
+        self.state =
+            State::Http2(Box::new(Multiplexing::new(link.replace(machine), peer, self.shared.clone())));
     }
 
     #[cold]
@@ -173,6 +174,7 @@ impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
             if let Some(take_over) = serving.take_over {
                 let unread = serving.link.session.unread().to_vec();
                 let io = Upgraded::new(Box::new(serving.link.io), unread, serving.course.peer);
+                let io = io.of(self.shared.clone());
                 self.state = State::Upgraded(vec![take_over(io)]);
             }
         }

@@ -42,6 +42,11 @@ impl Course {
         (stream, panicked(&|error| shared.report(Some(self.peer), error), multiplexed))
     }
 
+    /// Whether the orderly end has begun.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining
+    }
+
     /// The server's end has begun. Whether this connection is dropped.
     #[cold]
     pub(super) fn drain<H: Handler, R: Runtime, M: Http>(

@@ -8,7 +8,7 @@ use super::multiplex::{Origin, Promised, prioritize, promise};
 use super::sending::{Sending, Step, Terms, respond};
 use crate::body::{Content, Pipe, Writer};
 use crate::error::ConnectionError;
-use crate::message::TakeOver;
+use crate::message::{Host, TakeOver};
 use crate::rt::Peer;
 use crate::server::AccessHook;
 use crate::{BodyError, IntoResponse, Response};
@@ -70,6 +70,8 @@ pub(super) struct Desk<'a> {
     pub(super) report: &'a dyn Fn(ConnectionError<'_>),
     pub(super) access: Option<&'a AccessHook>,
     pub(super) peer: Peer,
+    /// Whom those who take a part of the connection over may ask.
+    pub(super) host: Option<&'a Arc<dyn Host>>,
     /// Bytes of content that nobody reads, before their stream is ended.
     pub(super) unread: u64,
     /// Content goes out as the machine says whose turn it is, not as it comes.
@@ -305,7 +307,7 @@ impl Exchange {
                             };
                             if let Some(connect) = &mut self.connect {
                                 if let Some(take_over) = take_over.take() {
-                                    connect.open(take_over, desk.peer);
+                                    connect.open(take_over, desk);
                                     self.awake = true;
                                 }
                             }

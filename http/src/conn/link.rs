@@ -198,19 +198,36 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
         epoch: &Epoch,
         sooner: Option<Instant>,
     ) {
+        self.arm_with(cx, epoch, sooner, |at| rt.sleep_until(at));
+    }
+
+    /// Whether the session's deadline comes before that.
+    pub(crate) fn wants_arm(&self) -> bool {
+        self.session.deadline().is_some_and(|deadline| deadline < self.fires)
+    }
+
+    /// As [`arm`](Self::arm), with timers from elsewhere.
+    #[inline]
+    pub(crate) fn arm_with(
+        &mut self,
+        cx: &mut Context<'_>,
+        epoch: &Epoch,
+        sooner: Option<Instant>,
+        sleep_until: impl FnOnce(std::time::Instant) -> S,
+    ) {
         let deadline = self.session.deadline().unwrap_or(NEVER).min(sooner.unwrap_or(NEVER));
         if deadline < self.fires {
-            self.rearm(cx, rt, epoch, deadline);
+            self.rearm(cx, epoch, deadline, sleep_until);
         }
     }
 
     #[cold]
-    fn rearm<R: Runtime<Sleep = S>>(
+    fn rearm(
         &mut self,
         cx: &mut Context<'_>,
-        rt: &R,
         epoch: &Epoch,
         deadline: Instant,
+        sleep_until: impl FnOnce(std::time::Instant) -> S,
     ) {
         let at = epoch.std(deadline);
         self.fires = deadline;
@@ -219,7 +236,7 @@ impl<IO: Stream, M: Machine, S: Sleep> Link<IO, M, S> {
                 timer.reset(at);
                 timer
             }
-            None => self.timer.insert(rt.sleep_until(at)),
+            None => self.timer.insert(sleep_until(at)),
         };
         if Pin::new(timer).poll(cx).is_ready() {
             cx.waker().wake_by_ref();

@@ -339,6 +339,7 @@ impl<IO: Stream, R: Runtime> Serving<IO, R> {
             report: &report,
             access: shared.access.as_ref(),
             peer,
+            host: None,
             unread: u64::from(shared.config.limits.unread_body),
             in_turns: false,
             promised: None,

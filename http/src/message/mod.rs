@@ -9,6 +9,7 @@
 
 mod extensions;
 mod fields;
+mod host;
 mod into_response;
 mod owned;
 mod params;
@@ -28,6 +29,7 @@ pub use response::Response;
 pub use upgrade::Upgraded;
 
 pub(crate) use fields::Wire;
+pub(crate) use host::{Host, Plain};
 pub(crate) use owned::Arena;
 pub(crate) use params::{MAX_PARAMS, Names, Params, decode_bytes, decodes_to};
 pub(crate) use response::TakeOver;

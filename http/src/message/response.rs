@@ -91,7 +91,7 @@ impl Response {
         Response::new(Status::OK).with_take_over(then)
     }
 
-    fn with_take_over<F, Fut>(mut self, then: F) -> Self
+    pub(crate) fn with_take_over<F, Fut>(mut self, then: F) -> Self
     where
         F: FnOnce(Upgraded) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,

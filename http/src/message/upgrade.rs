@@ -1,9 +1,11 @@
 //! The transport after an upgrade or CONNECT.
 
+use super::Host;
 use crate::rt::{Peer, Stream};
 use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// A byte stream that was an HTTP connection, or one stream of an HTTP/2 connection: what had been read beyond the
@@ -15,12 +17,23 @@ pub struct Upgraded {
     unread: Vec<u8>,
     at: usize,
     peer: Peer,
+    host: Option<Arc<dyn Host>>,
 }
 
 impl Upgraded {
     /// `io`, with `unread` in front of what it will read.
     pub fn new(io: Box<dyn Stream>, unread: Vec<u8>, peer: Peer) -> Self {
-        Upgraded { io, unread, at: 0, peer }
+        Upgraded { io, unread, at: 0, peer, host: None }
+    }
+
+    /// With an engine to ask.
+    pub(crate) fn of(mut self, host: Arc<dyn Host>) -> Self {
+        self.host = Some(host);
+        self
+    }
+
+    pub(crate) fn host(&self) -> Option<&Arc<dyn Host>> {
+        self.host.as_ref()
     }
 
     /// Who is at the other end.

@@ -204,10 +204,9 @@ impl<IO: Stream, R: Runtime> Driver<IO, R> {
                 break;
             }
         }
-        if more {
+        if self.exchanges.rest() || more {
             cx.waker().wake_by_ref();
         }
-        self.exchanges.rest();
         let deadline = self.deadlines.first().map(|&(at, _)| at);
         link.arm(cx, &self.rt, &self.epoch, deadline);
         Ok(Flow::Waits)

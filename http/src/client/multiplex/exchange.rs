@@ -109,6 +109,9 @@ impl Exchange {
 
     /// The response has come.
     pub(super) fn respond(&mut self, head: &ResponseHead<'_>, len: BodyLen, peer: Peer) {
+        if let Some(inspect) = self.request.inspect.take() {
+            inspect(head);
+        }
         let response = Response::new(head, len);
         let content = match len {
             BodyLen::Empty => Body::empty(),

@@ -9,7 +9,6 @@ use crate::body::{Pipe, Writer};
 use crate::conn::tunnel::Tunnel;
 use crate::error::ConnectionError;
 use crate::message::TakeOver;
-use crate::rt::Peer;
 use crate::{Body, BodyError, IntoResponse, Response, Sender};
 use avx_core::{BodyLen, ErrorCode, Http, RequestHead, Status, UsageError};
 use std::future::Future;
@@ -76,10 +75,14 @@ impl Connect {
     }
 
     /// The head of the response has been written: the tunnel is open, and somebody's.
-    pub(super) fn open(&mut self, take_over: TakeOver, peer: Peer) {
+    pub(super) fn open(&mut self, take_over: TakeOver, desk: &Desk<'_>) {
         self.open = true;
         if let Some((received, sender)) = self.received.take().zip(self.sender.take()) {
-            let io = Tunnel::upgrade(received, sender, peer);
+            let io = Tunnel::upgrade(received, sender, desk.peer);
+            let io = match desk.host {
+                Some(host) => io.of(host.clone()),
+                None => io,
+            };
             self.user = Some(Box::pin(async move { take_over(io).await }));
         }
     }
@@ -155,7 +158,10 @@ impl Exchange {
         let Some(demand) = connect.content().map(|pipe| pipe.demand()) else { return false };
         self.credit += demand.credit;
         if demand.gone {
-            self.reset(desk, machine);
+            // "A server MAY request that the client abort transmission of a request without error by sending a
+            // RST_STREAM with an error code of NO_ERROR after sending a complete response" (RFC 9113, section 8.1)
+            machine.done(desk.now, self.stream);
+            self.give_up();
         }
         demand.gone
     }

@@ -11,6 +11,8 @@ pub(crate) struct Bell(Mutex<State>);
 #[derive(Default)]
 struct State {
     task: Option<Waker>,
+    /// The task is being polled, and looks here before it waits.
+    awake: bool,
     rung: Vec<u32>,
 }
 
@@ -27,12 +29,20 @@ impl Bell {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Rings at the task of this waker from now on.
+    /// Rings at the task of this waker, once it [rests](Self::rest).
     pub(crate) fn listen(&self, waker: &Waker) {
         let mut state = self.lock();
+        state.awake = true;
         if !state.task.as_ref().is_some_and(|task| task.will_wake(waker)) {
             state.task = Some(waker.clone());
         }
+    }
+
+    /// The task is about to wait. Whether somebody has rung whom it has not looked at.
+    pub(crate) fn rest(&self) -> bool {
+        let mut state = self.lock();
+        state.awake = false;
+        !state.rung.is_empty()
     }
 
     /// Puts the places that were woken into `places`, which is empty.
@@ -64,7 +74,7 @@ impl Wake for Handle {
         }
         let mut state = self.bell.lock();
         state.rung.push(self.place);
-        let task = state.task.clone();
+        let task = if state.awake { None } else { state.task.clone() };
         drop(state);
         if let Some(task) = task {
             task.wake();

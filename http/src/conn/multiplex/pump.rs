@@ -9,6 +9,7 @@ use crate::conn::log::{Entry, log};
 use crate::conn::sending::{Terms, at_hand, respond_at_once};
 use crate::conn::serve::{Flow, open};
 use crate::error::ConnectionError;
+use crate::message::Host;
 use crate::pool::Local;
 use crate::rt::{Peer, Runtime, Stream};
 use crate::server::{Access, Shared, Stage};
@@ -18,6 +19,7 @@ use std::any::Any;
 use std::cell::RefCell;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 /// Rounds of reading and writing before other tasks get their turn.
@@ -31,18 +33,24 @@ pub(in crate::conn) struct Multiplexing<IO, R: Runtime> {
     /// Promises to keep.
     pub(super) promised: RefCell<Vec<Promised>>,
     pub(in crate::conn) course: Course,
+    host: Arc<dyn Host>,
     /// Who still works in a tunnel now that the connection is over.
     pub(in crate::conn) users: Vec<User>,
 }
 
 impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
-    pub(in crate::conn) fn new(link: Link<IO, h2::Server, R::Sleep>, peer: Peer) -> Self {
+    pub(in crate::conn) fn new(
+        link: Link<IO, h2::Server, R::Sleep>,
+        peer: Peer,
+        host: Arc<dyn Host>,
+    ) -> Self {
         Multiplexing {
             link,
             exchanges: Turns::default(),
             origins: Origins::default(),
             promised: RefCell::default(),
             course: Course::new(peer),
+            host,
             users: Vec::new(),
         }
     }
@@ -61,9 +69,15 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         let std_now = shared.rt.now();
         let now = local.reading.instant(&shared.epoch, std_now);
         let running = shared.life.stage() == Stage::Running;
-        if !running && self.course.drain(shared, &mut self.link.session, now) {
-            self.abandon(shared, now);
-            return Flow::Over;
+        if !running {
+            if !self.course.is_draining() {
+                // Who works in a tunnel wants to know.
+                self.exchanges.touch_all();
+            }
+            if self.course.drain(shared, &mut self.link.session, now) {
+                self.abandon(shared, now);
+                return Flow::Over;
+            }
         }
         self.exchanges.listen(cx.waker());
         if self.link.is_due(now) {
@@ -120,10 +134,9 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             self.close(shared, now);
             return Flow::Over;
         }
-        if more {
+        if self.rest(local) || more {
             cx.waker().wake_by_ref();
         }
-        self.rest(local);
         self.link.arm(cx, &shared.rt, &shared.epoch, None);
         Flow::Waits
     }
@@ -312,6 +325,7 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
             report: &report,
             access: shared.access.as_ref(),
             peer,
+            host: Some(&self.host),
             unread: u64::from(shared.config.limits.unread_body),
             in_turns: true,
             promised: Some(&self.promised),
@@ -356,10 +370,10 @@ impl<IO: Stream, R: Runtime> Multiplexing<IO, R> {
         self.abandon(shared, now);
     }
 
-    /// Gives back what is not needed while waiting.
-    fn rest(&mut self, local: &mut Local) {
+    /// Gives back what is not needed while waiting. Whether somebody is to be looked at before.
+    fn rest(&mut self, local: &mut Local) -> bool {
         self.link.session.rest(&mut local.scratch);
-        self.exchanges.rest();
+        self.exchanges.rest()
     }
 }
 

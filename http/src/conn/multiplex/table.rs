@@ -148,6 +148,12 @@ impl<E> Table<E> {
         }
     }
 
+    /// Those that were not to be looked at, and are now.
+    pub(crate) fn touch_all(&mut self) -> impl Iterator<Item = u32> {
+        let filled = (0..).zip(&mut self.places).filter(|(_, place)| place.exchange.is_some());
+        filled.filter_map(|(at, place)| (!std::mem::replace(&mut place.due, true)).then_some(at))
+    }
+
     /// Takes all of them.
     pub(crate) fn drain(&mut self) -> impl Iterator<Item = Box<E>> {
         std::mem::take(self).places.into_iter().filter_map(|place| place.exchange)

@@ -43,13 +43,21 @@ pub(crate) struct Turns<E> {
     bell: Arc<Bell>,
     /// Places to look at: woken, or touched by an event.
     due: Vec<u32>,
+    /// Memory for those that have rung.
+    rung: Vec<u32>,
     /// Places that wait for room in the output.
     blocked: Vec<u32>,
 }
 
 impl<E> Default for Turns<E> {
     fn default() -> Self {
-        Turns { table: Table::default(), bell: Arc::default(), due: Vec::new(), blocked: Vec::new() }
+        Turns {
+            table: Table::default(),
+            bell: Arc::default(),
+            due: Vec::new(),
+            rung: Vec::new(),
+            blocked: Vec::new(),
+        }
     }
 }
 
@@ -96,6 +104,12 @@ impl<E> Turns<E> {
         self.table.remove(place)
     }
 
+    /// Sees to it that all of them are looked at.
+    #[cold]
+    pub(crate) fn touch_all(&mut self) {
+        self.due.extend(self.table.touch_all());
+    }
+
     /// All of them.
     pub(crate) fn exchanges(&mut self) -> impl Iterator<Item = &mut E> {
         self.table.exchanges()
@@ -119,8 +133,8 @@ impl<E> Turns<E> {
         let (machine, out) = session.parts(scratch);
         let mut moved = false;
         let mut due = mem::take(&mut self.due);
-        self.bell.take(&mut self.due);
-        due.append(&mut self.due);
+        self.bell.take(&mut self.rung);
+        due.append(&mut self.rung);
         if out.is_empty() {
             // There is room again, however that came about.
             self.blocked.iter().for_each(|&place| self.table.unblock(place));
@@ -168,12 +182,15 @@ impl<E> Turns<E> {
         }
     }
 
-    /// Gives back what is not needed while waiting.
-    pub(crate) fn rest(&mut self) {
+    /// Gives back what is not needed while waiting. Whether somebody is to be looked at before.
+    pub(crate) fn rest(&mut self) -> bool {
         if self.table.is_empty() {
-            (self.due, self.blocked) = (Vec::new(), Vec::new());
+            // Whoever rang is gone.
+            self.bell.take(&mut self.rung);
+            (self.due, self.rung, self.blocked) = (Vec::new(), Vec::new(), Vec::new());
         }
         self.table.shrink();
+        self.bell.rest()
     }
 
     /// There is nobody to look at: forgets who was to be.

@@ -1,0 +1,153 @@
+//! The client's side: from an address to a socket.
+
+use super::Error;
+use super::pump::State;
+use super::socket::{Attendant, Socket};
+use crate::client::{self, Connection, Protocol, Request};
+use crate::clock::Epoch;
+use crate::message::Plain;
+use crate::rt::Runtime;
+use crate::{Address, FieldLines, Name, Value};
+use avx_core::ws::Deflate;
+use avx_core::ws::extension::Agreed;
+use avx_core::ws::handshake::{Failure, Handshake};
+use avx_core::ws::key::MaskKeys;
+use avx_core::{Method, ResponseHead};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// How to open a WebSocket.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Options {
+    /// How to connect, over which protocol, with which limits (`ws` of the [`Config`](crate::Config)).
+    pub client: client::Options,
+    /// Subprotocols to ask for, a list with commas and the best first. Default none.
+    pub protocols: String,
+    /// Further field lines of the request: Origin, Cookie, Authorization ...
+    pub fields: FieldLines,
+    /// Offers to compress messages (permessage-deflate, RFC 7692). Default off; see [`Deflate`].
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<Deflate>,
+}
+
+impl Options {
+    fn offer(&self) -> Option<Deflate> {
+        #[cfg(feature = "deflate")]
+        return self.deflate;
+        #[cfg(not(feature = "deflate"))]
+        None
+    }
+}
+
+/// Connects to an address like `ws://example.com/chat` and opens a WebSocket there.
+///
+/// What it needs when nobody polls it (writing, pings, deadlines) is done in a task on `rt`.
+///
+/// # Errors
+/// [`Error::Url`], [`Error::Request`] when there is no connection or no answer, [`Error::Handshake`] when the
+/// server does not accept.
+pub async fn connect<R: Runtime>(rt: &R, url: &str, options: &Options) -> Result<Socket, Error> {
+    let rest = url.strip_prefix("ws://").ok_or(Error::Url("expected ws://"))?;
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    if authority.is_empty() || authority.contains('@') {
+        return Err(Error::Url("expected ws://host:port/path"));
+    }
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| !port.contains(']'));
+    let address = if has_port { authority.to_string() } else { format!("{authority}:80") };
+    let target = if target.starts_with('/') { target.to_string() } else { format!("/{target}") };
+    let connection =
+        Connection::connect(rt, Address::Host(address), &options.client).await.map_err(Error::Request)?;
+    begin(rt, &connection, Some(authority), &target, options).await
+}
+
+/// Opens a WebSocket over a connection that is there: over HTTP/1.1 it takes all of it, over HTTP/2 a stream, beside
+/// whatever else the connection carries.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn open<R: Runtime>(
+    rt: &R,
+    connection: &Connection,
+    target: &str,
+    options: &Options,
+) -> Result<Socket, Error> {
+    begin(rt, connection, None, target, options).await
+}
+
+async fn begin<R: Runtime>(
+    rt: &R,
+    connection: &Connection,
+    authority: Option<&str>,
+    target: &str,
+    options: &Options,
+) -> Result<Socket, Error> {
+    let nonce = (connection.protocol() == Protocol::Http1).then(entropy::<16>);
+    let handshake = handshake(nonce, &options.protocols, options.offer());
+    let mut request = match nonce {
+        Some(_) => Request::get(target),
+        None => Request::new(Method::Connect, target),
+    };
+    for field in handshake.fields().iter() {
+        request = request.field(Name::from(field.name.to_vec()), Value::copy(field.value));
+    }
+    for line in options.fields.iter() {
+        request.fields_mut().push(line.name.clone(), line.value.clone());
+    }
+    if let Some(authority) = authority {
+        request = request.authority(authority);
+    }
+    // The head is judged where it is.
+    let verdict = Arc::new(Mutex::new(None));
+    let slot = verdict.clone();
+    let (asked, offer) = (options.protocols.clone(), options.offer());
+    let request = request.inspected(Box::new(move |head: &ResponseHead<'_>| {
+        let accepted = handshake_of(nonce, &asked, offer, head);
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(accepted);
+    }));
+    let response = connection.send(request).await.map_err(Error::Request)?;
+    let status = response.status();
+    let verdict = verdict.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let (protocol, agreed) = verdict.unwrap_or(Err(Failure::Status(status))).map_err(Error::Handshake)?;
+    let io = response.into_upgraded().ok_or(Error::Handshake(Failure::Status(status)))?;
+    let mut config = options.client.config;
+    config.ws.deflate = options.offer();
+    let config = Arc::new(config);
+    let host = Plain { rt: rt.clone(), epoch: Epoch::new(rt.now()), config: config.clone() };
+    let state = State::new(io.of(Arc::new(host)), config, Some(MaskKeys::new(entropy())), agreed);
+    let (socket, shared) = Socket::new(state, protocol);
+    rt.spawn(Attendant(shared));
+    Ok(socket)
+}
+
+fn handshake(nonce: Option<[u8; 16]>, protocols: &str, offer: Option<Deflate>) -> Handshake<'_> {
+    let handshake = nonce.map_or_else(Handshake::extended, Handshake::new);
+    let handshake = match &offer {
+        Some(deflate) => handshake.deflate(deflate),
+        None => handshake,
+    };
+    if protocols.is_empty() { handshake } else { handshake.protocols(protocols.as_bytes()) }
+}
+
+/// The subprotocol that was agreed on, and how to compress.
+fn handshake_of(
+    nonce: Option<[u8; 16]>,
+    protocols: &str,
+    offer: Option<Deflate>,
+    head: &ResponseHead<'_>,
+) -> Result<(Option<Box<str>>, Option<Agreed>), Failure> {
+    let accepted = handshake(nonce, protocols, offer).check(head)?;
+    Ok((accepted.protocol.map(|name| String::from_utf8_lossy(name).into()), accepted.deflate))
+}
+
+/// Bytes that nobody can predict: what the standard library keys its maps with, which comes from the system, stretched
+/// by a keyed hash.
+fn entropy<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    for (i, eight) in bytes.chunks_mut(8).enumerate() {
+        let hash = RandomState::new().hash_one(i).to_le_bytes();
+        eight.copy_from_slice(&hash[..eight.len()]);
+    }
+    bytes
+}

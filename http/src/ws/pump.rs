@@ -1,0 +1,495 @@
+//! The machine, its transport, and what waits on either side.
+
+use super::shared::Side;
+use super::{Error, Message};
+use crate::clock::Epoch;
+use crate::conn::link::Link;
+use crate::message::Host;
+use crate::pool;
+use crate::rt::{Sleep, Stream};
+use crate::{Config, Upgraded};
+use avx_core::ws::extension::Agreed;
+use avx_core::ws::key::MaskKeys;
+use avx_core::ws::role::Role;
+use avx_core::ws::{Client, CloseCode, Connection, Event, Kind, Server};
+use avx_core::{Instant, Output, Scratch, Session, Turn, UsageError};
+use std::collections::VecDeque;
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+/// Bytes of messages that may wait to be sent before the next one has to.
+const HIGH_WATER: usize = 1 << 20;
+/// A piece of a message that finds no more room than this waits for some.
+const LITTLE: usize = 4 << 10;
+/// What a frame takes beside its payload at most.
+const FRAME: usize = 14;
+
+/// One end of a WebSocket.
+pub(super) struct State {
+    end: Option<End>,
+    host: Option<Arc<dyn Host>>,
+    epoch: Epoch,
+    /// The message that is arriving.
+    partial: Option<(Kind, Vec<u8>)>,
+    /// The one that has arrived.
+    message: Option<Message>,
+    queue: VecDeque<Item>,
+    /// Bytes of messages in the queue.
+    queued: usize,
+    /// What the peer said as it closed.
+    farewell: Option<Farewell>,
+    error: Option<Error>,
+    /// The transport may have something to read, or room.
+    readable: bool,
+    writable: bool,
+    /// Its attendant is about to look here.
+    attended: bool,
+    /// Nobody receives any more, or sends.
+    left: [bool; 2],
+    draining: bool,
+}
+
+/// What a close frame says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Farewell {
+    /// Why.
+    pub code: CloseCode,
+    /// The same for people to read; at most 123 bytes.
+    pub reason: String,
+}
+
+enum End {
+    Server(Wire<Server>),
+    Client(Wire<Client>),
+}
+
+type Wire<M> = Link<Upgraded, M, Box<dyn Sleep>>;
+
+/// What waits to be sent.
+enum Item {
+    Message(Message),
+    Ping(Vec<u8>),
+    Close(CloseCode, String),
+}
+
+/// With the link of either end.
+macro_rules! each {
+    ($end:expr, $link:ident => $body:expr) => {
+        match $end {
+            End::Server($link) => $body,
+            End::Client($link) => $body,
+        }
+    };
+}
+
+impl State {
+    /// `keys`: of a client's end. `agreed`: how messages are compressed, if they are.
+    pub(super) fn new(
+        io: Upgraded,
+        config: Arc<Config>,
+        keys: Option<MaskKeys>,
+        agreed: Option<Agreed>,
+    ) -> Self {
+        let host = io.host().cloned();
+        let epoch = host.as_ref().map_or_else(|| Epoch::new(std::time::Instant::now()), |host| *host.epoch());
+        let now = now(host.as_deref(), &epoch);
+        let end = match keys {
+            None => {
+                let machine = with_deflate(Server::new(config.clone(), now), agreed);
+                End::Server(Link::new(io, Session::new(machine, &config)))
+            }
+            Some(keys) => {
+                let machine = with_deflate(Client::new(config.clone(), now, keys), agreed);
+                End::Client(Link::new(io, Session::new(machine, &config)))
+            }
+        };
+        State {
+            end: Some(end),
+            host,
+            epoch,
+            partial: None,
+            message: None,
+            queue: VecDeque::new(),
+            queued: 0,
+            farewell: None,
+            error: None,
+            readable: true,
+            writable: true,
+            attended: false,
+            left: [false; 2],
+            draining: false,
+        }
+    }
+
+    /// The transport has called.
+    pub(super) fn called(&mut self) {
+        (self.readable, self.writable) = (true, true);
+    }
+
+    /// Whether there is something for who receives: a message, or the end.
+    pub(super) fn has_message(&self) -> bool {
+        self.message.is_some() || self.is_ended()
+    }
+
+    /// Whether no message will come any more.
+    fn is_ended(&self) -> bool {
+        self.end.is_none() || self.error.is_some() || self.farewell.is_some()
+    }
+
+    /// Whether there is room for another message, or no sense in waiting for some.
+    pub(super) fn takes_messages(&self) -> bool {
+        self.queued < HIGH_WATER || self.is_ended()
+    }
+
+    pub(super) fn poll_message(&mut self) -> Poll<Result<Option<Message>, Error>> {
+        if let Some(message) = self.message.take() {
+            return Poll::Ready(Ok(Some(message)));
+        }
+        match &self.error {
+            Some(error) => Poll::Ready(Err(error.again())),
+            None if self.is_ended() => Poll::Ready(Ok(None)),
+            None => Poll::Pending,
+        }
+    }
+
+    pub(super) fn poll_flushed(&self) -> Poll<Result<(), Error>> {
+        match &self.error {
+            Some(error) => Poll::Ready(Err(error.again())),
+            None if self.is_flushed() => Poll::Ready(Ok(())),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Whether nothing waits to be written.
+    pub(super) fn is_flushed(&self) -> bool {
+        let Some(end) = &self.end else { return true };
+        self.queue.is_empty() && each!(end, link => link.session.write_buf().is_empty())
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_none()
+    }
+
+    pub(super) fn farewell(&self) -> Option<&Farewell> {
+        self.farewell.as_ref()
+    }
+
+    /// Its attendant is about to look here, or has looked.
+    pub(super) fn attend(&mut self, yes: bool) {
+        self.attended = yes;
+    }
+
+    pub(super) fn is_attended(&self) -> bool {
+        self.attended
+    }
+
+    /// Whether a deadline comes sooner than its attendant knows.
+    pub(super) fn wants_attendant(&self) -> bool {
+        !self.attended && self.end.as_ref().is_some_and(|end| each!(end, link => link.wants_arm()))
+    }
+
+    /// A half is gone; with both of them the connection is closed.
+    pub(super) fn leave(&mut self, side: Side) {
+        self.left[side as usize] = true;
+        if side == Side::Receiver {
+            self.message = None;
+        }
+        if self.left == [true, true] {
+            // Already closed, perhaps: then there is nothing to say.
+            let _ = self.close(CloseCode::NORMAL, String::new());
+        }
+    }
+
+    // --- sending: all or nothing, and in order ---
+
+    /// Sends a message, at once if there is room.
+    pub(super) fn send(&mut self, message: Message) -> Result<(), Error> {
+        self.may_send()?;
+        if !self.send_now(message.kind(), &message) {
+            self.queued += message.len();
+            self.queue.push_back(Item::Message(message));
+        }
+        Ok(())
+    }
+
+    /// The same of borrowed bytes.
+    pub(super) fn send_copy(&mut self, kind: Kind, data: &[u8]) -> Result<(), Error> {
+        self.may_send()?;
+        if !self.send_now(kind, data) {
+            self.queued += data.len();
+            self.queue.push_back(Item::Message(Message::copy(kind, data)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn ping(&mut self, data: &[u8]) -> Result<(), Error> {
+        self.may_send()?;
+        if data.len() > avx_core::ws::frame::MAX_CONTROL {
+            return Err(Error::Usage(UsageError::ControlTooLong));
+        }
+        self.queue.push_back(Item::Ping(data.to_vec()));
+        Ok(())
+    }
+
+    pub(super) fn close(&mut self, code: CloseCode, reason: String) -> Result<(), Error> {
+        self.may_send()?;
+        let nothing = code == CloseCode::NO_STATUS && reason.is_empty();
+        if !nothing && !code.may_be_sent() {
+            return Err(Error::Usage(UsageError::BadCloseCode));
+        }
+        if reason.len() > avx_core::ws::close::MAX_REASON {
+            return Err(Error::Usage(UsageError::ControlTooLong));
+        }
+        self.queue.push_back(Item::Close(code, reason));
+        Ok(())
+    }
+
+    fn may_send(&self) -> Result<(), Error> {
+        let closing = matches!(self.queue.back(), Some(Item::Close(..)));
+        let open = self.end.as_ref().is_some_and(|end| each!(end, link => link.session.machine().is_open()));
+        match &self.error {
+            _ if open && !closing => Ok(()),
+            Some(error) => Err(error.again()),
+            None => Err(Error::Closed),
+        }
+    }
+
+    /// Writes a whole message into the output, if nothing comes before it and there is room.
+    fn send_now(&mut self, kind: Kind, data: &[u8]) -> bool {
+        let now = now(self.host.as_deref(), &self.epoch);
+        let (true, Some(end)) = (self.queue.is_empty(), &mut self.end) else { return false };
+        pool::with_scratch(|scratch| {
+            each!(end, link => {
+                let (machine, out) = link.session.parts(scratch);
+                out.room() >= data.len() + FRAME && put(machine, now, kind, data, true, out).is_ok()
+            })
+        })
+    }
+
+    // --- work ---
+
+    /// Moves everything on as far as it goes.
+    pub(super) fn pump(&mut self, cx: &mut Context<'_>) {
+        let Some(mut end) = self.end.take() else { return };
+        let now = now(self.host.as_deref(), &self.epoch);
+        if !self.draining && self.host.as_ref().is_some_and(|host| host.is_draining()) {
+            self.draining = true;
+            each!(&mut end, link => pool::with_scratch(|scratch| link.session.parts(scratch).0.shutdown(now)));
+        }
+        let over = pool::with_scratch(|scratch| each!(&mut end, link => self.drive(link, cx, now, scratch)));
+        if over {
+            self.queue.clear();
+            self.queued = 0;
+            self.partial = None;
+            each!(&mut end, link => link.leave());
+        } else {
+            self.end = Some(end);
+        }
+    }
+
+    /// Whether it is over.
+    fn drive<R: Role>(
+        &mut self,
+        link: &mut Wire<Connection<R>>,
+        cx: &mut Context<'_>,
+        now: Instant,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let mut over = false;
+        if link.is_due(now) {
+            // What the peer sent and took in time is not held against it.
+            self.called();
+            over = self.exchange(link, cx, now, scratch);
+        }
+        if !over {
+            link.check_time(now);
+            over = self.exchange(link, cx, now, scratch);
+        }
+        link.session.rest(scratch);
+        over
+    }
+
+    fn exchange<R: Role>(
+        &mut self,
+        link: &mut Wire<Connection<R>>,
+        cx: &mut Context<'_>,
+        now: Instant,
+        scratch: &mut Scratch,
+    ) -> bool {
+        loop {
+            self.receive(link, now, scratch);
+            if self.attended && self.message.is_some() && self.queue.is_empty() {
+                // Its answer leaves along with what is there already.
+                return false;
+            }
+            self.feed(link, now, scratch);
+            while self.writable {
+                match link.poll_flush(cx, now, &[], &mut 0) {
+                    Poll::Ready(Ok(_)) if self.queue.is_empty() => break,
+                    Poll::Ready(Ok(_)) => {
+                        if !self.feed(link, now, scratch) {
+                            break;
+                        }
+                    }
+                    Poll::Ready(Err(error)) => {
+                        self.fail(Error::Io(error));
+                        return true;
+                    }
+                    Poll::Pending => self.writable = false,
+                }
+            }
+            link.shut_down(cx);
+            if link.session.is_closed() {
+                if let Some(error) = link.session.error() {
+                    self.fail(Error::Peer(error));
+                }
+                return true;
+            }
+            if self.message.is_some() {
+                // Whoever is slow now, it is not the peer.
+                link.session.hold(now);
+                return false;
+            }
+            if !self.readable || link.input_ended || !link.session.wants_read() {
+                return false;
+            }
+            match link.poll_fill(cx, now, scratch, usize::MAX) {
+                Poll::Ready(Ok(_)) => self.readable = !link.io.is_drained(),
+                Poll::Ready(Err(error)) => {
+                    self.fail(Error::Io(error));
+                    return true;
+                }
+                Poll::Pending => self.readable = false,
+            }
+        }
+    }
+
+    /// Events into messages, until one is whole.
+    fn receive<R: Role>(&mut self, link: &mut Wire<Connection<R>>, now: Instant, scratch: &mut Scratch) {
+        while self.message.is_none() {
+            let event = match link.session.turn(now, scratch) {
+                Ok(Some(Turn { event, .. })) => event,
+                Ok(None) => return,
+                Err(error) => {
+                    // What is to be said about it still leaves.
+                    self.fail(Error::Peer(error));
+                    return;
+                }
+            };
+            match event {
+                Event::Data { kind, data, last } => {
+                    if self.left[Side::Receiver as usize] {
+                        continue;
+                    }
+                    let (_, bytes) = self.partial.get_or_insert_with(|| (kind, pool::buffer(data.len())));
+                    bytes.extend_from_slice(data);
+                    if last {
+                        self.message =
+                            self.partial.take().map(|(kind, bytes)| Message::received(kind, bytes));
+                    }
+                }
+                Event::Close { code, reason } => {
+                    self.farewell = Some(Farewell { code, reason: reason.into() });
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What waits into the output, as far as there is room. Whether there was.
+    fn feed<R: Role>(&mut self, link: &mut Wire<Connection<R>>, now: Instant, scratch: &mut Scratch) -> bool {
+        let mut any = false;
+        while let Some(item) = self.queue.front_mut() {
+            let (machine, out) = link.session.parts(scratch);
+            let result = match item {
+                Item::Message(message) => {
+                    let room = out.room().saturating_sub(FRAME);
+                    let n = message.len().min(room);
+                    if n < message.len() && n < LITTLE {
+                        return any;
+                    }
+                    let last = n == message.len();
+                    let sent = put(machine, now, message.kind(), &message[..n], last, out);
+                    if sent.is_ok() {
+                        message.advance(n);
+                        self.queued -= n;
+                        any = true;
+                        if !last {
+                            continue;
+                        }
+                    }
+                    sent
+                }
+                Item::Ping(data) => machine.ping(now, data, out),
+                Item::Close(code, reason) => machine.close(now, *code, reason, out),
+            };
+            match result {
+                Err(UsageError::OutputFull(_)) => return any,
+                // The peer has closed, or the machine has: nothing that waits can be sent.
+                Err(_) => {
+                    self.queue.clear();
+                    self.queued = 0;
+                    return true;
+                }
+                Ok(()) => {
+                    self.queue.pop_front();
+                    any = true;
+                }
+            }
+        }
+        any
+    }
+
+    /// The first error is what everybody hears.
+    fn fail(&mut self, error: Error) {
+        self.error.get_or_insert(error);
+    }
+
+    /// Sees to it that the attendant is woken at the next deadline.
+    pub(super) fn arm(&mut self, cx: &mut Context<'_>) {
+        let (Some(end), Some(host)) = (&mut self.end, &self.host) else { return };
+        each!(end, link => link.arm_with(cx, &self.epoch, None, |at| host.sleep_until(at)));
+    }
+}
+
+/// A message, or a piece of one, into the output; compressed where that was agreed on.
+fn put<R: Role>(
+    machine: &mut Connection<R>,
+    now: Instant,
+    kind: Kind,
+    data: &[u8],
+    last: bool,
+    out: &mut dyn Output,
+) -> Result<(), UsageError> {
+    #[cfg(feature = "deflate")]
+    return machine.send_compressed(now, kind, data, last, out);
+    #[cfg(not(feature = "deflate"))]
+    machine.send(now, kind, data, last, out)
+}
+
+#[cfg(feature = "deflate")]
+fn with_deflate<R: Role>(machine: Connection<R>, agreed: Option<Agreed>) -> Connection<R> {
+    match &agreed {
+        Some(agreed) => machine.with_deflate(agreed),
+        None => machine,
+    }
+}
+
+#[cfg(not(feature = "deflate"))]
+fn with_deflate<R: Role>(machine: Connection<R>, _: Option<Agreed>) -> Connection<R> {
+    machine
+}
+
+/// The time; it stands still where nobody has a clock.
+fn now(host: Option<&dyn Host>, epoch: &Epoch) -> Instant {
+    host.map_or(Instant::ZERO, |host| epoch.instant(host.now()))
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        if let Some((_, bytes)) = mem::take(&mut self.partial) {
+            pool::give_buffer(bytes);
+        }
+    }
+}

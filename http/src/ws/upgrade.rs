@@ -1,0 +1,141 @@
+//! The server's side: from a request to a socket.
+
+use super::pump::State;
+use super::socket::{Attended, Socket};
+use crate::{Config, IntoResponse, Name, Request, Response, Upgraded, Value};
+use avx_core::ws::extension::Agreed;
+use avx_core::ws::handshake::{self, Refusal};
+use avx_core::ws::{Deflate, Limits};
+use avx_core::{Field, Status};
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+/// Accepts a WebSocket and hands it to `then`; answers what is no handshake as it should be (426, 400 ...).
+///
+/// `then` runs inside the task of the connection, like any handler. The limits are the server's,
+/// `ws` of its [`Config`].
+pub fn upgrade<F, Fut>(request: &Request<'_>, then: F) -> Response
+where
+    F: FnOnce(Socket) -> Fut + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    Upgrade::new().accept(request, then)
+}
+
+/// Whether scripts of this origin may connect.
+pub type OriginCheck<'a> = dyn Fn(&[u8]) -> bool + 'a;
+
+/// How WebSockets are accepted.
+#[derive(Clone, Copy, Default)]
+pub struct Upgrade<'a> {
+    protocols: &'a [&'a str],
+    origin: Option<&'a OriginCheck<'a>>,
+    limits: Option<Limits>,
+    deflate: Option<Deflate>,
+}
+
+impl<'a> Upgrade<'a> {
+    /// Of any origin, without subprotocols, with the server's limits.
+    pub fn new() -> Self {
+        Upgrade::default()
+    }
+
+    /// Speaks one of these subprotocols, the best first. A client that asks for none of them gets none.
+    pub fn protocols(mut self, protocols: &'a [&'a str]) -> Self {
+        self.protocols = protocols;
+        self
+    }
+
+    /// Lets scripts in only of the origins for which `check` is true; others are answered with 403. Who sends no
+    /// Origin is no script in a browser, and let in.
+    ///
+    /// "Servers that are not intended to process input from any web page but only for certain sites SHOULD verify the
+    /// |Origin| field is an origin they expect." (RFC 6455, section 10.2)
+    pub fn origin(mut self, check: &'a OriginCheck<'a>) -> Self {
+        self.origin = Some(check);
+        self
+    }
+
+    /// With these limits instead of the server's.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// Compresses messages where the client offers that (permessage-deflate, RFC 7692). Default off: what an attacker can
+    /// mix with secrets tells their length when it is compressed, and it costs memory; see [`Deflate`].
+    #[cfg(feature = "deflate")]
+    pub fn deflate(mut self, deflate: Deflate) -> Self {
+        self.deflate = Some(deflate);
+        self
+    }
+
+    /// As [`upgrade`](upgrade).
+    pub fn accept<F, Fut>(self, request: &Request<'_>, then: F) -> Response
+    where
+        F: FnOnce(Socket) -> Fut + Send + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let offer = match request.received().map_or(Err(Refusal::NotWebSocket), handshake::check) {
+            Ok(offer) => offer,
+            Err(refusal) => return with_fields(refusal.status().into_response(), refusal.fields()),
+        };
+        if offer.origin().zip(self.origin).is_some_and(|(origin, check)| !check(origin)) {
+            return Status::FORBIDDEN.into_response();
+        }
+        let spoken = |own: &&&str| offer.protocols().any(|asked| asked == own.as_bytes());
+        let protocol = self.protocols.iter().find(spoken).copied();
+        let agreed = self.deflate.and_then(|deflate| offer.deflate(&deflate));
+        let Ok(answer) = offer.answer(protocol.map(str::as_bytes), agreed.as_ref()) else {
+            return Status::INTERNAL_SERVER_ERROR.into_response();
+        };
+        let response = with_fields(Response::new(answer.status()), &answer.fields());
+        let protocol = protocol.map(Box::from);
+        let terms = Terms { limits: self.limits, deflate: self.deflate, agreed, protocol };
+        response.with_take_over(move |io| serve(io, terms, then))
+    }
+}
+
+fn with_fields(mut response: Response, fields: &[Field<'_>]) -> Response {
+    for field in fields {
+        response.fields_mut().push(Name::from(field.name.to_vec()), Value::copy(field.value));
+    }
+    response
+}
+
+/// What is known before the socket is there.
+struct Terms {
+    limits: Option<Limits>,
+    deflate: Option<Deflate>,
+    agreed: Option<Agreed>,
+    protocol: Option<Box<str>>,
+}
+
+async fn serve<F, Fut>(io: Upgraded, terms: Terms, then: F)
+where
+    F: FnOnce(Socket) -> Fut,
+    Fut: Future<Output = ()>,
+{
+    let config = io.host().map(|host| host.config().clone()).unwrap_or_default();
+    let config = match (terms.limits, terms.deflate) {
+        (None, None) => config,
+        (limits, deflate) => {
+            let mut own = Config::clone(&config);
+            own.ws = limits.unwrap_or(own.ws);
+            own.ws.deflate = deflate;
+            Arc::new(own)
+        }
+    };
+    let (socket, shared) = Socket::new(State::new(io, config, None, terms.agreed), terms.protocol);
+    Attended::new(then(socket), shared).await;
+}
+
+impl fmt::Debug for Upgrade<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgrade")
+            .field("protocols", &self.protocols)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
