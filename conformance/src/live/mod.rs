@@ -4,6 +4,8 @@
 //!
 //! ```ignore
 //! conformance::suite!(MyRuntime);
+//! // What a mere echo over `Session` does without:
+//! conformance::suite!(MyRuntime: ws { ws_a_stream_of_http2_carries_messages });
 //! ```
 //!
 //! # The application
@@ -157,7 +159,6 @@ macro_rules! suite {
             ws_a_peer_that_never_reads_is_dropped
             ws_a_silent_peer_is_given_up
             ws_a_shutdown_says_1001
-            ws_a_stream_of_http2_carries_messages
         });
 
         /// The server of the test below, in a process of its own.

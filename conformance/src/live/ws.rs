@@ -101,13 +101,13 @@ pub fn ws_messages_are_echoed<T: Target>() {
         let sent = masked(BINARY, &content);
         // A large echo comes while the message is still being sent.
         std::thread::scope(|scope| {
-            let mut writer = peer.stream();
+            let mut writer = peer.stream().try_clone().expect("a second handle");
             scope.spawn(move || std::io::Write::write_all(&mut writer, &sent).expect("sent"));
             assert_eq!(message(&mut peer), (false, content), "{len} bytes");
         });
     }
     peer.send([masked(1, b"in "), masked(PING, b"there?"), masked(FIN, b"pieces")].concat());
-    let mut seen = Vec::new();
+    let mut seen: Vec<Vec<u8>> = Vec::new();
     while !seen.concat().ends_with(b"pieces") {
         let (first, payload) = hear(&mut peer);
         if first == PONG {
@@ -177,7 +177,11 @@ pub fn ws_every_attack_is_closed_with_its_code<T: Target>() {
         ("WS-05 a length with its first bit set", length(1 << 63), protocol),
         ("WS-05 a length longer than need be", [&[BINARY, 0xfe, 0, 125][..], &[0; 129]].concat(), protocol),
         ("WS-05 a frame of a terabyte", length(1 << 40), CloseCode::TOO_BIG),
-        ("WS-06 fragments without end", [masked(1, b""), masked(0, b"").repeat(200)].concat(), CloseCode::POLICY),
+        (
+            "WS-06 fragments without end",
+            [masked(1, b""), masked(0, b"").repeat(200)].concat(),
+            CloseCode::POLICY,
+        ),
         ("WS-09 a reserved bit", masked(TEXT | 0x20, b"x"), protocol),
         ("WS-09 compression that was not agreed on", masked(TEXT | RSV1, b"x"), protocol),
         ("WS-09 a reserved opcode", masked(FIN | 3, b"x"), protocol),
@@ -192,7 +196,9 @@ pub fn ws_every_attack_is_closed_with_its_code<T: Target>() {
         ("WS-11 a reason that is no UTF-8", masked(CLOSE, b"\x03\xe8\xff"), CloseCode::INVALID_PAYLOAD),
         ("WS-11 half a close code", masked(CLOSE, b"\x03"), protocol),
     ];
-    rows.extend(codes.map(|code| ("WS-11 a code not to be sent", masked(CLOSE, &code.to_be_bytes()), protocol)));
+    rows.extend(
+        codes.map(|code| ("WS-11 a code not to be sent", masked(CLOSE, &code.to_be_bytes()), protocol)),
+    );
     for (told, wire, code) in rows {
         let mut peer = open(&server);
         peer.send(wire);
