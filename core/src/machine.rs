@@ -54,12 +54,20 @@ pub struct Scratch {
     pub(crate) layout: Layout,
     pub(crate) section: Section,
     pub(crate) spare: Vec<Vec<u8>>,
+    #[cfg(feature = "deflate")]
+    pub(crate) inflate: crate::ws::Pool,
 }
 
 impl Scratch {
     /// Empty working memory; grows to what the configured limits allow and no further.
     pub const fn new() -> Self {
-        Scratch { layout: Layout::new(), section: Section::new(), spare: Vec::new() }
+        Scratch {
+            layout: Layout::new(),
+            section: Section::new(),
+            spare: Vec::new(),
+            #[cfg(feature = "deflate")]
+            inflate: crate::ws::Pool::new(),
+        }
     }
 }
 
@@ -99,6 +107,12 @@ pub trait Machine {
     /// Writes what the machine itself has to say (answers to errors, acknowledgements, goodbyes).
     /// What finds no room waits for the next call.
     fn transmit(&mut self, now: Instant, out: &mut dyn Output);
+
+    /// Whether [`transmit`](Machine::transmit) has something to say that the next [`recv`](Machine::recv) may
+    /// supersede or overtake. Calling it first is never wrong, and [`Session`](crate::Session) does.
+    fn wants_transmit(&self) -> bool {
+        false
+    }
 
     /// When [`handle_timeout`](Machine::handle_timeout) wants to be called. O(1).
     fn poll_timeout(&self) -> Option<Instant>;

@@ -83,6 +83,9 @@ impl<M: Machine> Session<M> {
             return Ok(None);
         }
         self.out.lend(scratch);
+        if self.machine.wants_transmit() {
+            self.machine.transmit(now, &mut self.out);
+        }
         let input = &mut self.input;
         let (start, end) = (input.start, input.end);
         match self.machine.recv(now, &mut input.bytes[start..end], scratch) {

@@ -44,7 +44,8 @@
 //! # What may surprise
 //!
 //! - Whatever precedes a byte that is no UTF-8 is told of before the error, so that cutting changes nothing.
-//! - Only the latest ping is answered when several come between two calls of `transmit` (section 5.5.3).
+//! - Only the latest ping is answered when several come between two calls of `transmit` (section 5.5.3). A session
+//!   calls it before it goes on, so that this comes about only while the output is full.
 //! - A frame is never waited for, but a control frame is: it has 125 bytes at most.
 //! - The deadline a machine asks for does not move with each message. It may come too early, and is then moved.
 
@@ -52,6 +53,8 @@ pub mod accept;
 mod base64;
 pub mod close;
 mod connection;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod event;
 pub mod extension;
 pub mod frame;
@@ -65,6 +68,8 @@ pub mod utf8;
 
 pub use close::CloseCode;
 pub use connection::{Client, Connection, Server};
+#[cfg(feature = "deflate")]
+pub(crate) use deflate::Pool;
 pub use event::{Event, Kind};
 pub use extension::Deflate;
 pub use limits::Limits;

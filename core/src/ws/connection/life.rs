@@ -152,6 +152,10 @@ impl<R: Role> Connection<R> {
         if now.as_nanos() >= self.due {
             self.ping_due = true;
             self.pinged = true;
+            #[cfg(feature = "deflate")]
+            if let (Some(deflate), None) = (&mut self.deflate, self.sending) {
+                deflate.rest();
+            }
             // Without a deadline for it there is another one when it may be time again.
             let time =
                 if pong_timeout == NEVER { self.config.ws.keep_alive } else { self.config.ws.pong_timeout };

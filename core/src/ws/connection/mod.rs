@@ -9,6 +9,8 @@
 //! output ◀─ send, transmit ◀
 //! ```
 
+#[cfg(feature = "deflate")]
+mod inflate;
 mod life;
 mod recv;
 mod send;
@@ -31,6 +33,9 @@ use alloc::sync::Arc;
 #[derive(Debug)]
 pub struct Connection<R> {
     config: Arc<Config>,
+    /// How messages are compressed, where that was agreed to.
+    #[cfg(feature = "deflate")]
+    deflate: Option<Box<super::deflate::Context>>,
     /// What the latest ping carried.
     pong: Option<Box<Pong>>,
     /// Bytes of the data frame at hand that are still to come.
@@ -52,10 +57,14 @@ pub struct Connection<R> {
     phase: Phase,
     /// The message at hand.
     kind: Kind,
+    /// It is compressed.
+    compressed: bool,
     /// The frame at hand is the last of its message.
     fin: bool,
     /// What this end is in the middle of sending.
     sending: Option<Kind>,
+    /// It is compressed.
+    compressing: bool,
     pong_due: bool,
     ping_due: bool,
     /// A ping is under way, and nothing was heard since.
@@ -133,6 +142,8 @@ impl<R: Role> Connection<R> {
     fn with(config: Arc<Config>, now: Instant, role: R) -> Self {
         let limits = &config.ws;
         let mut connection = Connection {
+            #[cfg(feature = "deflate")]
+            deflate: None,
             pong: None,
             left: 0,
             message_len: 0,
@@ -146,8 +157,10 @@ impl<R: Role> Connection<R> {
             reader: Reader::Message,
             phase: Phase::Open,
             kind: Kind::Binary,
+            compressed: false,
             fin: true,
             sending: None,
+            compressing: false,
             pong_due: false,
             ping_due: false,
             pinged: false,
@@ -161,6 +174,17 @@ impl<R: Role> Connection<R> {
         };
         connection.watch();
         connection
+    }
+
+    /// Compresses messages as both ends have agreed: from the beginning, or never. How hard it tries, and what it
+    /// leaves alone, [`Limits::deflate`](super::Limits::deflate) says, or its default.
+    #[cfg(feature = "deflate")]
+    pub fn with_deflate(mut self, agreed: &super::extension::Agreed) -> Self {
+        let (own, peer) =
+            if R::SERVER { (agreed.server, agreed.client) } else { (agreed.client, agreed.server) };
+        let deflate = self.config.ws.deflate.unwrap_or_default();
+        self.deflate = Some(Box::new(super::deflate::Context::new(own, peer, &deflate)));
+        self
     }
 
     /// Whether messages may be sent.
@@ -204,6 +228,12 @@ impl<R: Role> Machine for Connection<R> {
         if self.pong_due | self.ping_due | self.close_due.is_some() {
             self.transmit_due(now, out);
         }
+    }
+
+    /// The next ping would supersede the answer to this one, and the next piece of a message overtake it.
+    #[inline]
+    fn wants_transmit(&self) -> bool {
+        self.pong_due
     }
 
     #[inline]

@@ -11,12 +11,32 @@ use alloc::boxed::Box;
 use core::ops::Range;
 
 /// What a look at the input came to, in offsets.
-enum Step {
-    NeedMore { consumed: usize, at_least: usize },
-    Data { data: Range<usize>, last: bool },
-    Ping { data: Range<usize> },
-    Pong { data: Range<usize> },
-    Close { code: CloseCode, payload: Range<usize> },
+pub(super) enum Step {
+    NeedMore {
+        consumed: usize,
+        at_least: usize,
+    },
+    Data {
+        data: Range<usize>,
+        last: bool,
+    },
+    /// The same for bytes that lie in the scratch.
+    #[cfg(feature = "deflate")]
+    Inflated {
+        consumed: usize,
+        len: usize,
+        last: bool,
+    },
+    Ping {
+        data: Range<usize>,
+    },
+    Pong {
+        data: Range<usize>,
+    },
+    Close {
+        code: CloseCode,
+        payload: Range<usize>,
+    },
 }
 
 impl<R: Role> Connection<R> {
@@ -35,7 +55,7 @@ impl<R: Role> Connection<R> {
                     let data = &mut input[Self::SHORT_HEADER..consumed];
                     return Ok(Recv::Event { consumed, event: Event::Data { kind, data, last: true } });
                 }
-                return self.not_text(now, input, consumed);
+                return self.not_text(now, input, scratch, consumed);
             }
         }
         self.receive_any(now, input, scratch)
@@ -71,12 +91,16 @@ impl<R: Role> Connection<R> {
         &mut self,
         now: Instant,
         input: &'b mut [u8],
+        scratch: &'b mut Scratch,
         end: usize,
     ) -> Result<Recv<Event<'b>>, PeerError> {
         self.kind = Kind::Text;
         self.utf8 = Utf8::new();
-        let step = self.text(input, Self::SHORT_HEADER..end, true);
-        self.tell(now, input, step)
+        let data = Self::SHORT_HEADER..end;
+        let step = self
+            .text(&input[data.clone()], true)
+            .map(|(n, last)| Step::Data { data: data.start..data.start + n, last });
+        self.tell(now, input, scratch, step)
     }
 
     #[inline(never)]
@@ -84,7 +108,7 @@ impl<R: Role> Connection<R> {
         &mut self,
         now: Instant,
         input: &'b mut [u8],
-        _scratch: &'b mut Scratch,
+        scratch: &'b mut Scratch,
     ) -> Result<Recv<Event<'b>>, PeerError> {
         if self.held {
             self.resume(now);
@@ -92,8 +116,8 @@ impl<R: Role> Connection<R> {
         if self.reader == Reader::Over {
             return self.receive_nothing(now, input.len());
         }
-        let step = self.step(now, input);
-        self.tell(now, input, step)
+        let step = self.step(now, input, scratch);
+        self.tell(now, input, scratch, step)
     }
 
     /// The event for a step.
@@ -101,15 +125,24 @@ impl<R: Role> Connection<R> {
         &mut self,
         now: Instant,
         input: &'b mut [u8],
+        scratch: &'b mut Scratch,
         step: Result<Step, PeerError>,
     ) -> Result<Recv<Event<'b>>, PeerError> {
         let (consumed, event) = match step {
             Ok(Step::NeedMore { .. }) if self.eof => return self.ended(now, input.len()),
             Ok(Step::NeedMore { consumed, at_least }) => {
+                if consumed > 0 {
+                    self.heard_at = now.as_nanos();
+                }
                 return Ok(Recv::NeedMore { consumed, at_least });
             }
             Ok(Step::Data { data, last }) => {
                 (data.end, Event::Data { kind: self.kind, data: &mut input[data], last })
+            }
+            #[cfg(feature = "deflate")]
+            Ok(Step::Inflated { consumed, len, last }) => {
+                let data = scratch.inflate.piece().get_mut(..len).unwrap_or_default();
+                (consumed, Event::Data { kind: self.kind, data, last })
             }
             Ok(Step::Ping { data }) => (data.end, Event::Ping { data: &input[data] }),
             Ok(Step::Pong { data }) => (data.end, Event::Pong { data: &input[data] }),
@@ -124,9 +157,16 @@ impl<R: Role> Connection<R> {
         Ok(Recv::Event { consumed, event })
     }
 
-    fn step(&mut self, now: Instant, input: &mut [u8]) -> Result<Step, PeerError> {
+    fn step(&mut self, now: Instant, input: &mut [u8], scratch: &mut Scratch) -> Result<Step, PeerError> {
         let mut at = 0;
         loop {
+            #[cfg(feature = "deflate")]
+            if self.reader == Reader::Payload && self.compressed {
+                match self.inflate(input, &mut at, &mut scratch.inflate)? {
+                    Some(step) => return Ok(step),
+                    None => continue,
+                }
+            }
             if self.reader == Reader::Payload {
                 return self.piece(input, at);
             }
@@ -151,17 +191,16 @@ impl<R: Role> Connection<R> {
                 }
                 return self.control(now, header.opcode, input, start..end);
             }
-            self.begin_frame(&header)?;
+            self.begin_frame(&header, scratch)?;
             at = start;
-            self.heard_at = now.as_nanos();
-            if header.len == 0 && header.fin {
+            if self.left == 0 && self.fin && !self.compressed {
                 return self.data(input, at..at);
             }
         }
     }
 
     /// A data frame begins.
-    fn begin_frame(&mut self, header: &Header) -> Result<(), PeerError> {
+    fn begin_frame(&mut self, header: &Header, scratch: &mut Scratch) -> Result<(), PeerError> {
         let begins = match (self.reader, header.opcode) {
             // "A fragmented message consists of a single frame with the FIN bit clear and an opcode other than 0,
             // followed by zero or more frames with the FIN bit clear and the opcode set to 0, and terminated by a
@@ -174,9 +213,7 @@ impl<R: Role> Connection<R> {
             _ => return Err(PeerError::InterleavedMessage),
         };
         if begins {
-            if header.compressed {
-                return Err(PeerError::ReservedBit);
-            }
+            self.begin_message(header.compressed, scratch)?;
             self.kind = if header.opcode == Opcode::Text { Kind::Text } else { Kind::Binary };
             self.utf8 = Utf8::new();
             self.message_len = 0;
@@ -186,7 +223,13 @@ impl<R: Role> Connection<R> {
         // or total message size after reassembly from multiple frames MUST protect themselves against exceeding
         // those limits." (section 10.4)
         let message_len = self.message_len.saturating_add(header.len);
-        if header.len > limits.frame || message_len > limits.message {
+        // What counts of a compressed message is what comes out of it; but no honest one is larger than that.
+        let most = if self.compressed {
+            limits.message.saturating_mul(2).saturating_add(64)
+        } else {
+            limits.message
+        };
+        if header.len > limits.frame || message_len > most {
             return Err(PeerError::MessageTooLarge);
         }
         self.message_len = message_len;
@@ -201,8 +244,26 @@ impl<R: Role> Connection<R> {
         self.left = header.len;
         self.fin = header.fin;
         self.mask = Mask::new(header.mask.unwrap_or_default());
-        self.reader = if header.len > 0 { Reader::Payload } else { Reader::Fragment };
+        // What is left of a compressed message comes out at its end.
+        let payload = header.len > 0 || header.fin && self.compressed;
+        self.reader = if payload { Reader::Payload } else { Reader::Fragment };
         Ok(())
+    }
+
+    /// A message begins.
+    fn begin_message(&mut self, compressed: bool, _scratch: &mut Scratch) -> Result<(), PeerError> {
+        self.compressed = compressed;
+        if !compressed {
+            return Ok(());
+        }
+        #[cfg(feature = "deflate")]
+        if let Some(deflate) = &mut self.deflate {
+            deflate.begin(&mut _scratch.inflate);
+            return Ok(());
+        }
+        // "If a nonzero value is received and none of the negotiated extensions defines the meaning of such a nonzero
+        // value, the receiving endpoint MUST _Fail the WebSocket Connection_." (section 5.2)
+        Err(PeerError::ReservedBit)
     }
 
     /// As much of the payload as there is behind `at`.
@@ -228,28 +289,35 @@ impl<R: Role> Connection<R> {
             0 => Reader::Fragment,
             _ => Reader::Payload,
         };
-        match self.kind {
-            Kind::Text => self.text(input, data, last),
-            Kind::Binary => Ok(Step::Data { data, last }),
-        }
+        let (n, last) = self.text(&input[data.clone()], last)?;
+        Ok(Step::Data { data: data.start..data.start + n, last })
     }
 
-    /// The same for a piece of text. What precedes a byte that is wrong is told of, whatever the cutting.
-    fn text(&mut self, input: &[u8], data: Range<usize>, last: bool) -> Result<Step, PeerError> {
+    /// Checks a piece of a message if it is a text: how much of it is told of, and whether that is the end. What
+    /// precedes a byte that is wrong is told of, whatever the cutting.
+    pub(super) fn text(&mut self, text: &[u8], last: bool) -> Result<(usize, bool), PeerError> {
+        if self.kind == Kind::Binary {
+            return Ok((text.len(), last));
+        }
         let before = self.utf8;
-        let text = &input[data.clone()];
         if self.utf8.push(text).is_ok() && (!last || self.utf8.is_complete()) {
-            return Ok(Step::Data { data, last });
+            return Ok((text.len(), last));
         }
         // "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte stream is not, in fact,
         // a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket Connection_." (section 8.1)
-        let good = good_text(before, text);
-        if good == 0 {
-            return Err(PeerError::BadText);
+        match good_text(before, text) {
+            0 => Err(PeerError::BadText),
+            good => {
+                self.give_up(PeerError::BadText);
+                Ok((good, false))
+            }
         }
+    }
+
+    /// What came before the error is told of first.
+    pub(super) fn give_up(&mut self, error: PeerError) {
         self.reader = Reader::Over;
-        self.pending = Some(PeerError::BadText);
-        Ok(Step::Data { data: data.start..data.start + good, last: false })
+        self.pending = Some(error);
     }
 
     /// A control frame, whole and unmasked.

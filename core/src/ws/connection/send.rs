@@ -1,7 +1,11 @@
 //! Sending: messages, pieces of them, pings.
 
 use super::{Connection, Phase, Server};
+#[cfg(feature = "deflate")]
+use crate::ws::deflate::Context;
 use crate::ws::frame::{self, Header, MAX_CONTROL, Opcode};
+#[cfg(feature = "deflate")]
+use crate::ws::mask::Mask;
 use crate::ws::role::Role;
 use crate::ws::{CloseCode, Kind, close};
 use crate::{Instant, Output, UsageError};
@@ -18,16 +22,97 @@ impl<R: Role> Connection<R> {
     #[inline]
     pub fn send(
         &mut self,
-        _: Instant,
+        now: Instant,
         kind: Kind,
         data: &[u8],
         last: bool,
         out: &mut dyn Output,
     ) -> Result<(), UsageError> {
         let opcode = self.next_opcode(kind)?;
+        #[cfg(feature = "deflate")]
+        if self.compressing {
+            return self.compress(now, kind, data, last, out);
+        }
         let header = self.header(opcode, data.len() as u64, last);
         frame::write(&header, data, out)?;
         self.did_send(kind, last);
+        Ok(())
+    }
+
+    /// Sends a message compressed, or begins one: as [`send`](Self::send), which also goes on with it. Where that
+    /// was not agreed to, and for [a few bytes](crate::ws::Deflate::least), it is `send`.
+    ///
+    /// What is compressed together with what an attacker chooses tells something about itself by its length: leave
+    /// secrets alone. A piece that does not end its message is flushed, which costs some bytes. Takes room for what
+    /// the piece could come to in the worst case, an eighth more than itself. The first one allocates.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    #[cfg(feature = "deflate")]
+    pub fn send_compressed(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        data: &[u8],
+        last: bool,
+        out: &mut dyn Output,
+    ) -> Result<(), UsageError> {
+        let begins = self.sending.is_none();
+        let compresses = self.deflate.as_ref().is_some_and(|deflate| {
+            let few = last && (data.len() as u64) < u64::from(deflate.least);
+            begins && !few && deflate.can_compress()
+        });
+        if !compresses {
+            return self.send(now, kind, data, last, out);
+        }
+        self.next_opcode(kind)?;
+        self.compress(now, kind, data, last, out)
+    }
+
+    /// Appends a frame of a compressed message.
+    #[cfg(feature = "deflate")]
+    #[cold]
+    fn compress(
+        &mut self,
+        now: Instant,
+        kind: Kind,
+        data: &[u8],
+        last: bool,
+        out: &mut dyn Output,
+    ) -> Result<(), UsageError> {
+        let opcode = self.next_opcode(kind)?;
+        let Some(deflate) = &mut self.deflate else { return Err(UsageError::WrongState) };
+        let bound = Context::bound(data.len());
+        let mut header = Header {
+            fin: last,
+            // "the RSV1 bit of the first frame of a compressed message is set" (RFC 7692, section 6)
+            compressed: opcode != Opcode::Continuation,
+            opcode,
+            mask: if R::SERVER { None } else { Some([0; 4]) },
+            len: bound as u64,
+        };
+        let buf = out.reserve(header.encoded_len() + bound)?;
+        let room = buf.len();
+        let at = header.encoded_len();
+        let Some(len) = deflate.compress(data, last, &mut buf[at..]) else {
+            debug_assert!(false, "the bound is enough");
+            out.give_back(room);
+            // The context is spoilt, and with it the connection.
+            self.deflate = None;
+            self.begin_close(now, Some(CloseCode::INTERNAL_ERROR));
+            return Err(UsageError::WrongState);
+        };
+        header.len = len as u64;
+        header.mask = self.role.next_key();
+        let begin = header.encoded_len();
+        buf.copy_within(at..at + len, begin);
+        header.put(buf);
+        if let Some(key) = header.mask {
+            Mask::new(key).apply(&mut buf[begin..begin + len]);
+        }
+        out.give_back(room - begin - len);
+        self.did_send(kind, last);
+        self.compressing = !last;
         Ok(())
     }
 
@@ -133,7 +218,8 @@ impl Server {
     /// what it sends.
     ///
     /// # Errors
-    /// As [`send`](Connection::send); and [`UsageError::BodyTooLong`] beyond 2^63 - 1 bytes.
+    /// As [`send`](Connection::send); [`UsageError::WrongState`] inside a compressed message, and
+    /// [`UsageError::BodyTooLong`] beyond 2^63 - 1 bytes.
     pub fn frame(
         &mut self,
         _: Instant,
@@ -143,6 +229,9 @@ impl Server {
         out: &mut dyn Output,
     ) -> Result<(), UsageError> {
         let opcode = self.next_opcode(kind)?;
+        if self.compressing {
+            return Err(UsageError::WrongState);
+        }
         if len >> 63 != 0 {
             return Err(UsageError::BodyTooLong);
         }
