@@ -63,6 +63,19 @@ transcripts! { "h2", every_file_of_http_2_is_played:
     rfc9218_priority: "rfc9218-priority.md";
 }
 
+transcripts! { "ws", every_file_of_websocket_is_played:
+    rfc6455_5_1_masking: "5.1-masking.md";
+    rfc6455_5_2_framing: "5.2-framing.md";
+    rfc6455_5_4_fragmentation: "5.4-fragmentation.md";
+    rfc6455_5_5_1_close: "5.5.1-close.md";
+    rfc6455_5_5_2_ping_and_pong: "5.5.2-ping-pong.md";
+    rfc6455_6_sending: "6-sending.md";
+    rfc6455_7_4_status_codes: "7.4-status-codes.md";
+    rfc6455_8_1_utf_8: "8.1-utf-8.md";
+    rfc6455_10_4_limits: "10.4-limits.md";
+    rfc7692_7_2_permessage_deflate: "rfc7692-7.2-permessage-deflate.md";
+}
+
 fn dir(of: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("transcripts").join(of)
 }

@@ -17,6 +17,7 @@ mod head;
 mod hpack;
 mod machine;
 mod session;
+mod ws;
 
 pub use calls::{client_calls, server_calls};
 pub use chunked::chunked;
@@ -25,6 +26,7 @@ pub use head::{head_request, head_response, head_trailers};
 pub use hpack::hpack_decode;
 pub use machine::{client, server};
 pub use session::session;
+pub use ws::{ws_client, ws_deflate, ws_handshake, ws_server};
 
 use avx_core::{Config, Instant, Lenient};
 use std::sync::Arc;
@@ -33,7 +35,7 @@ use std::sync::Arc;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its corpus and of its binary.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 17] = [
     ("head_request", head_request),
     ("head_response", head_response),
     ("head_trailers", head_trailers),
@@ -47,6 +49,10 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("h2_frames", h2_frames),
     ("h2_server", h2_server),
     ("h2_client", h2_client),
+    ("ws_server", ws_server),
+    ("ws_client", ws_client),
+    ("ws_deflate", ws_deflate),
+    ("ws_handshake", ws_handshake),
 ];
 
 const NOW: Instant = Instant::from_millis(1000);

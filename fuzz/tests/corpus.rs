@@ -82,5 +82,5 @@ macro_rules! replayed {
 
 replayed! {
     head_request head_response head_trailers chunked server client server_calls client_calls session
-    hpack_decode h2_frames h2_server h2_client
+    hpack_decode h2_frames h2_server h2_client ws_server ws_client ws_deflate ws_handshake
 }

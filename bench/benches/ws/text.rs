@@ -1,7 +1,9 @@
 //! Text that arrives whole or in pieces.
 
+use crate::mask;
 use crate::turns::{Run, medians};
-use avx_core::ws::utf8::Utf8;
+use avx_core::ws::mask::Mask;
+use avx_core::ws::utf8::{self, Utf8};
 use std::hint::black_box;
 
 /// Alphabets by their scripts: words to repeat in an order without a short period.
@@ -41,6 +43,12 @@ fn text(words: &[&str], len: usize) -> String {
     text
 }
 
+/// The text of that name.
+pub fn of(name: &str, len: usize) -> String {
+    let (_, words) = SCRIPTS.iter().find(|(script, _)| *script == name).expect("name of a text");
+    text(words, len)
+}
+
 fn run<'a>(text: &'a str, check: impl Fn(&[u8]) -> bool + 'a) -> Run<'a> {
     Box::new(move |n| {
         for _ in 0..n {
@@ -50,8 +58,7 @@ fn run<'a>(text: &'a str, check: impl Fn(&[u8]) -> bool + 'a) -> Run<'a> {
 }
 
 fn avx(text: &[u8]) -> bool {
-    let mut utf8 = Utf8::new();
-    utf8.push(text).is_ok() && utf8.is_complete()
+    utf8::is_text(text)
 }
 
 /// In pieces of 1 KiB, which cut characters.
@@ -60,7 +67,39 @@ fn avx_in_pieces(text: &[u8]) -> bool {
     text.chunks(1024).all(|piece| utf8.push(piece).is_ok()) && utf8.is_complete()
 }
 
+/// One side, one text, that many times.
+pub fn run_one(args: &[String]) {
+    let [side, name, len, n] = args else { panic!("usage: --text avx|simdutf8|std TEXT BYTES N") };
+    let text = of(name, len.parse().expect("bytes"));
+    let check = match side.as_str() {
+        "avx" => avx,
+        "std" => |text: &[u8]| std::str::from_utf8(text).is_ok(),
+        _ => |text: &[u8]| simdutf8::basic::from_utf8(text).is_ok(),
+    };
+    run(&text, check)(n.parse().expect("number of calls"));
+}
+
+/// Masked text, in two steps and on one way. The key is zeros, so that what is unmasked stays text.
+fn print_masked() {
+    println!("masked text, nanoseconds a call");
+    println!("{:<9} {:>9} {:>10} {:>10} {:>6}", "", "bytes", "one way", "two steps", "ratio");
+    for name in ["ascii", "latin", "cjk", "chat"] {
+        for len in [5, 8, 16, 24, 33, 48, 64] {
+            let text = of(name, len);
+            let one_way = |text: &mut [u8]| assert!(Mask::new(black_box([0; 4])).unmask_text(text));
+            let two_steps = |text: &mut [u8]| {
+                Mask::new(black_box([0; 4])).apply(text);
+                assert!(utf8::is_text(text));
+            };
+            let [one, two] =
+                medians([mask::run(text.as_bytes(), 6, one_way), mask::run(text.as_bytes(), 6, two_steps)]);
+            println!("{name:<9} {len:>9} {one:>10.2} {two:>10.2} {:>6.2}", one / two);
+        }
+    }
+}
+
 pub fn print() {
+    print_masked();
     println!("text, nanoseconds a call");
     println!(
         "{:<9} {:>9} {:>10} {:>10} {:>6} {:>10} {:>6} {:>10} {:>6}",

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-const ROUNDS: usize = 31;
+const ROUNDS: usize = 51;
 const ROUND: Duration = Duration::from_micros(400);
 
 /// What does its work that many times.

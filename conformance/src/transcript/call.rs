@@ -1,7 +1,10 @@
 //! What the user of a machine does, one line a call.
 
-use super::format::duration;
+use super::format::{Speaks, duration};
 use super::text;
+use super::ws;
+use avx_core::ws::Connection;
+use avx_core::ws::role::Role;
 use avx_core::{
     BodyLen, ErrorCode, Field, Http, Instant, Method, Output, Request, Response, Status, StreamId, UsageError,
 };
@@ -71,11 +74,13 @@ enum Verb {
     Writable,
     Shutdown,
     Time(Duration),
+    /// A call of WebSocket.
+    Ws(ws::Verb),
 }
 
 impl Call {
     /// Reads the lines of a `calls` block.
-    pub(super) fn parse_block(lines: &[String]) -> Result<Vec<Call>, String> {
+    pub(super) fn parse_block(lines: &[String], speaks: Speaks) -> Result<Vec<Call>, String> {
         let mut calls: Vec<Call> = Vec::new();
         for line in lines {
             match line.strip_prefix("  ") {
@@ -85,16 +90,18 @@ impl Call {
                     let value = value.strip_prefix(' ').unwrap_or(value);
                     call.fields.push((text::parse(name)?, text::parse(value)?));
                 }
-                None => calls.push(Call::parse(line)?),
+                None => calls.push(Call::parse(line, speaks)?),
             }
         }
         Ok(calls)
     }
 
-    fn parse(line: &str) -> Result<Call, String> {
+    fn parse(line: &str, speaks: Speaks) -> Result<Call, String> {
         let (call, result) = line.rsplit_once(" => ").unwrap_or((line, ""));
         let mut words = Words(call);
         let verb = match words.next()? {
+            "time" => Verb::Time(duration(words.next()?)?),
+            _ if speaks == Speaks::WebSocket => Verb::Ws(ws::Verb::parse(call)?),
             "request" => {
                 let method = text::parse(words.next()?)?;
                 let target = text::parse(words.next()?)?;
@@ -130,7 +137,6 @@ impl Call {
             "wants" => Verb::Wants { stream: words.stream()? },
             "writable" => Verb::Writable,
             "shutdown" => Verb::Shutdown,
-            "time" => Verb::Time(duration(words.next()?)?),
             other => return Err(format!("unknown call {other:?}")),
         };
         Ok(Call { verb, fields: Vec::new(), result: result.to_string(), line: line.to_string() })
@@ -152,10 +158,25 @@ impl Call {
     /// # Errors
     /// It came to something else than expected.
     pub(super) fn make<M: Http>(&self, m: &mut M, now: Instant, out: &mut dyn Output) -> Result<(), String> {
-        let result = match self.attempt(m, now, out) {
-            Ok(result) => result,
-            Err(error) => format!("{error:?}"),
+        self.compare(self.attempt(m, now, out))
+    }
+
+    /// The same for a machine of WebSocket.
+    pub(super) fn make_ws<R: Role>(
+        &self,
+        m: &mut Connection<R>,
+        now: Instant,
+        out: &mut dyn Output,
+    ) -> Result<(), String> {
+        let made = match &self.verb {
+            Verb::Ws(verb) => verb.make(m, now, out),
+            _ => Ok(()),
         };
+        self.compare(made.map(|()| String::new()))
+    }
+
+    fn compare(&self, result: Result<String, UsageError>) -> Result<(), String> {
+        let result = result.unwrap_or_else(|error| format!("{error:?}"));
         if result == self.result {
             Ok(())
         } else {
@@ -203,7 +224,7 @@ impl Call {
                 return Ok(m.next_writable().map_or("none".into(), |stream| stream.0.to_string()));
             }
             Verb::Shutdown => m.shutdown(now),
-            Verb::Time(_) => {}
+            Verb::Time(_) | Verb::Ws(_) => {}
         }
         Ok(String::new())
     }

@@ -1,7 +1,7 @@
 //! The file format: markdown with a title per case, a list of options, and fenced blocks as steps.
 
 use super::call::Call;
-use super::{frames, text};
+use super::{frames, text, ws};
 use avx_core::Config;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub struct Case {
     pub(super) greeted: bool,
     /// How it is configured.
     pub config: Config,
+    /// What is agreed about compression, in WebSocket.
+    pub(super) deflate: Option<String>,
     /// Answers to errors stand in the `out` blocks in full.
     pub(super) goodbyes: bool,
     /// What happens, in order.
@@ -54,6 +56,8 @@ pub enum Speaks {
     Http1,
     /// HTTP/2: bytes stand as frames.
     Http2,
+    /// WebSocket: bytes stand as frames.
+    WebSocket,
 }
 
 /// Something done to the machine, and all that it does thereupon.
@@ -67,7 +71,7 @@ pub struct Step {
     pub events: Vec<String>,
     /// Bytes expected to be written.
     pub out: Vec<u8>,
-    /// Frames expected to be written, in HTTP/2.
+    /// Frames expected to be written, in HTTP/2 and WebSocket.
     pub frames: Vec<String>,
     /// The block as it stands, to write it back.
     source: Vec<String>,
@@ -121,6 +125,7 @@ impl Document {
                     speaks,
                     greeted: speaks == Speaks::Http2,
                     config,
+                    deflate: None,
                     goodbyes: false,
                     steps: Vec::new(),
                 });
@@ -129,7 +134,11 @@ impl Document {
                     match document.cases.last_mut() {
                         Some(case) if option == "report: goodbyes" => case.goodbyes = true,
                         Some(case) if option == "greeting: by hand" => case.greeted = false,
+                        Some(case) if option.starts_with("deflate: ") => {
+                            case.deflate = Some(option["deflate: ".len()..].to_string());
+                        }
                         None if option == "protocol: h2" => speaks = Speaks::Http2,
+                        None if option == "protocol: ws" => speaks = Speaks::WebSocket,
                         Some(case) if case.steps.is_empty() => {
                             set(option, &mut case.config, |role| case.role = role).map_err(at)?;
                         }
@@ -174,7 +183,7 @@ impl Document {
                 fence(&mut lines, "events", &step.events);
                 match case.speaks {
                     Speaks::Http1 => fence(&mut lines, "out", &text::escape_block(&step.out)),
-                    Speaks::Http2 => fence(&mut lines, "out", &step.frames),
+                    Speaks::Http2 | Speaks::WebSocket => fence(&mut lines, "out", &step.frames),
                 }
             }
         }
@@ -212,14 +221,15 @@ impl Case {
                 match self.speaks {
                     Speaks::Http1 => Action::In(text::parse_block(bytes)?, eof),
                     Speaks::Http2 => Action::In(frames::parse(bytes)?, eof),
+                    Speaks::WebSocket => Action::In(ws::parse(bytes, self.role)?, eof),
                 }
             }
-            "calls" => Action::Calls(Call::parse_block(&block)?),
+            "calls" => Action::Calls(Call::parse_block(&block, self.speaks)?),
             "events" | "out" => {
                 let step = self.steps.last_mut().ok_or("nothing was done yet")?;
                 if kind == "events" {
                     step.events = block;
-                } else if self.speaks == Speaks::Http2 {
+                } else if self.speaks != Speaks::Http1 {
                     step.frames = block;
                 } else {
                     step.out = text::parse_block(&block)?;
@@ -301,6 +311,10 @@ fn limit(config: &mut Config, name: &str, n: u32) -> Result<(), String> {
         "priorities" => config.h2.priorities = n as u8,
         "connect-protocol" => config.h2.connect_protocol = n > 0,
         "push" => config.h2.push = n > 0,
+        "message" => config.ws.message = n.into(),
+        "frame" => config.ws.frame = n.into(),
+        "empty-fragments" => config.ws.empty_fragments = n as u16,
+        "controls" => config.ws.controls = n,
         _ => return Err(format!("unknown limit {name:?}")),
     }
     Ok(())
@@ -318,7 +332,9 @@ fn timeout(config: &mut Config, name: &str, d: Duration) -> Result<(), String> {
         "expect-continue" => timeouts.expect_continue = d,
         "settings" => config.h2.settings_timeout = d,
         "window-stall" => config.h2.window_stall = d,
-        "keep-alive" => config.h2.keep_alive = d,
+        "keep-alive" => (config.h2.keep_alive, config.ws.keep_alive) = (d, d),
+        "pong" => config.ws.pong_timeout = d,
+        "close" => config.ws.close_timeout = d,
         _ => return Err(format!("unknown timeout {name:?}")),
     }
     Ok(())

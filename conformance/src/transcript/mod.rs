@@ -17,6 +17,7 @@ mod play;
 mod render;
 mod seated;
 mod text;
+mod ws;
 
 pub use format::{Case, Document, Role, Speaks, Step};
 

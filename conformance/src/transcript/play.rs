@@ -6,7 +6,7 @@ use super::format::{Action, Case, Role, Speaks};
 use super::frames::Reader;
 use super::render::Log;
 use super::seated::Seated;
-use super::{diff, text};
+use super::{diff, text, ws};
 use crate::h2::frames::{PREFACE, settings, settings_ack};
 use avx_core::{h1, h2};
 
@@ -66,7 +66,10 @@ pub(super) fn bless(case: &mut Case) {
         let (log, out, faults) = subject.observe();
         assert!(faults.is_empty(), "{}: {faults}", case.title);
         step.events = log.lines(&step.events);
-        step.frames = reader.lines(&out);
+        step.frames = match case.speaks {
+            Speaks::WebSocket => ws::lines(&out, case.role),
+            _ => reader.lines(&out),
+        };
         step.out = out;
     }
 }
@@ -79,6 +82,7 @@ fn bare(case: &Case) -> Box<dyn Subject> {
             (Speaks::Http1, Role::Client) => Box::new(Bare::new(h1::Client::new, case)),
             (Speaks::Http2, Role::Server) => Box::new(Bare::new(h2::Server::new, case)),
             (Speaks::Http2, Role::Client) => Box::new(Bare::new(h2::Client::new, case)),
+            (Speaks::WebSocket, _) => ws::bare(case),
         },
     )
 }
@@ -91,6 +95,7 @@ fn seated(case: &Case) -> Box<dyn Subject> {
             (Speaks::Http1, Role::Client) => Box::new(Seated::new(h1::Client::new, case)),
             (Speaks::Http2, Role::Server) => Box::new(Seated::new(h2::Server::new, case)),
             (Speaks::Http2, Role::Client) => Box::new(Seated::new(h2::Client::new, case)),
+            (Speaks::WebSocket, _) => ws::seated(case),
         },
     )
 }
@@ -125,6 +130,16 @@ fn play(case: &Case, subject: &mut dyn Subject, cut: Cut) -> Result<(), String> 
             }
             if expected != observed {
                 report.push_str(&format!("  out:\n{}", diff::lines(expected, observed)));
+            }
+        } else if case.speaks == Speaks::WebSocket {
+            let (mut expected, mut observed) = (step.frames.clone(), ws::lines(&out, case.role));
+            if !matches!(cut, Cut::Whole) {
+                // Of several pings only the latest is answered, if they came at once.
+                expected.retain(|line| !line.starts_with("PONG "));
+                observed.retain(|line| !line.starts_with("PONG "));
+            }
+            if expected != observed {
+                report.push_str(&format!("  out:\n{}", diff::lines(&expected, &observed)));
             }
         } else if out != step.out {
             let (expected, observed) = (text::escape_block(&step.out), text::escape_block(&out));

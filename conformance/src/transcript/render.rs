@@ -2,7 +2,9 @@
 
 use super::text::escape;
 use crate::drive::{Lines, Reply, Seen};
+use crate::ws;
 use avx_core::h2::PeerSettings;
+use avx_core::ws::{CloseCode, Kind};
 use avx_core::{BodyLen, Initiator, PeerError, PrioritySignal, Protocol, Status, Version};
 
 /// What was observed, before it becomes lines: pieces of data that follow each other are joined.
@@ -79,6 +81,29 @@ impl Log {
             Seen::Priority(stream, signal) => self.line(format!("priority {stream}: {}", priority(signal))),
             Seen::GoAway(last, code, _) => self.line(format!("go away, last {last}, code {}", code.0)),
             Seen::Settings(settings) => self.line(settings_line(settings)),
+        }
+    }
+
+    /// Adds an event of WebSocket.
+    pub(super) fn ws_event(&mut self, event: &ws::Seen) {
+        let with = |name: &str, bytes: &[u8]| match bytes {
+            [] => name.to_string(),
+            bytes => format!("{name}: {}", escape(bytes)),
+        };
+        match event {
+            ws::Seen::Data(kind, data, last) => {
+                let name = if *kind == Kind::Text { "text" } else { "binary" };
+                let part = format!("{name}, more follows:");
+                self.piece(part.clone(), data);
+                if let (Some(entry), true) = (self.entries.last_mut(), *last) {
+                    entry.head = format!("{name}:");
+                }
+            }
+            ws::Seen::Ping(data) => self.line(with("ping", data)),
+            ws::Seen::Pong(data) => self.line(with("pong", data)),
+            ws::Seen::Close(CloseCode(code), reason) => {
+                self.line(with(&format!("close {code}"), reason.as_bytes()));
+            }
         }
     }
 
@@ -163,6 +188,7 @@ impl Log {
         for (i, entry) in self.entries.into_iter().enumerate() {
             let trailers = entry.head.starts_with("end ");
             lines.push(match entry.data {
+                Some(data) if data.is_empty() => entry.head,
                 Some(data) => format!("{} {}", entry.head, escape(&data)),
                 None => entry.head,
             });

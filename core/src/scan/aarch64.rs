@@ -4,12 +4,24 @@
 
 use super::Job;
 use super::blocks::{self, Vector};
+use super::lanes::{self, Lanes};
+use super::masked_text::registers;
 use super::tables::{NibbleTable, TARGET, TOKEN};
 use core::arch::aarch64::*;
 
 /// Does `job`.
 pub(super) fn run<'a, J: Job<'a>>(job: J) -> J::Output {
     blocks::run(Neon, job)
+}
+
+/// [`is_text_so_far`](super::utf8::is_text_so_far).
+pub(super) fn utf8(text: &[u8]) -> bool {
+    lanes::is_text_so_far(Neon, Neon, text)
+}
+
+/// [`unmask`](super::masked_text::unmask).
+pub(super) fn masked_text(key: u32, text: &mut [u8]) -> bool {
+    registers::unmask(Neon, key, text)
 }
 
 /// Advanced SIMD: this file is compiled only where the target has it.
@@ -97,5 +109,89 @@ impl Vector for Neon {
         // SAFETY: a quarter of 64 bytes are 16.
         let [a, b, c, d]: &[[u8; 16]; 4] = unsafe { &*bytes.as_ptr().cast() };
         self.gather([self.controls(a), self.controls(b), self.controls(c), self.controls(d)])
+    }
+}
+
+impl Lanes for Neon {
+    type Vector = uint8x16_t;
+    const WIDTH: usize = 16;
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const u8) -> uint8x16_t {
+        // SAFETY: the caller lets 16 bytes be read.
+        unsafe { vld1q_u8(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, bytes: uint8x16_t, to: *mut u8) {
+        // SAFETY: the caller lets 16 bytes be written.
+        unsafe { vst1q_u8(to, bytes) }
+    }
+
+    #[inline(always)]
+    fn splat(self, byte: u8) -> uint8x16_t {
+        // SAFETY: the target has Advanced SIMD.
+        unsafe { vdupq_n_u8(byte) }
+    }
+
+    #[inline(always)]
+    fn table(self, table: &[u8; 16]) -> uint8x16_t {
+        Neon::load(self, table)
+    }
+
+    #[inline(always)]
+    fn or(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        // SAFETY: the target has Advanced SIMD.
+        unsafe { vorrq_u8(a, b) }
+    }
+
+    #[inline(always)]
+    fn and(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        // SAFETY: the target has Advanced SIMD.
+        unsafe { vandq_u8(a, b) }
+    }
+
+    #[inline(always)]
+    fn xor(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        // SAFETY: the target has Advanced SIMD.
+        unsafe { veorq_u8(a, b) }
+    }
+
+    #[inline(always)]
+    fn less(self, a: uint8x16_t, b: uint8x16_t) -> uint8x16_t {
+        // SAFETY: the target has Advanced SIMD.
+        unsafe { vqsubq_u8(a, b) }
+    }
+
+    #[inline(always)]
+    fn high(self, bytes: uint8x16_t) -> uint8x16_t {
+        // SAFETY: the target has Advanced SIMD.
+        unsafe { vshrq_n_u8::<4>(bytes) }
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: uint8x16_t, places: uint8x16_t) -> uint8x16_t {
+        // SAFETY: the target has Advanced SIMD.
+        unsafe { vqtbl1q_u8(table, places) }
+    }
+
+    #[inline(always)]
+    fn is_ascii(self, bytes: uint8x16_t) -> bool {
+        // SAFETY: the target has Advanced SIMD.
+        unsafe { vmaxvq_u8(bytes) < 0x80 }
+    }
+
+    #[inline(always)]
+    fn is_zero(self, bytes: uint8x16_t) -> bool {
+        // SAFETY: the target has Advanced SIMD.
+        unsafe { vmaxvq_u8(bytes) == 0 }
+    }
+
+    #[inline(always)]
+    fn moved_up(self, bytes: uint8x16_t, before: uint8x16_t) -> [uint8x16_t; 3] {
+        // SAFETY: the target has Advanced SIMD.
+        unsafe {
+            [vextq_u8::<15>(before, bytes), vextq_u8::<14>(before, bytes), vextq_u8::<13>(before, bytes)]
+        }
     }
 }

@@ -10,21 +10,31 @@
 //! that nothing is called per line. Which one runs is found out once per process (feature `std`, x86-64)
 //! or is fixed when the crate is compiled. All of them give the same answers.
 //!
+//! Masking and UTF-8 (`mask`, `utf8`, `masked_text`) need no answers on the way and are functions instead of
+//! jobs, compiled once per instruction set in the same manner. Short input is done before any choice.
+//!
 //! A type that stands for an instruction set can only be made where the set was found: holding a value
 //! of it is the proof that makes its methods safe to call.
 #![allow(unsafe_code)]
 
 pub(crate) mod mask;
+pub(crate) mod masked_text;
 mod portable;
 pub(crate) mod short;
 #[cfg(test)]
 mod tests;
+pub(crate) mod utf8;
 
 #[cfg(any(
     target_arch = "x86_64",
     all(target_arch = "aarch64", target_endian = "little", target_feature = "neon")
 ))]
 mod blocks;
+#[cfg(any(
+    target_arch = "x86_64",
+    all(target_arch = "aarch64", target_endian = "little", target_feature = "neon")
+))]
+mod lanes;
 #[cfg(any(
     target_arch = "x86_64",
     all(target_arch = "aarch64", target_endian = "little", target_feature = "neon")

@@ -3,6 +3,8 @@
 
 use super::Job;
 use super::blocks::{self, Vector};
+use super::lanes::{self, Lanes};
+use super::masked_text::registers;
 use super::tables::{NibbleTable, TAB_AND_DEL, TARGET, TOKEN};
 use core::arch::x86_64::*;
 
@@ -45,11 +47,38 @@ pub(super) unsafe fn ssse3<'a, J: Job<'a>>(job: J) -> J::Output {
     blocks::run(Ssse3(()), job)
 }
 
-/// Only made in [`avx2`].
+/// [`is_text_so_far`](super::utf8::is_text_so_far) with AVX2.
+///
+/// # Safety
+/// [`has_avx2`] is true.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+pub(super) unsafe fn utf8_avx2(text: &[u8]) -> bool {
+    lanes::is_text_so_far(Ssse3(()), Avx2(()), text)
+}
+
+/// [`unmask`](super::masked_text::unmask) with the longer names of instructions that came with AVX2.
+///
+/// # Safety
+/// [`has_avx2`] is true.
+#[target_feature(enable = "avx2,bmi1,bmi2")]
+pub(super) unsafe fn masked_text_avx2(key: u32, text: &mut [u8]) -> bool {
+    registers::unmask(Ssse3(()), key, text)
+}
+
+/// [`is_text_so_far`](super::utf8::is_text_so_far) with SSSE3.
+///
+/// # Safety
+/// [`has_ssse3`] is true.
+#[target_feature(enable = "ssse3")]
+pub(super) unsafe fn utf8_ssse3(text: &[u8]) -> bool {
+    lanes::is_text_so_far(Ssse3(()), Ssse3(()), text)
+}
+
+/// Only made in functions that have AVX2.
 #[derive(Clone, Copy)]
 struct Avx2(());
 
-/// Only made in [`ssse3`].
+/// Only made in functions that have SSSE3.
 #[derive(Clone, Copy)]
 struct Ssse3(());
 
@@ -177,5 +206,183 @@ impl Vector for Ssse3 {
         // SAFETY: half of 64 bytes are 32.
         let [low, high]: &[[u8; 32]; 2] = unsafe { &*bytes.as_ptr().cast() };
         u64::from(self.control(low)) | u64::from(self.control(high)) << 32
+    }
+}
+
+impl Lanes for Avx2 {
+    type Vector = __m256i;
+    const WIDTH: usize = 32;
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const u8) -> __m256i {
+        // SAFETY: `self` proves AVX2; the caller lets 32 bytes be read.
+        unsafe { _mm256_loadu_si256(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, bytes: __m256i, to: *mut u8) {
+        // SAFETY: `self` proves AVX2; the caller lets 32 bytes be written.
+        unsafe { _mm256_storeu_si256(to.cast(), bytes) }
+    }
+
+    #[inline(always)]
+    fn splat(self, byte: u8) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_set1_epi8(byte as i8) }
+    }
+
+    #[inline(always)]
+    fn table(self, table: &[u8; 16]) -> __m256i {
+        Avx2::table(self, *table)
+    }
+
+    #[inline(always)]
+    fn or(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_or_si256(a, b) }
+    }
+
+    #[inline(always)]
+    fn and(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_and_si256(a, b) }
+    }
+
+    #[inline(always)]
+    fn xor(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_xor_si256(a, b) }
+    }
+
+    #[inline(always)]
+    fn less(self, a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_subs_epu8(a, b) }
+    }
+
+    #[inline(always)]
+    fn high(self, bytes: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_and_si256(_mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(0x0f)) }
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: __m256i, places: __m256i) -> __m256i {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_shuffle_epi8(table, places) }
+    }
+
+    #[inline(always)]
+    fn is_ascii(self, bytes: __m256i) -> bool {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_movemask_epi8(bytes) == 0 }
+    }
+
+    #[inline(always)]
+    fn is_zero(self, bytes: __m256i) -> bool {
+        // SAFETY: `self` proves AVX2.
+        unsafe { _mm256_movemask_epi8(_mm256_cmpeq_epi8(bytes, _mm256_setzero_si256())) == -1 }
+    }
+
+    #[inline(always)]
+    fn moved_up(self, bytes: __m256i, before: __m256i) -> [__m256i; 3] {
+        // SAFETY: `self` proves AVX2.
+        unsafe {
+            // The half before each half.
+            let before = _mm256_permute2x128_si256::<0x21>(before, bytes);
+            [
+                _mm256_alignr_epi8::<15>(bytes, before),
+                _mm256_alignr_epi8::<14>(bytes, before),
+                _mm256_alignr_epi8::<13>(bytes, before),
+            ]
+        }
+    }
+}
+
+impl Lanes for Ssse3 {
+    type Vector = __m128i;
+    const WIDTH: usize = 16;
+
+    #[inline(always)]
+    unsafe fn load(self, from: *const u8) -> __m128i {
+        // SAFETY: `self` proves SSSE3; the caller lets 16 bytes be read.
+        unsafe { _mm_loadu_si128(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, bytes: __m128i, to: *mut u8) {
+        // SAFETY: `self` proves SSSE3; the caller lets 16 bytes be written.
+        unsafe { _mm_storeu_si128(to.cast(), bytes) }
+    }
+
+    #[inline(always)]
+    fn splat(self, byte: u8) -> __m128i {
+        // SAFETY: `self` proves SSSE3.
+        unsafe { _mm_set1_epi8(byte as i8) }
+    }
+
+    #[inline(always)]
+    fn table(self, table: &[u8; 16]) -> __m128i {
+        Ssse3::load(self, table)
+    }
+
+    #[inline(always)]
+    fn or(self, a: __m128i, b: __m128i) -> __m128i {
+        // SAFETY: `self` proves SSSE3.
+        unsafe { _mm_or_si128(a, b) }
+    }
+
+    #[inline(always)]
+    fn and(self, a: __m128i, b: __m128i) -> __m128i {
+        // SAFETY: `self` proves SSSE3.
+        unsafe { _mm_and_si128(a, b) }
+    }
+
+    #[inline(always)]
+    fn xor(self, a: __m128i, b: __m128i) -> __m128i {
+        // SAFETY: `self` proves SSSE3.
+        unsafe { _mm_xor_si128(a, b) }
+    }
+
+    #[inline(always)]
+    fn less(self, a: __m128i, b: __m128i) -> __m128i {
+        // SAFETY: `self` proves SSSE3.
+        unsafe { _mm_subs_epu8(a, b) }
+    }
+
+    #[inline(always)]
+    fn high(self, bytes: __m128i) -> __m128i {
+        // SAFETY: `self` proves SSSE3.
+        unsafe { _mm_and_si128(_mm_srli_epi16(bytes, 4), _mm_set1_epi8(0x0f)) }
+    }
+
+    #[inline(always)]
+    fn look_up(self, table: __m128i, places: __m128i) -> __m128i {
+        // SAFETY: `self` proves SSSE3.
+        unsafe { _mm_shuffle_epi8(table, places) }
+    }
+
+    #[inline(always)]
+    fn is_ascii(self, bytes: __m128i) -> bool {
+        // SAFETY: `self` proves SSSE3.
+        unsafe { _mm_movemask_epi8(bytes) == 0 }
+    }
+
+    #[inline(always)]
+    fn is_zero(self, bytes: __m128i) -> bool {
+        // SAFETY: `self` proves SSSE3.
+        unsafe { _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_setzero_si128())) == 0xffff }
+    }
+
+    #[inline(always)]
+    fn moved_up(self, bytes: __m128i, before: __m128i) -> [__m128i; 3] {
+        // SAFETY: `self` proves SSSE3.
+        unsafe {
+            [
+                _mm_alignr_epi8::<15>(bytes, before),
+                _mm_alignr_epi8::<14>(bytes, before),
+                _mm_alignr_epi8::<13>(bytes, before),
+            ]
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Masking (RFC 6455, section 5.3).
 
-use crate::scan::mask;
+use super::utf8;
+use crate::scan::{mask, masked_text};
 
 /// A masking key, and how far into it the content has come.
 ///
@@ -37,6 +38,13 @@ impl Mask {
         // masking key ("masking-key-octet-j")"
         mask::apply(self.key, data);
         self.advance(data.len());
+    }
+
+    /// Unmasks a text in place that is whole with `text`, and says whether it is UTF-8 (RFC 6455, section
+    /// 8.1). Short ones take less time than unmasking and checking do one after the other.
+    #[inline]
+    pub fn unmask_text(self, text: &mut [u8]) -> bool {
+        masked_text::unmask(self.key, text) && utf8::ends_complete(text)
     }
 
     /// Masks or unmasks `from` into `to`, which is as long.
@@ -125,6 +133,26 @@ mod tests {
             // Nothing beside them was touched.
             prop_assert!(place[..start].iter().chain(&place[start + data.len()..]).all(|&b| b == 0xaa));
             prop_assert!(copied[data.len()..].iter().all(|&b| b == 0xaa));
+        }
+    }
+
+    #[test]
+    fn rfc6455_8_1_a_text_is_unmasked_and_checked_as_a_whole() {
+        for (text, is_text) in [
+            (&b""[..], true),
+            (b"Hello", true),
+            (b"na\xc3\xafve", true),
+            (b"na\xc3", false),
+            (b"\xed\xa0\x80", false),
+            (b"sixteen bytes of\xf0\x9f\xa6\x8a", true),
+            (b"sixteen bytes of\xf0\x9f\xa6", false),
+            (b"sixteen bytes of\xff", false),
+        ] {
+            let key = [0x37, 0xfa, 0x21, 0x3d];
+            let mut data = expected(key, text);
+            assert_eq!(Mask::new(key).unmask_text(&mut data), is_text);
+            assert_eq!(data, text);
+            assert_eq!(utf8::is_text(text), is_text);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Text in pieces (RFC 6455, section 8.1): UTF-8 (RFC 3629) that may be cut anywhere.
 
+use crate::scan::utf8;
 use core::fmt;
 
 /// A validator of text that arrives in pieces.
@@ -66,9 +67,30 @@ impl Utf8 {
     /// Checks the next bytes of the text.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
-        for &byte in bytes {
-            *self = self.after(byte);
+        if self.missing > 0 {
+            return self.push_behind_open(bytes);
         }
+        if !utf8::is_text_so_far(bytes) {
+            *self = Self::FAILED;
+            return Err(InvalidUtf8);
+        }
+        match last_open(bytes) {
+            [] => Ok(()),
+            open => self.step(open),
+        }
+    }
+
+    #[cold]
+    fn push_behind_open(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
+        let (open, rest) = bytes.split_at(bytes.len().min(self.missing.into()));
+        self.step(open)?;
+        if rest.is_empty() { Ok(()) } else { self.push(rest) }
+    }
+
+    /// Byte by byte.
+    #[inline(never)]
+    fn step(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
+        *self = bytes.iter().fold(*self, |state, &byte| state.after(byte));
         if self.least > self.most { Err(InvalidUtf8) } else { Ok(()) }
     }
 
@@ -99,6 +121,30 @@ impl Utf8 {
             0xf4 => open(3, 0x80, 0x8f),
             _ => Self::FAILED,
         }
+    }
+}
+
+/// Whether `text` as a whole is UTF-8.
+#[inline]
+pub fn is_text(text: &[u8]) -> bool {
+    utf8::is_text_so_far(text) && ends_complete(text)
+}
+
+/// Whether `text`, in which no byte is wrong, ends between two sequences.
+#[inline(always)]
+pub(super) fn ends_complete(text: &[u8]) -> bool {
+    last_open(text).is_empty()
+}
+
+/// The last sequence of `text` if it may still be open, or nothing.
+#[inline(always)]
+fn last_open(text: &[u8]) -> &[u8] {
+    match text {
+        [.., 0..=0x7f] => &[],
+        [.., 0xc0..=0xff] => &text[text.len() - 1..],
+        [.., 0xe0..=0xff, _] => &text[text.len() - 2..],
+        [.., 0xf0..=0xff, _, _] => &text[text.len() - 3..],
+        _ => &[],
     }
 }
 

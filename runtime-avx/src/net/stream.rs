@@ -69,8 +69,9 @@ macro_rules! stream_methods {
                 self.0.poll_read(cx, buf)
             }
 
+            /// Whether a read is known to find nothing now: the last one left room, and no news has come since.
             #[inline]
-            pub(crate) fn is_drained(&self) -> bool {
+            pub fn is_drained(&self) -> bool {
                 self.0.is_drained()
             }
 

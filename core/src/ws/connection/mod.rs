@@ -50,8 +50,8 @@ pub struct Connection<R> {
     controls: Bucket,
     mask: Mask,
     utf8: Utf8,
-    /// The longest payload that is within all limits, if that is less than 126 bytes.
-    small: u8,
+    /// The longest payload that is within all limits, if that is less than 64 KiB.
+    small: u16,
     empty_fragments: u16,
     reader: Reader,
     phase: Phase,
@@ -152,7 +152,7 @@ impl<R: Role> Connection<R> {
             controls: Bucket::FULL,
             mask: Mask::new([0; 4]),
             utf8: Utf8::new(),
-            small: limits.message.min(limits.frame).min(MAX_CONTROL as u64) as u8,
+            small: limits.message.min(limits.frame).min(u16::MAX.into()) as u16,
             empty_fragments: 0,
             reader: Reader::Message,
             phase: Phase::Open,

@@ -4,7 +4,7 @@ use super::{Connection, Phase, Pong, Reader};
 use crate::ws::frame::{Header, MAX_CONTROL, Opcode, Parsed};
 use crate::ws::mask::Mask;
 use crate::ws::role::Role;
-use crate::ws::utf8::Utf8;
+use crate::ws::utf8::{self, Utf8};
 use crate::ws::{CloseCode, Event, Kind, close};
 use crate::{Instant, PeerError, Recv, Scratch};
 use alloc::boxed::Box;
@@ -49,40 +49,58 @@ impl<R: Role> Connection<R> {
     ) -> Result<Recv<Event<'b>>, PeerError> {
         // Most messages are small, whole, and in one frame.
         if self.reader == Reader::Message && !self.held {
-            if let Some((kind, consumed)) = self.whole(input) {
-                if kind == Kind::Binary || is_text(&input[Self::SHORT_HEADER..consumed]) {
+            if let Some((kind, payload, is_good)) = self.whole(input) {
+                if is_good {
                     self.heard_at = now.as_nanos();
-                    let data = &mut input[Self::SHORT_HEADER..consumed];
+                    let consumed = payload.end;
+                    let data = &mut input[payload];
                     return Ok(Recv::Event { consumed, event: Event::Data { kind, data, last: true } });
                 }
-                return self.not_text(now, input, scratch, consumed);
+                return self.not_text(now, input, scratch, payload);
             }
         }
         self.receive_any(now, input, scratch)
     }
 
-    /// Bytes of a header with a length of seven bits.
-    const SHORT_HEADER: usize = if R::SERVER { 6 } else { 2 };
-
-    /// A whole message in one small frame at the front of `input`, which is then unmasked: its kind, and its end.
+    /// A whole message in one frame of less than 64 KiB at the front of `input`, which is then unmasked: its kind,
+    /// its payload, and whether that is what its kind says.
     #[inline]
-    fn whole(&self, input: &mut [u8]) -> Option<(Kind, usize)> {
-        let kind = match input.first()? {
+    fn whole(&self, input: &mut [u8]) -> Option<(Kind, Range<usize>, bool)> {
+        let [first, second, rest @ ..] = input else { return None };
+        let kind = match *first {
             0x81 => Kind::Text,
             0x82 => Kind::Binary,
             _ => return None,
         };
         // Without the bit that has to be set, and with the one that must not be, it is more than it may be.
-        let len = input.get(1)? ^ if R::SERVER { 0x80 } else { 0 };
-        let end = Self::SHORT_HEADER + usize::from(len);
-        if len > self.small || end > input.len() {
+        let (len, rest, at) = match (*second ^ if R::SERVER { 0x80 } else { 0 }, rest) {
+            (len @ ..126, rest) => (u16::from(len), rest, 2),
+            (126, [high, low, rest @ ..]) => (u16::from_be_bytes([*high, *low]), rest, 4),
+            _ => return None,
+        };
+        // What fits in seven bits does not belong into sixteen.
+        if at == 4 && len < 126 {
             return None;
         }
-        if R::SERVER {
-            let (header, payload) = input[..end].split_at_mut(Self::SHORT_HEADER);
-            Mask::new([header[2], header[3], header[4], header[5]]).apply(payload);
+        if len > self.small {
+            return None;
         }
-        Some((kind, end))
+        let len = usize::from(len);
+        if !R::SERVER {
+            let payload = rest.get(..len)?;
+            return Some((kind, at..at + len, kind == Kind::Binary || utf8::is_text(payload)));
+        }
+        let (key, rest) = rest.split_first_chunk_mut()?;
+        let payload = rest.get_mut(..len)?;
+        let mut mask = Mask::new(*key);
+        let is_good = match kind {
+            Kind::Text => mask.unmask_text(payload),
+            Kind::Binary => {
+                mask.apply(payload);
+                true
+            }
+        };
+        Some((kind, at + 4..at + 4 + len, is_good))
     }
 
     /// The same for a text that turned out not to be one.
@@ -92,14 +110,13 @@ impl<R: Role> Connection<R> {
         now: Instant,
         input: &'b mut [u8],
         scratch: &'b mut Scratch,
-        end: usize,
+        payload: Range<usize>,
     ) -> Result<Recv<Event<'b>>, PeerError> {
         self.kind = Kind::Text;
         self.utf8 = Utf8::new();
-        let data = Self::SHORT_HEADER..end;
         let step = self
-            .text(&input[data.clone()], true)
-            .map(|(n, last)| Step::Data { data: data.start..data.start + n, last });
+            .text(&input[payload.clone()], true)
+            .map(|(n, last)| Step::Data { data: payload.start..payload.start + n, last });
         self.tell(now, input, scratch, step)
     }
 
@@ -381,16 +398,9 @@ impl<R: Role> Connection<R> {
     }
 }
 
-/// Whether this is a whole text.
-#[inline]
-fn is_text(data: &[u8]) -> bool {
-    let mut utf8 = Utf8::new();
-    utf8.push(data).is_ok() && utf8.is_complete()
-}
-
-/// How much of `text`, which is wrong somewhere or lacks its end, comes before the byte that shows it.
+/// How much of `text` comes before the byte that is wrong: all of it, if only its end is missing.
 #[cold]
 fn good_text(mut utf8: Utf8, text: &[u8]) -> usize {
     let bad = text.iter().position(|&byte| utf8.push(&[byte]).is_err());
-    bad.unwrap_or(text.len().saturating_sub(1))
+    bad.unwrap_or(text.len())
 }
