@@ -360,3 +360,58 @@ fn input_that_drips_costs_linear_time() {
     assert_eq!((bytes, at), (100_000, input.len()));
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
+
+/// The payload told of, and how it ended: with the message, or with an error.
+fn told(wire: &[u8], cut: usize) -> (Vec<u8>, Result<bool, PeerError>) {
+    let (now, mut scratch) = (Instant::ZERO, Scratch::new());
+    let mut server = avx_core::ws::Server::new(Config::default().into(), now);
+    let (mut input, mut start, mut payload) = (wire.to_vec(), 0, Vec::new());
+    for end in [cut, wire.len()] {
+        loop {
+            match server.recv(now, &mut input[start..end], &mut scratch) {
+                Ok(Recv::Event { consumed, event: avx_core::ws::Event::Data { data, last, .. } }) => {
+                    payload.extend_from_slice(data);
+                    start += consumed;
+                    if last {
+                        return (payload, Ok(start == wire.len()));
+                    }
+                }
+                Ok(Recv::NeedMore { consumed, .. }) => {
+                    start += consumed;
+                    break;
+                }
+                Err(error) => return (payload, Err(error)),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+    (payload, Ok(false))
+}
+
+#[test]
+fn rfc6455_5_2_a_message_is_the_same_whole_and_cut_at_the_edges_of_all_forms_of_its_length() {
+    for len in [0usize, 1, 15, 16, 17, 63, 64, 65, 125, 126, 127, 255, 256, 65_535, 65_536] {
+        for wrong in [None, Some(0), Some(len / 2), len.checked_sub(1)] {
+            let mut text = vec![b'x'; len];
+            if let Some(byte) = wrong.and_then(|at| text.get_mut(at)) {
+                *byte = 0xff;
+            }
+            let key = [0x37, 0xfa, 0x21, 0x3d];
+            let mut wire = match len {
+                0..126 => vec![0x81, 0x80 | len as u8],
+                126..0x1_0000 => [&[0x81, 0xfe][..], &(len as u16).to_be_bytes()].concat(),
+                _ => [&[0x81, 0xff][..], &(len as u64).to_be_bytes()].concat(),
+            };
+            wire.extend(key);
+            wire.extend(text.iter().enumerate().map(|(i, byte)| byte ^ key[i % 4]));
+            let good = text.iter().position(|&byte| byte == 0xff);
+            let expected = match good {
+                None => (text, Ok(true)),
+                Some(good) => (vec![b'x'; good], Err(PeerError::BadText)),
+            };
+            for cut in [wire.len(), wire.len() - len.min(1), wire.len() - len / 2, 3, 1] {
+                assert_eq!(told(&wire, cut), expected, "{len} bytes, wrong at {wrong:?}, cut at {cut}");
+            }
+        }
+    }
+}
