@@ -8,6 +8,8 @@ use crate::clock::Epoch;
 use crate::message::Plain;
 use crate::rt::Runtime;
 use crate::{Address, FieldLines, Name, Value};
+use avx_core::ws::Limits;
+use avx_core::ws::extension::Agreed;
 use avx_core::ws::handshake::{Failure, Handshake};
 use avx_core::ws::key::MaskKeys;
 use avx_core::{Method, ResponseHead};
@@ -71,7 +73,8 @@ async fn begin<R: Runtime>(
 ) -> Result<Socket, Error> {
     let nonce = (connection.protocol() == Protocol::Http1).then(entropy::<16>);
     let protocols = options.protocols.clone();
-    let handshake = handshake(nonce, &protocols);
+    let limits = options.client.config.ws;
+    let handshake = handshake(nonce, &protocols, &limits);
     let mut request = match nonce {
         Some(_) => Request::get(target),
         None => Request::new(Method::Connect, target),
@@ -90,35 +93,39 @@ async fn begin<R: Runtime>(
     let slot = verdict.clone();
     let asked = options.protocols.clone();
     let request = request.inspected(Box::new(move |head: &ResponseHead<'_>| {
-        let accepted = handshake_of(nonce, &asked, head);
+        let accepted = handshake_of(nonce, &asked, &limits, head);
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(accepted);
     }));
     let response = connection.send(request).await.map_err(Error::Request)?;
     let status = response.status();
     let verdict = verdict.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let protocol = verdict.unwrap_or(Err(Failure::Status(status))).map_err(Error::Handshake)?;
+    let (protocol, agreed) = verdict.unwrap_or(Err(Failure::Status(status))).map_err(Error::Handshake)?;
     let io = response.into_upgraded().ok_or(Error::Handshake(Failure::Status(status)))?;
     let config = Arc::new(options.client.config);
     let host = Plain { rt: rt.clone(), epoch: Epoch::new(rt.now()), config: config.clone() };
-    let state = State::new(io.of(Arc::new(host)), config, Some(MaskKeys::new(entropy())));
+    let state = State::new(io.of(Arc::new(host)), config, Some(MaskKeys::new(entropy())), agreed.as_ref());
     let (socket, shared) = Socket::new(state, protocol);
     rt.spawn(Attendant(shared));
     Ok(socket)
 }
 
-fn handshake(nonce: Option<[u8; 16]>, protocols: &str) -> Handshake<'_> {
-    let handshake = nonce.map_or_else(Handshake::extended, Handshake::new);
+fn handshake<'a>(nonce: Option<[u8; 16]>, protocols: &'a str, limits: &Limits) -> Handshake<'a> {
+    let mut handshake = nonce.map_or_else(Handshake::extended, Handshake::new);
+    if let Some(deflate) = limits.deflate.filter(|_| cfg!(feature = "deflate")) {
+        handshake = handshake.deflate(&deflate);
+    }
     if protocols.is_empty() { handshake } else { handshake.protocols(protocols.as_bytes()) }
 }
 
-/// The subprotocol that was agreed on.
+/// What was agreed on: the subprotocol, and how to compress.
 fn handshake_of(
     nonce: Option<[u8; 16]>,
     protocols: &str,
+    limits: &Limits,
     head: &ResponseHead<'_>,
-) -> Result<Option<Box<str>>, Failure> {
-    let accepted = handshake(nonce, protocols).check(head)?;
-    Ok(accepted.protocol.map(|name| String::from_utf8_lossy(name).into()))
+) -> Result<(Option<Box<str>>, Option<Agreed>), Failure> {
+    let accepted = handshake(nonce, protocols, limits).check(head)?;
+    Ok((accepted.protocol.map(|name| String::from_utf8_lossy(name).into()), accepted.deflate))
 }
 
 /// Bytes that nobody can predict: what the standard library keys its maps with, which comes from the system, stretched

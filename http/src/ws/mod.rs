@@ -46,7 +46,9 @@
 //!
 //! What is sent in one turn of a server's handler leaves in one write.
 //!
-//! It does not compress.
+//! Messages are compressed (permessage-deflate, RFC 7692) with the cargo feature `deflate`, where it is asked for: by
+//! [`Upgrade::deflate`] for one route of a server, by `ws.deflate` of its [`Config`](crate::Config) for a client. See
+//! [`Deflate`] for what that costs and tells.
 
 mod connect;
 mod error;
@@ -56,10 +58,10 @@ mod shared;
 mod socket;
 mod upgrade;
 
-pub use avx_core::ws::{CloseCode, Kind, Limits};
+pub use avx_core::ws::{CloseCode, Deflate, Kind, Limits};
 pub use connect::{Options, connect, open};
 pub use error::Error;
-pub use message::Message;
+pub use message::{Event, Message};
 pub use pump::Farewell;
 pub use socket::{Receiver, Sender, Socket};
 pub use upgrade::{OriginCheck, Upgrade, upgrade};

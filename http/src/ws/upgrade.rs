@@ -3,8 +3,9 @@
 use super::pump::State;
 use super::socket::{Attended, Socket};
 use crate::{Config, IntoResponse, Name, Request, Response, Upgraded, Value};
-use avx_core::ws::Limits;
-use avx_core::ws::handshake::{self, Refusal};
+use avx_core::ws::extension::Agreed;
+use avx_core::ws::handshake::{self, Offer, Refusal};
+use avx_core::ws::{Deflate, Limits};
 use avx_core::{Field, Status};
 use std::fmt;
 use std::future::Future;
@@ -31,6 +32,8 @@ pub struct Upgrade<'a> {
     protocols: &'a [&'a str],
     origin: Option<&'a OriginCheck<'a>>,
     limits: Option<Limits>,
+    #[cfg(feature = "deflate")]
+    deflate: Option<Deflate>,
 }
 
 impl<'a> Upgrade<'a> {
@@ -61,6 +64,14 @@ impl<'a> Upgrade<'a> {
         self
     }
 
+    /// Compresses messages for clients that offer permessage-deflate, and takes compressed ones. Default: what
+    /// [`limits`](Self::limits) say, else not at all. See [`Deflate`] for what it costs and tells.
+    #[cfg(feature = "deflate")]
+    pub fn deflate(mut self, deflate: Deflate) -> Self {
+        self.deflate = Some(deflate);
+        self
+    }
+
     /// As [`upgrade`](upgrade).
     pub fn accept<F, Fut>(self, request: &Request<'_>, then: F) -> Response
     where
@@ -76,12 +87,25 @@ impl<'a> Upgrade<'a> {
         }
         let spoken = |own: &&&str| offer.protocols().any(|asked| asked == own.as_bytes());
         let protocol = self.protocols.iter().find(spoken).copied();
-        let Ok(answer) = offer.answer(protocol.map(str::as_bytes), None) else {
+        let agreed = self.agreed(&offer);
+        let Ok(answer) = offer.answer(protocol.map(str::as_bytes), agreed.as_ref().map(|(agreed, _)| agreed))
+        else {
             return Status::INTERNAL_SERVER_ERROR.into_response();
         };
         let response = with_fields(Response::new(answer.status()), &answer.fields());
-        let protocol = protocol.map(Box::from);
-        response.with_take_over(move |io| serve(io, self.limits, protocol, then))
+        let (protocol, limits) = (protocol.map(Box::from), self.limits);
+        response.with_take_over(move |io| serve(io, limits, agreed, protocol, then))
+    }
+
+    #[cfg(feature = "deflate")]
+    fn agreed(&self, offer: &Offer<'_>) -> Option<(Agreed, Deflate)> {
+        let deflate = self.deflate.or(self.limits.and_then(|limits| limits.deflate))?;
+        offer.deflate(&deflate).map(|agreed| (agreed, deflate))
+    }
+
+    #[cfg(not(feature = "deflate"))]
+    fn agreed(&self, _: &Offer<'_>) -> Option<(Agreed, Deflate)> {
+        None
     }
 }
 
@@ -92,21 +116,28 @@ fn with_fields(mut response: Response, fields: &[Field<'_>]) -> Response {
     response
 }
 
-async fn serve<F, Fut>(io: Upgraded, limits: Option<Limits>, protocol: Option<Box<str>>, then: F)
-where
+async fn serve<F, Fut>(
+    io: Upgraded,
+    limits: Option<Limits>,
+    agreed: Option<(Agreed, Deflate)>,
+    protocol: Option<Box<str>>,
+    then: F,
+) where
     F: FnOnce(Socket) -> Fut,
     Fut: Future<Output = ()>,
 {
     let config = io.host().map(|host| host.config().clone()).unwrap_or_default();
-    let config = match limits {
-        None => config,
-        Some(ws) => {
+    let config = match (limits, agreed) {
+        (None, None) => config,
+        _ => {
             let mut own = Config::clone(&config);
-            own.ws = ws;
+            own.ws = limits.unwrap_or(own.ws);
+            own.ws.deflate = agreed.map(|(_, deflate)| deflate);
             Arc::new(own)
         }
     };
-    let (socket, shared) = Socket::new(State::new(io, config, None), protocol);
+    let agreed = agreed.as_ref().map(|(agreed, _)| agreed);
+    let (socket, shared) = Socket::new(State::new(io, config, None, agreed), protocol);
     Attended::new(then(socket), shared).await;
 }
 
