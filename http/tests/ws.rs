@@ -518,6 +518,33 @@ fn answers_to_messages_that_came_together_leave_together() {
     assert_eq!((after.0 - before.0, after.1 - before.1), (1, 1));
 }
 
+/// The same over HTTP/2, through a stream of the connection.
+#[test]
+fn answers_leave_together_over_http_2_too() {
+    use conformance::h2::frames;
+    let sim = Sim::new();
+    let _server = start_with(&sim, server(echo));
+    let client = sim.dial();
+    let connect = [
+        (":method", "CONNECT"),
+        (":protocol", "websocket"),
+        (":scheme", "http"),
+        (":path", "/"),
+        (":authority", "a"),
+        ("sec-websocket-version", "13"),
+    ];
+    client.send([frames::PREFACE, &frames::settings(&[]), &frames::settings_ack()].concat());
+    client.send(frames::headers(1, 0, &frames::block(&connect)));
+    sim.run();
+    client.recv();
+    let before = client.calls();
+    client.send(frames::data(1, 0, &b"\x81\x82\0\0\0\0hi".repeat(50)));
+    assert_eq!(sim.run(), 1, "polled once");
+    assert_eq!(client.recv(), frames::data(1, 0, &b"\x81\x02hi".repeat(50)));
+    let after = client.calls();
+    assert_eq!((after.0 - before.0, after.1 - before.1), (1, 1));
+}
+
 #[test]
 fn messages_know_what_they_are() {
     let text = Message::from("text");
