@@ -138,6 +138,7 @@ impl<R: Role> Connection<R> {
     }
 
     /// The event for a step.
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables))]
     fn tell<'b>(
         &mut self,
         now: Instant,

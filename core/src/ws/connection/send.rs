@@ -20,6 +20,7 @@ impl<R: Role> Connection<R> {
     /// [`UsageError::WrongState`]: another message is not complete, or the connection is being closed.
     /// [`UsageError::OutputFull`]. Nothing was written.
     #[inline]
+    #[cfg_attr(not(feature = "deflate"), expect(unused_variables))]
     pub fn send(
         &mut self,
         now: Instant,
