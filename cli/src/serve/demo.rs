@@ -1,7 +1,7 @@
 //! What is served without `--dir`: one route for each thing worth trying.
 
-use super::content::{Pattern, Pieces};
 use super::chat::{self, Room};
+use super::content::{Pattern, Pieces};
 use super::{http2, ws};
 use avx_http::message::Value;
 use avx_http::{
