@@ -5,13 +5,17 @@
 //! serve/    a server: the demo, or a directory
 //! get/      a client: one request, its answer
 //! decode/   raw bytes through the bare machine, and what it says about them
+//! url       URLs of http
+//! field     field lines as arguments
 //! term      colours, and text that is safe to print
 //! ```
 
 mod decode;
+mod field;
 mod get;
 mod serve;
 mod term;
+mod url;
 
 use clap::{Parser, Subcommand};
 use std::future::{Future, poll_fn};

@@ -3,7 +3,7 @@
 use super::Args;
 use super::failure::{self, Failure};
 use super::output::Output;
-use super::url::Url;
+use crate::url::Url;
 use avx_core::{ErrorCode, PeerError};
 use avx_http::client::{Connection, Error, Options, Protocol};
 use avx_http::{Address, Config, Peer};

@@ -1,6 +1,6 @@
 //! What went wrong, and the exit code that curl has for it.
 
-use super::url::UrlError;
+use crate::url::UrlError;
 use avx_core::PeerError;
 use avx_http::BodyError;
 use std::fmt::{self, Display};

@@ -1,4 +1,4 @@
-//! A message, whole.
+//! A message, whole, and what arrives piece by piece.
 
 use crate::body::Chunk;
 use avx_core::ws::Kind;
@@ -22,6 +22,12 @@ impl Message {
         Message { kind: Kind::Binary, data: bytes.into().into() }
     }
 
+    /// A piece of a text, for [`send_piece`](super::Sender::send_piece); it may be cut inside a character. That all
+    /// of them together are UTF-8 is the caller's to see to.
+    pub fn text_piece(bytes: impl Into<Vec<u8>>) -> Self {
+        Message { kind: Kind::Text, data: bytes.into().into() }
+    }
+
     /// `data` of this kind was received, and checked if it is text.
     pub(super) fn received(kind: Kind, data: Vec<u8>) -> Self {
         Message { kind, data: data.into() }
@@ -42,7 +48,7 @@ impl Message {
         self.kind == Kind::Text
     }
 
-    /// The text; `None` of a binary message.
+    /// The text; `None` of a binary message, and of a piece that is cut inside a character.
     pub fn as_text(&self) -> Option<&str> {
         if self.is_text() { std::str::from_utf8(&self.data).ok() } else { None }
     }
@@ -56,6 +62,23 @@ impl Message {
     pub(super) fn advance(&mut self, n: usize) {
         self.data.advance(n);
     }
+}
+
+/// What arrives on a WebSocket, told as it comes.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A piece of a message; a small one is mostly whole. A piece of a text may end inside a character.
+    Data {
+        /// The bytes, and of what kind the message is.
+        data: Message,
+        /// The message ends with it.
+        last: bool,
+    },
+    /// A ping, at most 125 bytes; it is answered by itself.
+    Ping(Chunk),
+    /// A pong: what one of this end's pings carried, nothing for those sent by itself.
+    Pong(Chunk),
 }
 
 /// The bytes, of either kind.

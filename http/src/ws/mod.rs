@@ -46,7 +46,9 @@
 //!
 //! What is sent in one turn of a server's handler leaves in one write.
 //!
-//! Messages are compressed (RFC 7692) with the feature `deflate`, and where either side asks for it.
+//! Messages are compressed (permessage-deflate, RFC 7692) with the cargo feature `deflate`, where it is asked for: by
+//! [`Upgrade::deflate`] for one route of a server, by `Options::deflate` for a client. See [`Deflate`] for what that
+//! costs and tells.
 
 mod connect;
 mod error;
@@ -59,7 +61,7 @@ mod upgrade;
 pub use avx_core::ws::{CloseCode, Deflate, Kind, Limits};
 pub use connect::{Options, connect, open};
 pub use error::Error;
-pub use message::Message;
+pub use message::{Event, Message};
 pub use pump::Farewell;
 pub use socket::{Receiver, Sender, Socket};
 pub use upgrade::{OriginCheck, Upgrade, upgrade};

@@ -1,17 +1,18 @@
 //! The machine, its transport, and what waits on either side.
 
 use super::shared::Side;
-use super::{Error, Message};
+use super::{Error, Event, Message};
 use crate::clock::Epoch;
 use crate::conn::link::Link;
 use crate::message::Host;
 use crate::pool;
 use crate::rt::{Sleep, Stream};
-use crate::{Config, Upgraded};
+use crate::{Chunk, Config, Upgraded};
+use avx_core::ws;
 use avx_core::ws::extension::Agreed;
 use avx_core::ws::key::MaskKeys;
 use avx_core::ws::role::Role;
-use avx_core::ws::{Client, CloseCode, Connection, Event, Kind, Server};
+use avx_core::ws::{Client, CloseCode, Connection, Kind, Server};
 use avx_core::{Instant, Output, Scratch, Session, Turn, UsageError};
 use std::collections::VecDeque;
 use std::mem;
@@ -32,11 +33,17 @@ pub(super) struct State {
     epoch: Epoch,
     /// The message that is arriving.
     partial: Option<(Kind, Vec<u8>)>,
-    /// The one that has arrived.
-    message: Option<Message>,
+    /// What has arrived, and was not taken yet.
+    arrived: Option<Event>,
+    /// Everything is told as it comes, not messages when they are whole.
+    tells_all: bool,
     queue: VecDeque<Item>,
     /// Bytes of messages in the queue.
     queued: usize,
+    /// The message whose next piece is to come.
+    sending: Option<Kind>,
+    /// What is sent is compressed.
+    compresses: bool,
     /// What the peer said as it closed.
     farewell: Option<Farewell>,
     error: Option<Error>,
@@ -68,7 +75,8 @@ type Wire<M> = Link<Upgraded, M, Box<dyn Sleep>>;
 
 /// What waits to be sent.
 enum Item {
-    Message(Message),
+    /// With whether the message ends with it.
+    Message(Message, bool),
     Ping(Vec<u8>),
     Close(CloseCode, String),
 }
@@ -109,9 +117,12 @@ impl State {
             host,
             epoch,
             partial: None,
-            message: None,
+            arrived: None,
+            tells_all: false,
             queue: VecDeque::new(),
             queued: 0,
+            sending: None,
+            compresses: agreed.is_some(),
             farewell: None,
             error: None,
             readable: true,
@@ -127,9 +138,9 @@ impl State {
         (self.readable, self.writable) = (true, true);
     }
 
-    /// Whether there is something for who receives: a message, or the end.
-    pub(super) fn has_message(&self) -> bool {
-        self.message.is_some() || self.is_ended()
+    /// Whether there is something for who receives: a message or event, or the end.
+    pub(super) fn has_arrived(&self) -> bool {
+        self.arrived.is_some() || self.is_ended()
     }
 
     /// Whether no message will come any more.
@@ -142,9 +153,27 @@ impl State {
         self.queued < HIGH_WATER || self.is_ended()
     }
 
-    pub(super) fn poll_message(&mut self) -> Poll<Result<Option<Message>, Error>> {
-        if let Some(message) = self.message.take() {
-            return Poll::Ready(Ok(Some(message)));
+    /// From here on everything is told, or messages when they are whole.
+    pub(super) fn tell(&mut self, all: bool) {
+        if self.tells_all == all {
+            return;
+        }
+        self.tells_all = all;
+        match self.arrived.take() {
+            None if all => {
+                let begun = self.partial.take().filter(|(_, bytes)| !bytes.is_empty());
+                self.arrived = begun
+                    .map(|(kind, bytes)| Event::Data { data: Message::received(kind, bytes), last: false });
+            }
+            Some(Event::Data { data, last: false }) => self.partial = Some((data.kind(), data.into_vec())),
+            Some(Event::Ping(_) | Event::Pong(_)) => {}
+            whole => self.arrived = whole,
+        }
+    }
+
+    pub(super) fn poll_arrived(&mut self) -> Poll<Result<Option<Event>, Error>> {
+        if let Some(event) = self.arrived.take() {
+            return Poll::Ready(Ok(Some(event)));
         }
         match &self.error {
             Some(error) => Poll::Ready(Err(error.again())),
@@ -159,6 +188,10 @@ impl State {
             None if self.is_flushed() => Poll::Ready(Ok(())),
             None => Poll::Pending,
         }
+    }
+
+    pub(super) fn compresses(&self) -> bool {
+        self.compresses
     }
 
     /// Whether nothing waits to be written.
@@ -193,7 +226,7 @@ impl State {
     pub(super) fn leave(&mut self, side: Side) {
         self.left[side as usize] = true;
         if side == Side::Receiver {
-            self.message = None;
+            self.arrived = None;
         }
         if self.left == [true, true] {
             // Already closed, perhaps: then there is nothing to say.
@@ -205,20 +238,35 @@ impl State {
 
     /// Sends a message, at once if there is room.
     pub(super) fn send(&mut self, message: Message) -> Result<(), Error> {
-        self.may_send()?;
-        if !self.send_now(message.kind(), &message) {
-            self.queued += message.len();
-            self.queue.push_back(Item::Message(message));
-        }
+        self.may_begin()?;
+        self.put(message, true);
         Ok(())
+    }
+
+    /// Sends a piece of one; those of a message are of one kind.
+    pub(super) fn send_piece(&mut self, piece: Message, last: bool) -> Result<(), Error> {
+        self.may_send()?;
+        if self.sending.is_some_and(|kind| kind != piece.kind()) {
+            return Err(Error::Usage(UsageError::WrongState));
+        }
+        self.sending = (!last).then_some(piece.kind());
+        self.put(piece, last);
+        Ok(())
+    }
+
+    fn put(&mut self, message: Message, last: bool) {
+        if !self.send_now(message.kind(), &message, last) {
+            self.queued += message.len();
+            self.queue.push_back(Item::Message(message, last));
+        }
     }
 
     /// The same of borrowed bytes.
     pub(super) fn send_copy(&mut self, kind: Kind, data: &[u8]) -> Result<(), Error> {
-        self.may_send()?;
-        if !self.send_now(kind, data) {
+        self.may_begin()?;
+        if !self.send_now(kind, data, true) {
             self.queued += data.len();
-            self.queue.push_back(Item::Message(Message::copy(kind, data)));
+            self.queue.push_back(Item::Message(Message::copy(kind, data), true));
         }
         Ok(())
     }
@@ -255,14 +303,20 @@ impl State {
         }
     }
 
-    /// Writes a whole message into the output, if nothing comes before it and there is room.
-    fn send_now(&mut self, kind: Kind, data: &[u8]) -> bool {
+    /// As [`may_send`](Self::may_send), and no message is incomplete.
+    fn may_begin(&self) -> Result<(), Error> {
+        self.may_send()?;
+        if self.sending.is_some() { Err(Error::Usage(UsageError::WrongState)) } else { Ok(()) }
+    }
+
+    /// Writes a whole message, or piece, into the output, if nothing comes before it and there is room.
+    fn send_now(&mut self, kind: Kind, data: &[u8], last: bool) -> bool {
         let now = now(self.host.as_deref(), &self.epoch);
         let (true, Some(end)) = (self.queue.is_empty(), &mut self.end) else { return false };
         pool::with_scratch(|scratch| {
             each!(end, link => {
                 let (machine, out) = link.session.parts(scratch);
-                out.room() >= data.len() + FRAME && put(machine, now, kind, data, true, out).is_ok()
+                out.room() >= data.len() + FRAME && put(machine, now, kind, data, last, out).is_ok()
             })
         })
     }
@@ -319,7 +373,7 @@ impl State {
     ) -> bool {
         loop {
             self.receive(link, now, scratch);
-            if self.attended && self.message.is_some() && self.queue.is_empty() {
+            if self.attended && self.arrived.is_some() && self.queue.is_empty() {
                 // Its answer leaves along with what is there already.
                 return false;
             }
@@ -346,7 +400,7 @@ impl State {
                 }
                 return true;
             }
-            if self.message.is_some() {
+            if self.arrived.is_some() {
                 // Whoever is slow now, it is not the peer.
                 link.session.hold(now);
                 return false;
@@ -367,7 +421,7 @@ impl State {
 
     /// Events into messages, until one is whole.
     fn receive<R: Role>(&mut self, link: &mut Wire<Connection<R>>, now: Instant, scratch: &mut Scratch) {
-        while self.message.is_none() {
+        while self.arrived.is_none() {
             let event = match link.session.turn(now, scratch) {
                 Ok(Some(Turn { event, .. })) => event,
                 Ok(None) => return,
@@ -378,18 +432,30 @@ impl State {
                 }
             };
             match event {
-                Event::Data { kind, data, last } => {
+                ws::Event::Data { kind, data, last } => {
                     if self.left[Side::Receiver as usize] {
                         continue;
+                    }
+                    if self.tells_all {
+                        self.arrived = Some(Event::Data { data: Message::copy(kind, data), last });
+                        return;
                     }
                     let (_, bytes) = self.partial.get_or_insert_with(|| (kind, pool::buffer(data.len())));
                     bytes.extend_from_slice(data);
                     if last {
-                        self.message =
-                            self.partial.take().map(|(kind, bytes)| Message::received(kind, bytes));
+                        self.arrived = self
+                            .partial
+                            .take()
+                            .map(|(kind, bytes)| Event::Data { data: Message::received(kind, bytes), last });
                     }
                 }
-                Event::Close { code, reason } => {
+                ws::Event::Ping { data } if self.tells_all => {
+                    self.arrived = Some(Event::Ping(Chunk::copy(data)))
+                }
+                ws::Event::Pong { data } if self.tells_all => {
+                    self.arrived = Some(Event::Pong(Chunk::copy(data)))
+                }
+                ws::Event::Close { code, reason } => {
                     self.farewell = Some(Farewell { code, reason: reason.into() });
                 }
                 _ => {}
@@ -403,19 +469,23 @@ impl State {
         while let Some(item) = self.queue.front_mut() {
             let (machine, out) = link.session.parts(scratch);
             let result = match item {
-                Item::Message(message) => {
-                    let room = out.room().saturating_sub(FRAME);
+                Item::Message(message, ends) => {
+                    let mut room = out.room().saturating_sub(FRAME);
+                    if self.compresses {
+                        // What does not shrink may grow by an eighth.
+                        room = room.saturating_sub(64) / 8 * 7;
+                    }
                     let n = message.len().min(room);
                     if n < message.len() && n < LITTLE {
                         return any;
                     }
-                    let last = n == message.len();
-                    let sent = put(machine, now, message.kind(), &message[..n], last, out);
+                    let all = n == message.len();
+                    let sent = put(machine, now, message.kind(), &message[..n], all && *ends, out);
                     if sent.is_ok() {
                         message.advance(n);
                         self.queued -= n;
                         any = true;
-                        if !last {
+                        if !all {
                             continue;
                         }
                     }

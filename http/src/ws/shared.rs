@@ -12,7 +12,7 @@
 //! polls, pings while nobody reads, deadlines.
 
 use super::pump::State;
-use super::{Error, Message};
+use super::{Error, Event};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -100,9 +100,9 @@ impl Shared {
         if self.waiters.woken.swap(false, Ordering::AcqRel) {
             state.called();
         }
-        let before = (state.has_message(), state.takes_messages(), state.is_flushed());
+        let before = (state.has_arrived(), state.takes_messages(), state.is_flushed());
         state.pump(&mut Context::from_waker(&self.waker));
-        if by != Some(Side::Receiver) && !before.0 && state.has_message() {
+        if by != Some(Side::Receiver) && !before.0 && state.has_arrived() {
             self.waiters.call(Side::Receiver as usize);
         }
         let room = !before.1 && state.takes_messages() || !before.2 && state.is_flushed();
@@ -111,14 +111,15 @@ impl Shared {
         }
     }
 
-    /// The next message; `None` when the connection was closed in order.
-    pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    /// The next message, or with `all` whatever comes next; `None` when the connection was closed in order.
+    pub(super) fn poll_recv(&self, cx: &Context<'_>, all: bool) -> Poll<Result<Option<Event>, Error>> {
         let mut state = self.lock();
-        if !state.has_message() {
+        state.tell(all);
+        if !state.has_arrived() {
             self.waiters.set(Side::Receiver as usize, cx.waker());
             self.work(&mut state, Some(Side::Receiver));
         }
-        let polled = state.poll_message();
+        let polled = state.poll_arrived();
         let attend = polled.is_pending() && state.wants_attendant();
         drop(state);
         if polled.is_ready() {

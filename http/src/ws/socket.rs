@@ -2,7 +2,7 @@
 
 use super::pump::{Farewell, State};
 use super::shared::{Shared, Side};
-use super::{Error, Message};
+use super::{Error, Event, Message};
 use avx_core::ws::{CloseCode, Kind};
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -17,6 +17,7 @@ pub struct Socket {
     sender: Sender,
     receiver: Receiver,
     protocol: Option<Box<str>>,
+    compresses: bool,
 }
 
 /// The half that sends, for a task of its own.
@@ -27,14 +28,20 @@ pub struct Receiver(Arc<Shared>);
 
 impl Socket {
     pub(super) fn new(state: State, protocol: Option<Box<str>>) -> (Self, Arc<Shared>) {
+        let compresses = state.compresses();
         let shared = Shared::new(state);
         let (sender, receiver) = (Sender(shared.clone()), Receiver(shared.clone()));
-        (Socket { sender, receiver, protocol }, shared)
+        (Socket { sender, receiver, protocol, compresses }, shared)
     }
 
     /// The subprotocol that was agreed on.
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
+    }
+
+    /// Whether both ends agreed to compress messages (permessage-deflate).
+    pub fn compresses(&self) -> bool {
+        self.compresses
     }
 
     /// As [`Receiver::recv`].
@@ -43,6 +50,14 @@ impl Socket {
     /// As there.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         self.receiver.recv().await
+    }
+
+    /// As [`Receiver::next_event`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        self.receiver.next_event().await
     }
 
     /// As [`Receiver::farewell`].
@@ -56,6 +71,14 @@ impl Socket {
     /// As there.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         self.sender.send(message).await
+    }
+
+    /// As [`Sender::send_piece`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send_piece(&mut self, piece: impl Into<Message>, last: bool) -> Result<(), Error> {
+        self.sender.send_piece(piece, last).await
     }
 
     /// As [`Sender::send_text`].
@@ -112,7 +135,19 @@ impl Receiver {
     /// [`Error::Io`]. Every later call says the same.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         let mut waits = Waits::new(&self.0, Side::Receiver);
-        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv(cx))).await
+        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv(cx, false).map_ok(whole))).await
+    }
+
+    /// Whatever comes next: messages in the pieces in which they arrive, pings, pongs; `None` as with
+    /// [`recv`](Self::recv). Cancel-safe. Holds no more of a message than a piece of it.
+    ///
+    /// Who begins a message with this ends it with this: `recv` gets the rest of one as if it were whole.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        let mut waits = Waits::new(&self.0, Side::Receiver);
+        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv(cx, true))).await
     }
 
     /// As [`recv`](Self::recv), by polling.
@@ -120,7 +155,7 @@ impl Receiver {
     /// # Errors
     /// As there.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.0.poll_recv(cx)
+        self.0.poll_recv(cx, false).map_ok(whole)
     }
 
     /// What the peer said as it closed, once [`recv`](Self::recv) has returned `None`.
@@ -139,6 +174,17 @@ impl Sender {
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let mut message = Some(message.into());
         self.begin(move |state| message.take().map_or(Ok(()), |message| state.send(message))).await
+    }
+
+    /// Sends a piece of a message, which ends with `last`. The pieces of a message are of one kind, nothing but pings
+    /// goes between them, and a text may be cut anywhere but is UTF-8 as a whole. How pieces are cut into frames is
+    /// not defined. Otherwise as [`send`](Self::send).
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a piece of another kind, and so from `send` before the last piece; else as there.
+    pub async fn send_piece(&mut self, piece: impl Into<Message>, last: bool) -> Result<(), Error> {
+        let mut piece = Some(piece.into());
+        self.begin(move |state| piece.take().map_or(Ok(()), |piece| state.send_piece(piece, last))).await
     }
 
     /// As [`send`](Self::send), of borrowed text; copied only when it has to wait.
@@ -187,6 +233,14 @@ impl Sender {
     async fn begin(&mut self, mut begin: impl FnMut(&mut State) -> Result<(), Error>) -> Result<(), Error> {
         let mut waits = Waits::new(&self.0, Side::Sender);
         poll_fn(|cx| waits.check(cx, |cx| self.0.poll_send(cx, &mut begin))).await
+    }
+}
+
+/// A message that was told when it was whole.
+fn whole(event: Option<Event>) -> Option<Message> {
+    match event {
+        Some(Event::Data { data, .. }) => Some(data),
+        _ => None,
     }
 }
 
