@@ -191,9 +191,9 @@ mod tests {
     use super::*;
 
     fn lines(seat: &Seat) -> Vec<String> {
-        let mut cx = Context::from_waker(Waker::noop());
+        let cx = Context::from_waker(Waker::noop());
         let mut lines = Vec::new();
-        while let Poll::Ready(line) = seat.member.poll_line(&mut cx) {
+        while let Poll::Ready(line) = seat.member.poll_line(&cx) {
             lines.push(line.to_string());
         }
         lines
