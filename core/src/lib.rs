@@ -14,13 +14,13 @@
 //!
 //! - [`Machine`] is the wire side of a protocol, [`Http`] its user side; [`h1::Server`] and
 //!   [`h1::Client`] are machines for HTTP/1.1 (RFC 9112), [`h2::Server`] and [`h2::Client`] for HTTP/2
-//!   (RFC 9113). All borrow the caller's memory: an event points into the input, an answer is written
+//!   (RFC 9113), [`ws::Server`] and [`ws::Client`] for WebSocket (RFC 6455). All borrow the caller's memory: an event points into the input, an answer is written
 //!   into an [`Output`].
 //! - [`Session`] is a machine with its buffers: all that a driver does, short of the system calls. Most
 //!   embedders want this one; [`embedding`] walks through it.
 //! - [`Config`] holds every limit and deadline, on by default, and every leniency, off by default.
-//! - Below the machines, [`h1::head::Parser`], [`h1::chunked::Chunked`], [`h1::encode`], [`h2::frame`] and
-//!   [`h2::hpack`] can be used and fuzzed alone.
+//! - Below the machines, [`h1::head::Parser`], [`h1::chunked::Chunked`], [`h1::encode`], [`h2::frame`],
+//!   [`h2::hpack`], [`ws::frame`] and [`ws::handshake`] can be used and fuzzed alone.
 //!
 //! ```
 //! use avx_core::{Config, Event, Http, Instant, Response, Scratch, Session, Status, h1};

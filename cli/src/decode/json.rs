@@ -2,9 +2,11 @@
 
 use super::frame::{Value, kind_name};
 use super::report::{Printer, code_name, settings_list};
+use super::ws::close_code;
 use avx_core::h2::PeerSettings;
 use avx_core::h2::frame::{Dependency, Header};
 use avx_core::h2::hpack::{DecodeError, Decoded, Section};
+use avx_core::ws::{self, CloseCode};
 use avx_core::{
     BodyLen, ErrorCode, Fields, PeerError, PrioritySignal, Protocol, RequestHead, ResponseHead, Status,
     StreamId, Version,
@@ -79,6 +81,18 @@ impl<W: Write> Json<W> {
         Ok(encoding)
     }
 
+    /// `,"text":"hello"`, or `"base64"` for what is no text.
+    fn content(&mut self, data: &[u8]) -> io::Result<()> {
+        if str::from_utf8(data).is_ok() {
+            write!(self.out, ",\"text\":")?;
+            string(&mut self.out, data, Encoding::Utf8)
+        } else {
+            write!(self.out, ",\"base64\":\"")?;
+            base64(&mut self.out, data)?;
+            self.out.write_all(b"\"")
+        }
+    }
+
     /// `,"name":"value"`
     fn member(&mut self, name: &str, value: &[u8], encoding: Encoding) -> io::Result<()> {
         write!(self.out, ",\"{name}\":")?;
@@ -144,14 +158,7 @@ impl<W: Write> Printer for Json<W> {
 
     fn data(&mut self, stream: StreamId, data: &[u8]) -> io::Result<()> {
         self.open_on("data", stream)?;
-        if str::from_utf8(data).is_ok() {
-            write!(self.out, ",\"text\":")?;
-            string(&mut self.out, data, Encoding::Utf8)?;
-        } else {
-            write!(self.out, ",\"base64\":\"")?;
-            base64(&mut self.out, data)?;
-            self.out.write_all(b"\"")?;
-        }
+        self.content(data)?;
         self.close(Encoding::Utf8)
     }
 
@@ -296,6 +303,48 @@ impl<W: Write> Printer for Json<W> {
         self.open("error")?;
         let (rfc, code) = (error.rfc(), code_name(error.code()));
         write!(self.out, ",\"line\":{line},\"error\":\"{error:?}\",\"rfc\":\"{rfc}\",\"code\":\"{code}\"")?;
+        self.close(Encoding::Utf8)
+    }
+
+    fn ws_message(&mut self, kind: ws::Kind, data: &[u8], last: bool) -> io::Result<()> {
+        let kind = if kind == ws::Kind::Text { "text" } else { "binary" };
+        self.open("message")?;
+        write!(self.out, ",\"kind\":\"{kind}\",\"last\":{last}")?;
+        self.content(data)?;
+        self.close(Encoding::Utf8)
+    }
+
+    fn ws_control(&mut self, name: &str, data: &[u8]) -> io::Result<()> {
+        self.open(name)?;
+        self.content(data)?;
+        self.close(Encoding::Utf8)
+    }
+
+    fn ws_close(&mut self, code: CloseCode, reason: &str) -> io::Result<()> {
+        self.open("close")?;
+        match code {
+            CloseCode::NO_STATUS => write!(self.out, ",\"code\":null")?,
+            code => write!(self.out, ",\"code\":{code}")?,
+        }
+        self.member("reason", reason.as_bytes(), Encoding::Utf8)?;
+        self.close(Encoding::Utf8)
+    }
+
+    fn ws_frame(&mut self, header: &ws::frame::Header) -> io::Result<()> {
+        self.open("frame")?;
+        let (opcode, masked) = (header.opcode.name(), header.mask.is_some());
+        let ws::frame::Header { fin, compressed, len, .. } = header;
+        write!(
+            self.out,
+            ",\"opcode\":\"{opcode}\",\"fin\":{fin},\"rsv1\":{compressed},\"masked\":{masked},\"len\":{len}"
+        )?;
+        self.close(Encoding::Utf8)
+    }
+
+    fn ws_error(&mut self, error: PeerError) -> io::Result<()> {
+        self.open("error")?;
+        let (rfc, code) = (error.rfc(), close_code(error));
+        write!(self.out, ",\"error\":\"{error:?}\",\"rfc\":\"{rfc}\",\"close_code\":{code}")?;
         self.close(Encoding::Utf8)
     }
 

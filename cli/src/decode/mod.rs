@@ -3,6 +3,7 @@
 //! ```text
 //! feed     HTTP/1.1: the bytes, cut as asked, through a machine; plays the other role just as far as needed
 //! h2       the same for HTTP/2, frame by frame
+//! ws       the same for WebSocket
 //! frame    one frame, whatever a machine makes of it
 //! hpack    header blocks alone
 //! unread   input that was not consumed yet
@@ -19,8 +20,11 @@ mod json;
 mod report;
 mod text;
 mod unread;
+mod ws;
 
 use crate::term::Paint;
+use avx_core::ws::key::MaskKeys;
+use avx_core::ws::{Client, Server};
 use avx_core::{Config, Lenient};
 use clap::{Parser, ValueEnum};
 use report::Report;
@@ -40,6 +44,8 @@ use std::sync::Arc;
 /// to the end. As a client it has sent one request for each response in the input, with the method of
 /// --method and, over HTTP/1.1, an offer to upgrade to websocket.
 ///
+/// For WebSocket the input begins behind the handshake; with --deflate it may hold compressed messages.
+///
 /// As hpack it reads header blocks of HTTP/2 in hexadecimal, one a line, and prints their fields; the
 /// dynamic table lasts from line to line.
 #[derive(Parser)]
@@ -58,9 +64,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     split: Option<u32>,
 
-    /// Print every frame as well, before what comes of it (h2-server, h2-client)
+    /// Print every frame as well, before what comes of it (h2-server, h2-client, ws-server, ws-client)
     #[arg(long)]
     frames: bool,
+
+    /// What was agreed about compression: what the server has answered in Sec-WebSocket-Extensions, such
+    /// as "permessage-deflate; server_no_context_takeover" (ws-server, ws-client)
+    #[arg(long, value_name = "PARAMS")]
+    deflate: Option<String>,
 
     /// Size of the dynamic table that the peer may use once it has acknowledged the setting, bytes
     /// (h2-server, h2-client, hpack)
@@ -92,6 +103,10 @@ enum Role {
     H2Server,
     /// HTTP/2 client: the input holds what a server sends, from its SETTINGS on
     H2Client,
+    /// WebSocket server: the input holds what a client sends behind the handshake
+    WsServer,
+    /// WebSocket client: the input holds what a server sends behind the handshake
+    WsClient,
     /// HPACK decoder: the input holds header blocks in hexadecimal, one a line
     Hpack,
 }
@@ -106,6 +121,8 @@ const AFTER_HELP: &str = r#"Examples:
   avx decode --as h1-server --split 1 --json requests.bin     # the same as without --split
   avx decode --as h2-server --frames connection.bin           # what a client sent, frame by frame
   avx decode --as h2-client --json server.bin
+  avx decode --as ws-server --frames --json frames.bin        # what a client sent, unmasked
+  avx decode --as ws-client --deflate permessage-deflate frames.bin
   echo 828684410f7777772e6578616d706c652e636f6d | avx decode --as hpack
 
 Lenient flags:
@@ -146,6 +163,13 @@ JSON of HTTP/2, beside the events above; requests have "scheme" and "authority" 
   "missing":N is what the input lacks of it, "malformed" which rule its payload breaks; codes,
   settings and types without a name are "0xff".
 
+JSON of WebSocket:
+  {"event":"message","kind":"text","last":true,"text":"hello"}     "base64" when not UTF-8; "last":false
+                                                                   when its end is missing, or still to come
+  {"event":"ping","text":""}   {"event":"pong","text":""}   {"event":"close","code":1000,"reason":""}
+  {"event":"error","error":"BadText","rfc":"RFC 6455, section 8.1","close_code":1007}
+  --frames: {"event":"frame","opcode":"text","fin":true,"rsv1":false,"masked":true,"len":5}
+
 JSON of HPACK:
   {"event":"block","line":1,"fields":[{"name":":method","value":"GET","never_indexed":false}],
    "list_size":42,"table_size":0}
@@ -173,16 +197,27 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 }
 
 fn decode(args: &Args) -> io::Result<bool> {
+    let ws = matches!(args.role, Role::WsServer | Role::WsClient);
     let h2 = matches!(args.role, Role::H2Server | Role::H2Client);
-    if args.frames && !h2 {
-        return Err(io::Error::other("--frames: only HTTP/2 has frames (--as h2-server or h2-client)"));
+    if args.frames && !h2 && !ws {
+        return Err(io::Error::other(
+            "--frames: only HTTP/2 and WebSocket have frames (--as h2-server, h2-client, ws-server or ws-client)",
+        ));
     }
+    if args.deflate.is_some() && !ws {
+        return Err(io::Error::other(
+            "--deflate: only WebSocket is compressed (--as ws-server or ws-client)",
+        ));
+    }
+    let deflate = args.deflate.as_deref().map(ws::agreed).transpose();
+    let deflate = deflate.map_err(|error| io::Error::other(format!("--deflate {error}")))?;
     let mut config = Config::default();
     config.h2.table_size = args.table_size;
     // Whatever the input holds was welcome to somebody.
     (config.h2.push, config.h2.connect_protocol) = (true, true);
     // There is no round trip to measure.
     config.h2.grow_windows = false;
+    (config.ws.message, config.ws.frame) = (u64::MAX, u64::MAX);
     for name in &args.lenient {
         config.lenient.set(name);
     }
@@ -209,6 +244,17 @@ fn decode(args: &Args) -> io::Result<bool> {
         Role::H2Client => {
             let client = h2::AsClient::new(config, method).map_err(wrong)?;
             h2::run(client, input, cut, args.frames, &mut report)?
+        }
+        Role::WsServer => {
+            let machine = Server::new(config, feed::NOW);
+            let machine = deflate.iter().fold(machine, |machine, agreed| machine.with_deflate(agreed));
+            ws::run(machine, input, cut, args.frames, &mut report)?
+        }
+        Role::WsClient => {
+            // It sends nothing, and so nothing is masked with these keys.
+            let machine = Client::new(config, feed::NOW, MaskKeys::new([0; 32]));
+            let machine = deflate.iter().fold(machine, |machine, agreed| machine.with_deflate(agreed));
+            ws::run(machine, input, cut, args.frames, &mut report)?
         }
         Role::Hpack => return hpack::run(&config, input, &mut report),
     };

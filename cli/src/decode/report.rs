@@ -4,6 +4,7 @@ use super::frame::Value;
 use avx_core::h2::PeerSettings;
 use avx_core::h2::frame::Header;
 use avx_core::h2::hpack::{DecodeError, Decoded, Section};
+use avx_core::ws::{self, CloseCode};
 use avx_core::{
     BodyLen, ErrorCode, Event, Fields, PeerError, PrioritySignal, Protocol, RequestHead, ResponseHead,
     Status, StreamId,
@@ -12,7 +13,7 @@ use std::borrow::Cow;
 use std::io;
 
 /// Content held back until its end, at most.
-const JOINED: usize = 16 << 20;
+pub(super) const JOINED: usize = 16 << 20;
 
 /// One way to print.
 pub(super) trait Printer {
@@ -39,6 +40,11 @@ pub(super) trait Printer {
     fn h2_error(&mut self, error: PeerError) -> io::Result<()>;
     fn stream_error(&mut self, stream: StreamId, code: ErrorCode, answer: Option<Status>) -> io::Result<()>;
     fn block_error(&mut self, line: u64, error: DecodeError) -> io::Result<()>;
+    fn ws_message(&mut self, kind: ws::Kind, data: &[u8], last: bool) -> io::Result<()>;
+    fn ws_control(&mut self, name: &str, data: &[u8]) -> io::Result<()>;
+    fn ws_close(&mut self, code: CloseCode, reason: &str) -> io::Result<()>;
+    fn ws_frame(&mut self, header: &ws::frame::Header) -> io::Result<()>;
+    fn ws_error(&mut self, error: PeerError) -> io::Result<()>;
     fn flush(&mut self) -> io::Result<()>;
 }
 
@@ -130,7 +136,7 @@ pub(super) fn settings_list(settings: &PeerSettings) -> [(&'static str, Option<u
 }
 
 /// Length of the incomplete character at the end of otherwise valid UTF-8.
-fn cut_character(bytes: &[u8]) -> usize {
+pub(super) fn cut_character(bytes: &[u8]) -> usize {
     match std::str::from_utf8(bytes) {
         Err(error) if error.error_len().is_none() => bytes.len() - error.valid_up_to(),
         _ => 0,

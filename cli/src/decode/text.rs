@@ -3,10 +3,12 @@
 use super::frame::{Value, kind_name};
 use super::json::protocol;
 use super::report::{Printer, code_name, settings_list};
+use super::ws::close_code;
 use crate::term::{Paint, Safe};
 use avx_core::h2::PeerSettings;
 use avx_core::h2::frame::{Dependency, Header};
 use avx_core::h2::hpack::{DecodeError, Decoded, Section};
+use avx_core::ws::{self, CloseCode};
 use avx_core::{
     BodyLen, ErrorCode, Fields, PeerError, PrioritySignal, Protocol, RequestHead, ResponseHead, Status,
     StreamId, Version,
@@ -29,6 +31,20 @@ impl<W: Write> Text<W> {
     fn title(&mut self, name: &str, stream: StreamId, text: impl Display) -> io::Result<()> {
         let Paint { bold, cyan, reset, .. } = self.paint;
         writeln!(self.out, "{cyan}{name:<13}{reset} {:>3}  {bold}{text}{reset}", stream.0)
+    }
+
+    /// `name         what follows`: of a connection without streams.
+    fn head(&mut self, name: &str, text: impl Display) -> io::Result<()> {
+        let Paint { bold, cyan, reset, .. } = self.paint;
+        writeln!(self.out, "{cyan}{name:<13}{reset}      {bold}{text}{reset}")
+    }
+
+    /// Content, indented.
+    fn lines(&mut self, data: &[u8]) -> io::Result<()> {
+        for line in data.split_inclusive(|&b| b == b'\n') {
+            self.line(Safe(line.strip_suffix(b"\n").unwrap_or(line)))?;
+        }
+        Ok(())
     }
 
     /// An indented line.
@@ -96,10 +112,7 @@ impl<W: Write> Printer for Text<W> {
 
     fn data(&mut self, stream: StreamId, data: &[u8]) -> io::Result<()> {
         self.title("data", stream, bytes(data.len() as u64))?;
-        for line in data.split_inclusive(|&b| b == b'\n') {
-            self.line(Safe(line.strip_suffix(b"\n").unwrap_or(line)))?;
-        }
-        Ok(())
+        self.lines(data)
     }
 
     fn end(&mut self, stream: StreamId, trailers: Fields<'_>, dropped: u16) -> io::Result<()> {
@@ -235,6 +248,39 @@ impl<W: Write> Printer for Text<W> {
         let Paint { bold, red, reset, .. } = self.paint;
         writeln!(self.out, "{red}{:<13}{reset} {line:>3}  {bold}{error:?}{reset}: {error}", "error")?;
         self.line(format_args!("the connection ends with {}", code_name(error.code())))
+    }
+
+    fn ws_message(&mut self, kind: ws::Kind, data: &[u8], last: bool) -> io::Result<()> {
+        let name = if kind == ws::Kind::Text { "text" } else { "binary" };
+        let more = if last { "" } else { ", without its end" };
+        self.head(name, format_args!("{}{more}", bytes(data.len() as u64)))?;
+        self.lines(data)
+    }
+
+    fn ws_control(&mut self, name: &str, data: &[u8]) -> io::Result<()> {
+        self.head(name, bytes(data.len() as u64))?;
+        self.lines(data)
+    }
+
+    fn ws_close(&mut self, code: CloseCode, reason: &str) -> io::Result<()> {
+        match code {
+            CloseCode::NO_STATUS => self.head("close", "without a code"),
+            code => self.head("close", format!("{code} {}", Safe(reason.as_bytes())).trim_end()),
+        }
+    }
+
+    fn ws_frame(&mut self, header: &ws::frame::Header) -> io::Result<()> {
+        let flag = |yes, word| if yes { word } else { "" };
+        let (name, len) = (header.opcode.name(), bytes(header.len));
+        let masked = flag(header.mask.is_some(), ", masked");
+        let (fin, compressed) = (flag(header.fin, ", fin"), flag(header.compressed, ", rsv1"));
+        self.head("frame", format_args!("{name}, {len}{fin}{compressed}{masked}"))
+    }
+
+    fn ws_error(&mut self, error: PeerError) -> io::Result<()> {
+        let Paint { bold, red, reset, .. } = self.paint;
+        writeln!(self.out, "{red}error{reset}{:14}{bold}{error:?}{reset}: {error}", "")?;
+        self.line(format_args!("the connection is closed with {}", close_code(error)))
     }
 
     fn flush(&mut self) -> io::Result<()> {

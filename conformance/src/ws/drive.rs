@@ -92,6 +92,9 @@ impl<R: Role> Driver<R> {
     pub fn drain(&mut self, answer: Answer<'_, R>) {
         let mut idle = 0;
         loop {
+            if self.machine.wants_transmit() {
+                self.machine.transmit(self.now, &mut self.out);
+            }
             match self.machine.recv(self.now, &mut self.input, &mut self.scratch) {
                 Ok(Recv::Event { consumed, event }) => {
                     let seen = Seen::from(&event);

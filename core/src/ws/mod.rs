@@ -1,11 +1,13 @@
 //! WebSocket (RFC 6455).
 //!
 //! ```text
-//!         Server, Client                       Connection with a role: recv │ send │ control, time
+//!    handshake: extension, accept              sections 4 and 9.1, RFC 8441, RFC 7692 section 7.1: words about heads
+//!
+//!         Server, Client                       Connection with a role: recv, inflate │ send │ life
 //!               │
 //!    frame   close   event   limits            section 5.2, sections 5.5.1 and 7.4
-//!    mask  utf8  key                           section 5.3: masking, and keys for it; section 8.1: text
-//!    accept: sha1, base64                      section 4.2.2: the answer to a handshake's key
+//!    mask  utf8  key  deflate                  section 5.3; section 8.1; keys that mask; RFC 7692 section 7.2
+//!    sha1  base64                              section 4.2.2: the answer to a handshake's key
 //! ```
 //!
 //! A machine begins behind the handshake. It stores no part of a message: pieces are told of as they arrive, in
@@ -46,6 +48,9 @@
 //! - Whatever precedes a byte that is no UTF-8 is told of before the error, so that cutting changes nothing.
 //! - Only the latest ping is answered when several come between two calls of `transmit` (section 5.5.3). A session
 //!   calls it before it goes on, so that this comes about only while the output is full.
+//! - Compressed messages need the feature `deflate`, [`Limits::deflate`] for the handshake to
+//!   [offer](handshake::Handshake::deflate) or [agree to](handshake::Offer::deflate) them, and
+//!   `Connection::with_deflate`. Nothing is compressed but what is sent with `send_compressed`.
 //! - A frame is never waited for, but a control frame is: it has 125 bytes at most.
 //! - The deadline a machine asks for does not move with each message. It may come too early, and is then moved.
 

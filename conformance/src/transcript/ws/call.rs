@@ -10,6 +10,7 @@ use avx_core::{Instant, Machine, Output, UsageError};
 pub(in crate::transcript) enum Verb {
     Send {
         kind: Kind,
+        #[cfg_attr(not(feature = "deflate"), allow(dead_code, reason = "nothing is compressed"))]
         compressed: bool,
         data: Vec<u8>,
         last: bool,

@@ -146,6 +146,8 @@ impl<R: Role> Connection<R> {
         scratch: &'b mut Scratch,
         step: Result<Step, PeerError>,
     ) -> Result<Recv<Event<'b>>, PeerError> {
+        #[cfg(not(feature = "deflate"))]
+        let _ = scratch;
         let (consumed, event) = match step {
             Ok(Step::NeedMore { .. }) if self.eof => return self.ended(now, input.len()),
             Ok(Step::NeedMore { consumed, at_least }) => {

@@ -29,6 +29,8 @@ impl<R: Role> Connection<R> {
         out: &mut dyn Output,
     ) -> Result<(), UsageError> {
         let opcode = self.next_opcode(kind)?;
+        #[cfg(not(feature = "deflate"))]
+        let _ = now;
         #[cfg(feature = "deflate")]
         if self.compressing {
             return self.compress(now, kind, data, last, out);

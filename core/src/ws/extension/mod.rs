@@ -19,11 +19,11 @@ mod tests;
 
 /// What this end wants of permessage-deflate: part of the [`Limits`](crate::ws::Limits).
 ///
-/// Off by default, because compressing what an attacker can mix with secrets tells the secrets' length, and
-/// because it costs memory: a sender that has compressed holds some 150 KiB, and a receiver that was sent
-/// something compressed some 50 KiB, whatever the window. Neither is allocated before it is needed. Without
-/// context take-over it is given back behind the message; the sender's is so in any case when the peer has been
-/// silent for the time of [`keep_alive`](crate::ws::Limits::keep_alive).
+/// Off by default, because compressing what an attacker can mix with secrets tells something about the secrets,
+/// and because it costs memory: whatever the window, a connection that has compressed a message holds 160 KiB, and
+/// one that was sent a compressed message 48 KiB. Neither is allocated before it is needed. What inflates is given
+/// back behind each message if the peer compresses without context take-over, what compresses when the peer has
+/// been silent for the time of [`keep_alive`](crate::ws::Limits::keep_alive).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deflate {

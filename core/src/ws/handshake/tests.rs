@@ -316,6 +316,14 @@ fn ws_16_rfc8441_5_keys_mean_nothing_and_the_version_is_still_13() {
 }
 
 #[test]
+fn ws_15_nothing_is_compressed_unless_somebody_asks_for_it() {
+    assert_eq!(Config::default().ws.deflate, None);
+    let deflate = Deflate::default();
+    assert_eq!((deflate.window_bits, deflate.peer_window_bits), (12, 12));
+    assert!(ours().fields().iter().all(|field| !field.is("Sec-WebSocket-Extensions")));
+}
+
+#[test]
 fn what_both_ends_of_this_crate_say_is_understood() {
     let handshake = ours().deflate(&Deflate::default());
     let (mut client, mut server) = (h1::Client::new(config(), NOW), h1::Server::new(config(), NOW));
