@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn StdError>> {
 
 async fn open(base: &str, target: &str) -> Result<Socket, Error> {
     let mut options = Options::default();
-    options.client.config.ws.deflate = Some(Deflate::default());
+    options.deflate = Some(Deflate::default());
     ws::connect(&Handle::current(), &format!("{base}/{target}"), &options).await
 }
 

@@ -2,113 +2,22 @@
 
 #[path = "support/asking.rs"]
 mod asking;
+#[path = "support/sockets.rs"]
+mod sockets;
 mod support;
 
 use asking::Pending;
-use avx_core::PeerError;
 use avx_core::ws::handshake::Failure;
 use avx_http::client::{self, Connection, Protocol};
 use avx_http::rt::Runtime;
 use avx_http::ws::{self, CloseCode, Error, Message, Socket};
-use avx_http::{Peer, Request, Router, Server, ServerHandle};
+use avx_http::{Peer, Router, Server};
+use sockets::{BOTH, Pair, Rude, dial, echo, options, server};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use std::time::Duration;
 use support::{Gate, Remote, Sim, start_with};
-
-const BOTH: [Protocol; 2] = [Protocol::Http1, Protocol::Http2];
-
-fn options(protocol: Protocol) -> ws::Options {
-    let mut options = ws::Options::default();
-    options.client.protocol = protocol;
-    options
-}
-
-/// A server whose `/` is used like this.
-fn server<F>(user: impl Fn(Socket) -> F + Clone + Send + Sync + 'static) -> Server<Router>
-where
-    F: Future<Output = ()> + Send + 'static,
-{
-    let router = Router::new()
-        .get("/", move |request: &Request<'_>| ws::upgrade(request, user.clone()))
-        .get("/plain", || "plain")
-        .get("/strict", |request: &Request<'_>| {
-            let ours = |origin: &[u8]| origin == b"http://ours";
-            ws::Upgrade::new().protocols(&["chat", "echo"]).origin(&ours).accept(request, echo)
-        });
-    Server::new(router).extended_connect(true)
-}
-
-struct Pair {
-    sim: Sim,
-    server: ServerHandle,
-    connection: Connection,
-    options: ws::Options,
-}
-
-impl Pair {
-    fn new(protocol: Protocol, server: Server<Router>) -> Self {
-        let sim = Sim::new();
-        let server = start_with(&sim, server);
-        let options = options(protocol);
-        let connection = dial(&sim, &options.client);
-        Pair { sim, server, connection, options }
-    }
-
-    fn try_open(&self, target: &'static str) -> Result<Socket, Error> {
-        let (rt, connection, options) = (self.sim.clone(), self.connection.clone(), self.options.clone());
-        self.sim.block_on(async move { ws::open(&rt, &connection, target, &options).await })
-    }
-
-    fn open(&self) -> Socket {
-        self.try_open("/").unwrap()
-    }
-
-    fn run<T: Send + 'static>(&self, future: impl Future<Output = T> + Send + 'static) -> T {
-        self.sim.block_on(future)
-    }
-}
-
-fn dial(sim: &Sim, options: &client::Options) -> Connection {
-    let Remote(io) = sim.dial();
-    let connection = Connection::over(sim, io, Peer::Unix, "a", options);
-    sim.run();
-    connection
-}
-
-async fn echo(mut socket: Socket) {
-    while let Ok(Some(message)) = socket.recv().await {
-        if socket.send(message).await.is_err() {
-            return;
-        }
-    }
-}
-
-/// A client of HTTP/1.1 that writes its frames by hand.
-struct Rude(Remote);
-
-impl Rude {
-    fn open(sim: &Sim) -> Self {
-        let remote = sim.dial();
-        remote.send(
-            "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-        );
-        sim.run();
-        let text = remote.recv_text();
-        assert!(text.starts_with("HTTP/1.1 101 ") && text.ends_with("\r\n\r\n"), "{text}");
-        assert!(text.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "{text}");
-        Rude(remote)
-    }
-
-    /// A frame, with a masking key of zeros.
-    fn frame(&self, first: u8, payload: &[u8]) {
-        assert!(payload.len() < 126);
-        self.0.send([&[first, 0x80 | payload.len() as u8, 0, 0, 0, 0][..], payload].concat());
-    }
-}
 
 #[test]
 fn messages_of_every_size_and_kind_come_back_over_both_protocols() {
@@ -198,34 +107,6 @@ fn what_is_no_handshake_is_answered_as_such() {
             matches!(refused, Err(Error::Handshake(Failure::Status(status))) if status.code() == expected)
         );
     }
-}
-
-/// "Upon receipt of a Ping frame, an endpoint MUST send a Pong frame in response" (RFC 6455, section 5.5.2):
-/// also while the handler waits for something else.
-#[test]
-fn rfc6455_5_5_2_pings_and_closes_are_answered_without_the_handler() {
-    let (sim, gate) = (Sim::new(), Gate::default());
-    let wait = gate.clone();
-    let server = server(move |mut socket: Socket| {
-        let gate = wait.clone();
-        async move {
-            gate.passed().await;
-            assert!(socket.recv().await.unwrap().is_none());
-            assert_eq!(socket.farewell().unwrap().reason, "enough");
-        }
-    });
-    let server = start_with(&sim, server);
-    let client = Rude::open(&sim);
-    client.frame(0x89, b"are you there");
-    sim.run();
-    assert_eq!(client.0.recv(), b"\x8a\x0dare you there");
-    client.frame(0x88, b"\x03\xe8enough");
-    sim.run();
-    assert_eq!(client.0.recv(), b"\x88\x02\x03\xe8");
-    assert!(client.0.is_ended());
-    gate.open();
-    sim.run();
-    assert_eq!(server.connections(), 0);
 }
 
 #[test]
@@ -355,154 +236,6 @@ fn talkative(sent: &Arc<Mutex<usize>>) -> Server<Router> {
     })
 }
 
-/// "1001 indicates that an endpoint is "going away", such as a server going down" (RFC 6455, section 7.4.1)
-#[test]
-fn rfc6455_7_4_1_a_server_that_shuts_down_says_1001() {
-    for protocol in BOTH {
-        let gate = Gate::default();
-        let wait = gate.clone();
-        let pair = Pair::new(
-            protocol,
-            server(move |mut socket: Socket| {
-                let wait = wait.clone();
-                async move {
-                    // Busy with something else.
-                    wait.passed().await;
-                    assert!(matches!(socket.send_text("late").await, Err(Error::Closed)));
-                }
-            }),
-        );
-        let mut socket = pair.open();
-        pair.server.shutdown();
-        let farewell = pair.run(async move {
-            assert!(socket.recv().await.unwrap().is_none());
-            socket.farewell()
-        });
-        assert_eq!(farewell.unwrap().code, CloseCode::GOING_AWAY, "{protocol:?}");
-        gate.open();
-        pair.sim.run();
-        pair.sim.advance(Duration::from_secs(5));
-        assert_eq!(pair.server.connections(), 0, "{protocol:?}");
-    }
-}
-
-#[test]
-fn whoever_drops_a_socket_closes_it_in_order() {
-    for protocol in BOTH {
-        // The server.
-        let pair = Pair::new(protocol, server(async |mut socket: Socket| socket.send("one").await.unwrap()));
-        let mut socket = pair.open();
-        let farewell = pair.run(async move {
-            assert_eq!(socket.recv().await.unwrap().unwrap().as_text(), Some("one"));
-            assert!(socket.recv().await.unwrap().is_none());
-            socket.farewell().unwrap()
-        });
-        assert_eq!(farewell.code, CloseCode::NORMAL);
-        // The client.
-        let heard = Arc::new(Mutex::new(None));
-        let slot = heard.clone();
-        let pair = Pair::new(
-            protocol,
-            server(move |mut socket: Socket| {
-                let slot = slot.clone();
-                async move {
-                    let first = socket.recv().await.unwrap().unwrap().into_vec();
-                    assert!(socket.recv().await.unwrap().is_none());
-                    *slot.lock().unwrap() = Some((first, socket.farewell().unwrap().code));
-                }
-            }),
-        );
-        let mut socket = pair.open();
-        pair.run(async move { socket.send("two").await.unwrap() });
-        pair.sim.run();
-        assert_eq!(heard.lock().unwrap().take(), Some((b"two".to_vec(), CloseCode::NORMAL)), "{protocol:?}");
-    }
-}
-
-/// How a server's socket ended.
-fn judged(sim: &Sim) -> (ServerHandle, Arc<Mutex<Option<String>>>) {
-    let end = Arc::new(Mutex::new(None));
-    let slot = end.clone();
-    let server = server(move |mut socket: Socket| {
-        let slot = slot.clone();
-        async move {
-            let end = loop {
-                match socket.recv().await {
-                    Ok(Some(_)) => {}
-                    Ok(None) => break "closed".to_string(),
-                    Err(error) => break error.to_string(),
-                }
-            };
-            *slot.lock().unwrap() = Some(end);
-        }
-    });
-    (start_with(sim, server), end)
-}
-
-#[test]
-fn a_peer_that_breaks_a_rule_is_told_which() {
-    for (wire, code, error) in [
-        // Unmasked, reserved bits, an unknown opcode, a long ping, a continuation of nothing, no UTF-8.
-        (&b"\x81\x02hi"[..], 1002, "5.1"),
-        (b"\xc1\x80\0\0\0\0", 1002, "5.2"),
-        (b"\x83\x80\0\0\0\0", 1002, "5.2"),
-        (b"\x89\xfe\x00\x7e\0\0\0\0", 1002, "5.5"),
-        (b"\x80\x80\0\0\0\0", 1002, "5.4"),
-        (b"\x81\x81\0\0\0\0\xff", 1007, "8.1"),
-        (b"\x82\xff\0\0\0\x7f\0\0\0\0\0\0\0\0", 1009, "7.4.1"),
-    ] {
-        let sim = Sim::new();
-        let (server, end) = judged(&sim);
-        let client = Rude::open(&sim);
-        client.0.send(wire);
-        sim.run();
-        let said = client.0.recv();
-        assert_eq!((said[0], &said[2..4]), (0x88, &(code as u16).to_be_bytes()[..]), "{wire:?}");
-        assert!(end.lock().unwrap().take().is_some(), "{error}");
-        sim.advance(Duration::from_secs(10));
-        assert_eq!(server.connections(), 0);
-    }
-}
-
-#[test]
-fn silent_peers_are_asked_and_given_up() {
-    let sim = Sim::new();
-    let (server, end) = judged(&sim);
-    let client = Rude::open(&sim);
-    sim.advance(Duration::from_secs(29));
-    assert_eq!(client.0.recv(), b"");
-    sim.advance(Duration::from_secs(2));
-    assert_eq!(client.0.recv(), b"\x89\x00");
-    client.frame(0x8a, b"");
-    sim.advance(Duration::from_secs(29));
-    assert_eq!(client.0.recv(), b"");
-    sim.advance(Duration::from_secs(2));
-    assert_eq!(client.0.recv(), b"\x89\x00");
-    sim.advance(Duration::from_secs(22));
-    let said = client.0.recv();
-    assert_eq!((said[0], &said[2..4]), (0x88, &b"\x03\xf0"[..]));
-    assert!(end.lock().unwrap().take().is_some());
-    sim.advance(Duration::from_secs(10));
-    assert_eq!(server.connections(), 0);
-}
-
-#[test]
-fn who_leaves_without_a_word_is_an_error() {
-    let sim = Sim::new();
-    let (server, end) = judged(&sim);
-    let client = Rude::open(&sim);
-    client.frame(0x01, b"begun");
-    client.0.finish();
-    sim.run();
-    assert_eq!(end.lock().unwrap().take(), Some(Error::Peer(PeerError::AbnormalClosure).to_string()));
-    assert_eq!(server.connections(), 0);
-    let client = Rude::open(&sim);
-    client.0.reset();
-    sim.run();
-    assert!(end.lock().unwrap().take().unwrap().starts_with("transport: "));
-    assert_eq!(server.connections(), 0);
-}
-
 /// What a handler sends in one turn leaves in one write.
 #[test]
 fn answers_to_messages_that_came_together_leave_together() {
@@ -543,6 +276,57 @@ fn answers_leave_together_over_http_2_too() {
     assert_eq!(client.recv(), frames::data(1, 0, &b"\x81\x02hi".repeat(50)));
     let after = client.calls();
     assert_eq!((after.0 - before.0, after.1 - before.1), (1, 1));
+}
+
+/// Messages of every size, compressible and not, and far fewer bytes on the wire.
+#[cfg(feature = "deflate")]
+#[test]
+fn rfc7692_messages_are_compressed_where_both_want_it() {
+    for (protocol, both) in [(Protocol::Http1, true), (Protocol::Http2, true), (Protocol::Http1, false)] {
+        let router = Router::new().get("/", |request: &avx_http::Request<'_>| {
+            ws::Upgrade::new().deflate(ws::Deflate::default()).accept(request, echo)
+        });
+        let mut pair = Pair::new(protocol, Server::new(router).extended_connect(true));
+        pair.options.deflate = both.then(ws::Deflate::default);
+        let mut socket = pair.open();
+        pair.run(async move {
+            let mut state = 1_u32;
+            for len in [0, 1, 127, 128, 5000, 65_536, 300_000] {
+                let same = vec![b'x'; len];
+                let random: Vec<u8> = (0..len)
+                    .map(|_| {
+                        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                        (state >> 24) as u8
+                    })
+                    .collect();
+                for bytes in [same, random] {
+                    socket.send_binary(&bytes).await.unwrap();
+                    assert!(*socket.recv().await.unwrap().unwrap() == *bytes, "{protocol:?} {len}");
+                }
+            }
+            socket.close(CloseCode::NORMAL, "").await.unwrap();
+            assert!(socket.recv().await.unwrap().is_none());
+        });
+    }
+    // On the wire.
+    let sim = Sim::new();
+    let router = Router::new().get("/", |request: &avx_http::Request<'_>| {
+        ws::Upgrade::new().deflate(ws::Deflate::default()).accept(request, async |mut socket| {
+            socket.send("x".repeat(10_000)).await.unwrap();
+        })
+    });
+    let _server = start_with(&sim, Server::new(router));
+    let client = sim.dial();
+    client.send(
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    );
+    sim.run();
+    let bytes = client.recv();
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    assert_eq!(bytes[end], 0xc1, "{}", String::from_utf8_lossy(&bytes[..end]));
+    assert!(bytes.len() - end < 200, "{} bytes", bytes.len() - end);
 }
 
 #[test]

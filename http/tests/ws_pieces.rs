@@ -178,7 +178,7 @@ fn rfc7692_5_messages_are_compressed_where_both_ends_want_that() {
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let mut pair = Pair::new(protocol);
         assert!(!pair.open("/small").compresses());
-        pair.options.client.config.ws.deflate = Some(ws::Deflate::default());
+        pair.options.deflate = Some(ws::Deflate::default());
         assert!(!pair.open("/").compresses());
         let mut socket = pair.open("/small");
         assert!(socket.compresses());

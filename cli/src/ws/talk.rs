@@ -68,7 +68,7 @@ fn options(args: &Args) -> Result<Options, Failure> {
     client.config.h2.window_stall = PATIENCE;
     client.config.ws.message = args.max_message;
     client.config.ws.frame = args.max_message;
-    client.config.ws.deflate = args.deflate.then(Deflate::default);
+    options.deflate = args.deflate.then(Deflate::default);
     options.protocols = args.subprotocols.join(", ");
     let mut fields = vec![("User-Agent".to_owned(), concat!("avx/", env!("CARGO_PKG_VERSION")).to_owned())];
     for line in &args.fields {

@@ -8,7 +8,7 @@ use crate::clock::Epoch;
 use crate::message::Plain;
 use crate::rt::Runtime;
 use crate::{Address, FieldLines, Name, Value};
-use avx_core::ws::Limits;
+use avx_core::ws::Deflate;
 use avx_core::ws::extension::Agreed;
 use avx_core::ws::handshake::{Failure, Handshake};
 use avx_core::ws::key::MaskKeys;
@@ -26,6 +26,18 @@ pub struct Options {
     pub protocols: String,
     /// Further field lines of the request: Origin, Cookie, Authorization ...
     pub fields: FieldLines,
+    /// Offers to compress messages (permessage-deflate, RFC 7692). Default off; see [`Deflate`].
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<Deflate>,
+}
+
+impl Options {
+    fn offer(&self) -> Option<Deflate> {
+        #[cfg(feature = "deflate")]
+        return self.deflate;
+        #[cfg(not(feature = "deflate"))]
+        None
+    }
 }
 
 /// Connects to an address like `ws://example.com/chat` and opens a WebSocket there.
@@ -72,9 +84,7 @@ async fn begin<R: Runtime>(
     options: &Options,
 ) -> Result<Socket, Error> {
     let nonce = (connection.protocol() == Protocol::Http1).then(entropy::<16>);
-    let protocols = options.protocols.clone();
-    let limits = options.client.config.ws;
-    let handshake = handshake(nonce, &protocols, &limits);
+    let handshake = handshake(nonce, &options.protocols, options.offer());
     let mut request = match nonce {
         Some(_) => Request::get(target),
         None => Request::new(Method::Connect, target),
@@ -91,9 +101,9 @@ async fn begin<R: Runtime>(
     // The head is judged where it is.
     let verdict = Arc::new(Mutex::new(None));
     let slot = verdict.clone();
-    let asked = options.protocols.clone();
+    let (asked, offer) = (options.protocols.clone(), options.offer());
     let request = request.inspected(Box::new(move |head: &ResponseHead<'_>| {
-        let accepted = handshake_of(nonce, &asked, &limits, head);
+        let accepted = handshake_of(nonce, &asked, offer, head);
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(accepted);
     }));
     let response = connection.send(request).await.map_err(Error::Request)?;
@@ -101,30 +111,33 @@ async fn begin<R: Runtime>(
     let verdict = verdict.lock().unwrap_or_else(PoisonError::into_inner).take();
     let (protocol, agreed) = verdict.unwrap_or(Err(Failure::Status(status))).map_err(Error::Handshake)?;
     let io = response.into_upgraded().ok_or(Error::Handshake(Failure::Status(status)))?;
-    let config = Arc::new(options.client.config);
+    let mut config = options.client.config;
+    config.ws.deflate = options.offer();
+    let config = Arc::new(config);
     let host = Plain { rt: rt.clone(), epoch: Epoch::new(rt.now()), config: config.clone() };
-    let state = State::new(io.of(Arc::new(host)), config, Some(MaskKeys::new(entropy())), agreed.as_ref());
+    let state = State::new(io.of(Arc::new(host)), config, Some(MaskKeys::new(entropy())), agreed);
     let (socket, shared) = Socket::new(state, protocol);
     rt.spawn(Attendant(shared));
     Ok(socket)
 }
 
-fn handshake<'a>(nonce: Option<[u8; 16]>, protocols: &'a str, limits: &Limits) -> Handshake<'a> {
-    let mut handshake = nonce.map_or_else(Handshake::extended, Handshake::new);
-    if let Some(deflate) = limits.deflate.filter(|_| cfg!(feature = "deflate")) {
-        handshake = handshake.deflate(&deflate);
-    }
+fn handshake(nonce: Option<[u8; 16]>, protocols: &str, offer: Option<Deflate>) -> Handshake<'_> {
+    let handshake = nonce.map_or_else(Handshake::extended, Handshake::new);
+    let handshake = match &offer {
+        Some(deflate) => handshake.deflate(deflate),
+        None => handshake,
+    };
     if protocols.is_empty() { handshake } else { handshake.protocols(protocols.as_bytes()) }
 }
 
-/// What was agreed on: the subprotocol, and how to compress.
+/// The subprotocol that was agreed on, and how to compress.
 fn handshake_of(
     nonce: Option<[u8; 16]>,
     protocols: &str,
-    limits: &Limits,
+    offer: Option<Deflate>,
     head: &ResponseHead<'_>,
 ) -> Result<(Option<Box<str>>, Option<Agreed>), Failure> {
-    let accepted = handshake(nonce, protocols, limits).check(head)?;
+    let accepted = handshake(nonce, protocols, offer).check(head)?;
     Ok((accepted.protocol.map(|name| String::from_utf8_lossy(name).into()), accepted.deflate))
 }
 

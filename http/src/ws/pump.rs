@@ -13,7 +13,7 @@ use avx_core::ws::extension::Agreed;
 use avx_core::ws::key::MaskKeys;
 use avx_core::ws::role::Role;
 use avx_core::ws::{Client, CloseCode, Connection, Kind, Server};
-use avx_core::{Instant, Machine, Scratch, Session, Turn, UsageError};
+use avx_core::{Instant, Machine, Output, Scratch, Session, Turn, UsageError};
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
@@ -92,12 +92,12 @@ macro_rules! each {
 }
 
 impl State {
-    /// `keys`: of a client's end. `agreed`: about compressing.
+    /// `keys`: of a client's end. `agreed`: how messages are compressed, if they are.
     pub(super) fn new(
         io: Upgraded,
         config: Arc<Config>,
         keys: Option<MaskKeys>,
-        agreed: Option<&Agreed>,
+        agreed: Option<Agreed>,
     ) -> Self {
         let host = io.host().cloned();
         let epoch = host.as_ref().map_or_else(|| Epoch::new(std::time::Instant::now()), |host| *host.epoch());
@@ -316,7 +316,7 @@ impl State {
         pool::with_scratch(|scratch| {
             each!(end, link => {
                 let (machine, out) = link.session.parts(scratch);
-                avx_core::Output::room(out) >= data.len() + FRAME && write(machine, now, kind, data, last, out).is_ok()
+                out.room() >= data.len() + FRAME && write(machine, now, kind, data, last, out).is_ok()
             })
         })
     }
@@ -472,7 +472,7 @@ impl State {
             let (machine, out) = link.session.parts(scratch);
             let result = match item {
                 Item::Message(message, ends) => {
-                    let mut room = avx_core::Output::room(out).saturating_sub(FRAME);
+                    let mut room = out.room().saturating_sub(FRAME);
                     if self.compresses {
                         // What does not shrink may grow by an eighth.
                         room = room.saturating_sub(64) / 8 * 7;
@@ -536,8 +536,8 @@ impl State {
 }
 
 /// The machine, which compresses where that is agreed.
-fn compressing<R: Role>(machine: Connection<R>, agreed: Option<&Agreed>) -> Connection<R> {
-    match agreed {
+fn compressing<R: Role>(machine: Connection<R>, agreed: Option<Agreed>) -> Connection<R> {
+    match &agreed {
         #[cfg(feature = "deflate")]
         Some(agreed) => machine.with_deflate(agreed),
         _ => machine,
@@ -551,7 +551,7 @@ fn write<R: Role>(
     kind: Kind,
     data: &[u8],
     last: bool,
-    out: &mut dyn avx_core::Output,
+    out: &mut dyn Output,
 ) -> Result<(), UsageError> {
     #[cfg(feature = "deflate")]
     return machine.send_compressed(now, kind, data, last, out);

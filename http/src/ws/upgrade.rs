@@ -4,7 +4,7 @@ use super::pump::State;
 use super::socket::{Attended, Socket};
 use crate::{Config, IntoResponse, Name, Request, Response, Upgraded, Value};
 use avx_core::ws::extension::Agreed;
-use avx_core::ws::handshake::{self, Offer, Refusal};
+use avx_core::ws::handshake::{self, Refusal};
 use avx_core::ws::{Deflate, Limits};
 use avx_core::{Field, Status};
 use std::fmt;
@@ -32,7 +32,6 @@ pub struct Upgrade<'a> {
     protocols: &'a [&'a str],
     origin: Option<&'a OriginCheck<'a>>,
     limits: Option<Limits>,
-    #[cfg(feature = "deflate")]
     deflate: Option<Deflate>,
 }
 
@@ -64,8 +63,8 @@ impl<'a> Upgrade<'a> {
         self
     }
 
-    /// Compresses messages for clients that offer permessage-deflate, and takes compressed ones. Default: what
-    /// [`limits`](Self::limits) say, else not at all. See [`Deflate`] for what it costs and tells.
+    /// Compresses messages where the client offers that (permessage-deflate, RFC 7692). Default off: what an attacker can
+    /// mix with secrets tells their length when it is compressed, and it costs memory; see [`Deflate`].
     #[cfg(feature = "deflate")]
     pub fn deflate(mut self, deflate: Deflate) -> Self {
         self.deflate = Some(deflate);
@@ -87,25 +86,14 @@ impl<'a> Upgrade<'a> {
         }
         let spoken = |own: &&&str| offer.protocols().any(|asked| asked == own.as_bytes());
         let protocol = self.protocols.iter().find(spoken).copied();
-        let agreed = self.agreed(&offer);
-        let Ok(answer) = offer.answer(protocol.map(str::as_bytes), agreed.as_ref().map(|(agreed, _)| agreed))
-        else {
+        let agreed = self.deflate.and_then(|deflate| offer.deflate(&deflate));
+        let Ok(answer) = offer.answer(protocol.map(str::as_bytes), agreed.as_ref()) else {
             return Status::INTERNAL_SERVER_ERROR.into_response();
         };
         let response = with_fields(Response::new(answer.status()), &answer.fields());
-        let (protocol, limits) = (protocol.map(Box::from), self.limits);
-        response.with_take_over(move |io| serve(io, limits, agreed, protocol, then))
-    }
-
-    #[cfg(feature = "deflate")]
-    fn agreed(&self, offer: &Offer<'_>) -> Option<(Agreed, Deflate)> {
-        let deflate = self.deflate.or(self.limits.and_then(|limits| limits.deflate))?;
-        offer.deflate(&deflate).map(|agreed| (agreed, deflate))
-    }
-
-    #[cfg(not(feature = "deflate"))]
-    fn agreed(&self, _: &Offer<'_>) -> Option<(Agreed, Deflate)> {
-        None
+        let protocol = protocol.map(Box::from);
+        let terms = Terms { limits: self.limits, deflate: self.deflate, agreed, protocol };
+        response.with_take_over(move |io| serve(io, terms, then))
     }
 }
 
@@ -116,28 +104,30 @@ fn with_fields(mut response: Response, fields: &[Field<'_>]) -> Response {
     response
 }
 
-async fn serve<F, Fut>(
-    io: Upgraded,
+/// What is known before the socket is there.
+struct Terms {
     limits: Option<Limits>,
-    agreed: Option<(Agreed, Deflate)>,
+    deflate: Option<Deflate>,
+    agreed: Option<Agreed>,
     protocol: Option<Box<str>>,
-    then: F,
-) where
+}
+
+async fn serve<F, Fut>(io: Upgraded, terms: Terms, then: F)
+where
     F: FnOnce(Socket) -> Fut,
     Fut: Future<Output = ()>,
 {
     let config = io.host().map(|host| host.config().clone()).unwrap_or_default();
-    let config = match (limits, agreed) {
+    let config = match (terms.limits, terms.deflate) {
         (None, None) => config,
-        _ => {
+        (limits, deflate) => {
             let mut own = Config::clone(&config);
             own.ws = limits.unwrap_or(own.ws);
-            own.ws.deflate = agreed.map(|(_, deflate)| deflate);
+            own.ws.deflate = deflate;
             Arc::new(own)
         }
     };
-    let agreed = agreed.as_ref().map(|(agreed, _)| agreed);
-    let (socket, shared) = Socket::new(State::new(io, config, None, agreed), protocol);
+    let (socket, shared) = Socket::new(State::new(io, config, None, terms.agreed), terms.protocol);
     Attended::new(then(socket), shared).await;
 }
 
