@@ -104,11 +104,11 @@ impl State {
         let now = now(host.as_deref(), &epoch);
         let end = match keys {
             None => {
-                let machine = compressing(Server::new(config.clone(), now), agreed);
+                let machine = with_deflate(Server::new(config.clone(), now), agreed);
                 End::Server(Link::new(io, Session::new(machine, &config)))
             }
             Some(keys) => {
-                let machine = compressing(Client::new(config.clone(), now, keys), agreed);
+                let machine = with_deflate(Client::new(config.clone(), now, keys), agreed);
                 End::Client(Link::new(io, Session::new(machine, &config)))
             }
         };
@@ -316,7 +316,7 @@ impl State {
         pool::with_scratch(|scratch| {
             each!(end, link => {
                 let (machine, out) = link.session.parts(scratch);
-                out.room() >= data.len() + FRAME && write(machine, now, kind, data, last, out).is_ok()
+                out.room() >= data.len() + FRAME && put(machine, now, kind, data, last, out).is_ok()
             })
         })
     }
@@ -482,7 +482,7 @@ impl State {
                         return any;
                     }
                     let all = n == message.len();
-                    let sent = write(machine, now, message.kind(), &message[..n], all && *ends, out);
+                    let sent = put(machine, now, message.kind(), &message[..n], all && *ends, out);
                     if sent.is_ok() {
                         message.advance(n);
                         self.queued -= n;
@@ -535,17 +535,8 @@ impl State {
     }
 }
 
-/// The machine, which compresses where that is agreed.
-fn compressing<R: Role>(machine: Connection<R>, agreed: Option<Agreed>) -> Connection<R> {
-    match &agreed {
-        #[cfg(feature = "deflate")]
-        Some(agreed) => machine.with_deflate(agreed),
-        _ => machine,
-    }
-}
-
-/// Writes a message, or a piece of one, compressed where that is agreed.
-fn write<R: Role>(
+/// A message, or a piece of one, into the output; compressed where that was agreed on.
+fn put<R: Role>(
     machine: &mut Connection<R>,
     now: Instant,
     kind: Kind,
@@ -557,6 +548,19 @@ fn write<R: Role>(
     return machine.send_compressed(now, kind, data, last, out);
     #[cfg(not(feature = "deflate"))]
     machine.send(now, kind, data, last, out)
+}
+
+#[cfg(feature = "deflate")]
+fn with_deflate<R: Role>(machine: Connection<R>, agreed: Option<Agreed>) -> Connection<R> {
+    match &agreed {
+        Some(agreed) => machine.with_deflate(agreed),
+        None => machine,
+    }
+}
+
+#[cfg(not(feature = "deflate"))]
+fn with_deflate<R: Role>(machine: Connection<R>, _: Option<Agreed>) -> Connection<R> {
+    machine
 }
 
 /// The time; it stands still where nobody has a clock.

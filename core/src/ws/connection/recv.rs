@@ -138,7 +138,6 @@ impl<R: Role> Connection<R> {
     }
 
     /// The event for a step.
-    #[cfg_attr(not(feature = "deflate"), expect(unused_variables))]
     fn tell<'b>(
         &mut self,
         now: Instant,
