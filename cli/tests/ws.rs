@@ -24,8 +24,8 @@ fn serving(
         let (mut stream, _) = listener.accept().unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let head = read_head(&mut stream);
-        let key = head.split("Sec-WebSocket-Key: ").nth(1).unwrap()[..24].as_bytes();
-        let accept = accept(key.try_into().unwrap());
+        let key = &head.split("Sec-WebSocket-Key: ").nth(1).unwrap().as_bytes()[..24];
+        let accept = accept(key);
         let answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {}\r\n{fields}\r\n",
