@@ -19,6 +19,16 @@ async fn echo(mut socket: Socket) {
     }
 }
 
+/// Says a lot to one question, and then looks whether there is another.
+async fn answer_late(mut socket: Socket) {
+    socket.recv().await.unwrap().unwrap();
+    for i in 0..15_u8 {
+        socket.send(vec![i; 65_000]).await.unwrap();
+        socket.ping(b"still there?").await.unwrap();
+    }
+    assert!(socket.recv().await.unwrap().is_none());
+}
+
 struct Pair {
     sim: Sim,
     options: ws::Options,
@@ -27,15 +37,15 @@ struct Pair {
 
 impl Pair {
     fn new(protocol: Protocol) -> Pair {
-        let router = Router::new().get("/", |request: &Request<'_>| ws::upgrade(request, echo)).get(
-            "/small",
-            |request: &Request<'_>| {
+        let router = Router::new()
+            .get("/", |request: &Request<'_>| ws::upgrade(request, echo))
+            .get("/late", |request: &Request<'_>| ws::upgrade(request, answer_late))
+            .get("/small", |request: &Request<'_>| {
                 #[cfg(feature = "deflate")]
                 return ws::Upgrade::new().deflate(ws::Deflate::default()).accept(request, echo);
                 #[cfg(not(feature = "deflate"))]
                 ws::upgrade(request, echo)
-            },
-        );
+            });
         let sim = Sim::new();
         let server = start_with(&sim, Server::new(router).extended_connect(true));
         let mut options = ws::Options::default();
@@ -144,13 +154,31 @@ fn who_changes_from_pieces_to_messages_loses_nothing() {
     });
 }
 
+#[test]
+fn what_was_sent_before_the_peer_closed_is_not_lost() {
+    for protocol in [Protocol::Http1, Protocol::Http2] {
+        let pair = Pair::new(protocol);
+        let mut socket = pair.open("/late");
+        pair.run(async move {
+            socket.send("well?").await.unwrap();
+            socket.close(CloseCode::NORMAL, "no more questions").await.unwrap();
+            let mut heard = 0;
+            while let Some(message) = socket.recv().await.unwrap() {
+                heard += message.len();
+            }
+            assert_eq!(heard, 15 * 65_000, "{protocol:?}");
+            assert_eq!(socket.farewell().unwrap().code, CloseCode::NORMAL);
+        });
+    }
+}
+
 #[cfg(feature = "deflate")]
 #[test]
 fn rfc7692_5_messages_are_compressed_where_both_ends_want_that() {
     for protocol in [Protocol::Http1, Protocol::Http2] {
         let mut pair = Pair::new(protocol);
         assert!(!pair.open("/small").compresses());
-        pair.options.client.config.ws.deflate = Some(ws::Deflate::default());
+        pair.options.deflate = Some(ws::Deflate::default());
         assert!(!pair.open("/").compresses());
         let mut socket = pair.open("/small");
         assert!(socket.compresses());

@@ -85,7 +85,7 @@ impl Connections {
 }
 
 /// Why there is no head of an answer.
-pub(super) fn unanswered(url: &Url, error: &Error, http2: bool) -> Failure {
+pub(crate) fn unanswered(url: &Url, error: &Error, http2: bool) -> Failure {
     let (host, authority) = (&url.host, &url.authority);
     match error {
         Error::Resolve(error) => {

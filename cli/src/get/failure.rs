@@ -26,7 +26,7 @@ pub(super) const STREAM: u8 = 92;
 
 /// Why there is no complete answer.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     pub(super) code: u8,
     pub(super) broken_pipe: bool,
     text: String,

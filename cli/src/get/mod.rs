@@ -22,6 +22,8 @@ mod pushed;
 mod request;
 mod upload;
 
+pub(crate) use connect::unanswered;
+
 use clap::Parser;
 use failure::Failure;
 use std::path::PathBuf;

@@ -12,7 +12,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 const PAGE: &str = include_str!("page.html");
-/// What the page may do: run its own script and style, and ask this server.
+/// What the page may do: run its own script and style, ask this server and talk to it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
 
 /// Lines that never change are checked once.

@@ -47,8 +47,8 @@
 //! What is sent in one turn of a server's handler leaves in one write.
 //!
 //! Messages are compressed (permessage-deflate, RFC 7692) with the cargo feature `deflate`, where it is asked for: by
-//! [`Upgrade::deflate`] for one route of a server, by `Options::deflate` for a client. See [`Deflate`] for what that
-//! costs and tells.
+//! `Upgrade::deflate` for one route of a server, by `Options::deflate` for a client. See [`Deflate`] for what that costs
+//! and tells.
 
 mod connect;
 mod error;

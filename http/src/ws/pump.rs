@@ -13,7 +13,7 @@ use avx_core::ws::extension::Agreed;
 use avx_core::ws::key::MaskKeys;
 use avx_core::ws::role::Role;
 use avx_core::ws::{Client, CloseCode, Connection, Kind, Server};
-use avx_core::{Instant, Output, Scratch, Session, Turn, UsageError};
+use avx_core::{Instant, Machine, Output, Scratch, Session, Turn, UsageError};
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
@@ -457,6 +457,8 @@ impl State {
 
     /// Events into messages, until one is whole.
     fn receive<R: Role>(&mut self, link: &mut Wire<Connection<R>>, now: Instant, scratch: &mut Scratch) {
+        // What was sent before the peer closed is not lost for it.
+        link.session.parts(scratch).0.delay_close(!self.queue.is_empty());
         while self.arrived.is_none() {
             let event = match link.session.turn(now, scratch) {
                 Ok(Some(Turn { event, .. })) => event,
@@ -532,7 +534,12 @@ impl State {
             };
             match result {
                 Err(UsageError::OutputFull(_)) => return any,
-                // The peer has closed, or the machine has: nothing that waits can be sent.
+                Err(_) if !matches!(item, Item::Message(..)) => {
+                    // The peer has closed meanwhile, and asks for no ping.
+                    self.queue.pop_front();
+                    any = true;
+                }
+                // This end has closed: nothing that waits can be sent.
                 Err(_) => {
                     self.queue.clear();
                     self.queued = 0;
@@ -543,6 +550,11 @@ impl State {
                     any = true;
                 }
             }
+        }
+        if any {
+            let (machine, out) = link.session.parts(scratch);
+            machine.delay_close(false);
+            machine.transmit(now, out);
         }
         any
     }
