@@ -18,12 +18,14 @@ pub struct Upgraded {
     at: usize,
     peer: Peer,
     host: Option<Arc<dyn Host>>,
+    /// What was read last came from the transport.
+    direct: bool,
 }
 
 impl Upgraded {
     /// `io`, with `unread` in front of what it will read.
     pub fn new(io: Box<dyn Stream>, unread: Vec<u8>, peer: Peer) -> Self {
-        Upgraded { io, unread, at: 0, peer, host: None }
+        Upgraded { io, unread, at: 0, peer, host: None, direct: false }
     }
 
     /// With an engine to ask.
@@ -79,7 +81,8 @@ impl Upgraded {
 
 impl Stream for Upgraded {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.at == self.unread.len() {
+        self.direct = self.at == self.unread.len();
+        if self.direct {
             return self.io.poll_read(cx, buf);
         }
         let rest = &self.unread[self.at..];
@@ -90,6 +93,10 @@ impl Stream for Upgraded {
             (self.unread, self.at) = (Vec::new(), 0);
         }
         Poll::Ready(Ok(n))
+    }
+
+    fn is_drained(&self) -> bool {
+        self.direct && self.io.is_drained()
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {

@@ -145,6 +145,12 @@ impl State {
         (self.readable, self.writable) = (true, true);
     }
 
+    /// Whether nothing can arrive before the transport calls.
+    pub(super) fn is_dry(&self) -> bool {
+        let unread = |end: &End| each!(end, link => link.session.unread().is_empty());
+        !self.readable && self.end.as_deref().is_some_and(unread)
+    }
+
     /// Whether there is something for who receives: a message or event, or the end.
     pub(super) fn has_arrived(&self) -> bool {
         self.arrived.is_some() || self.is_ended()

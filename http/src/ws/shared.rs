@@ -125,7 +125,9 @@ impl Shared {
         let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
         if !state.has_arrived() {
             self.wait(&mut state, Side::Receiver, cx, own);
-            self.work(&mut state, Some(Side::Receiver), own);
+            if own.is_none() || !state.is_dry() {
+                self.work(&mut state, Some(Side::Receiver), own);
+            }
         }
         let polled = state.poll_arrived();
         if polled.is_ready() {
