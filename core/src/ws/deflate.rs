@@ -13,8 +13,7 @@ use zlib_rs::{DeflateConfig, DeflateFlush, InflateFlush, Status};
 /// The most bytes of a message that are inflated for one event.
 pub(super) const PIECE: usize = 16 << 10;
 
-/// What every compressed message ends in, and leaves out on the wire: "Remove 4 octets (that are 0x00 0x00 0xff
-/// 0xff) from the tail end." (section 7.2.1)
+/// What every compressed message ends in: its sender leaves these bytes out on the wire (section 7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// Contexts that a thread keeps for connections without context take-over.
@@ -102,7 +101,7 @@ impl Context {
 
     /// It is complete.
     pub(super) fn end(&mut self, pool: &mut Pool) {
-        // "If the peer's "no_context_takeover" was agreed to, each message is inflated by itself" (section 7.2.2)
+        // A peer that has agreed to take no context over compresses each message by itself (section 7.1.1).
         if self.peer.no_context_takeover {
             if let Some(mut inflate) = self.inflate.take() {
                 inflate.0.reset(false);
@@ -124,7 +123,7 @@ impl Context {
             self.tail = TAIL.len() as u8;
         }
         while step.produced < out.len() {
-            // "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message." (7.2.2)
+            // What the sender has left out is put back behind the message (section 7.2.2).
             let in_tail = step.consumed == input.len();
             let source = match in_tail {
                 false => &input[step.consumed..],

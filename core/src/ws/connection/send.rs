@@ -87,7 +87,7 @@ impl<R: Role> Connection<R> {
         let bound = Context::bound(data.len());
         let mut header = Header {
             fin: last,
-            // "the RSV1 bit of the first frame of a compressed message is set" (RFC 7692, section 6)
+            // RFC 7692, section 6: the bit RSV1 of its first frame says that a message is compressed.
             compressed: opcode != Opcode::Continuation,
             opcode,
             mask: if R::SERVER { None } else { Some([0; 4]) },
