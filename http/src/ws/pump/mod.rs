@@ -1,5 +1,8 @@
 //! The machine, its transport, and what waits on either side.
 
+mod recv;
+mod send;
+
 use super::shared::Side;
 use super::{Error, Message};
 use crate::clock::Epoch;
@@ -11,19 +14,13 @@ use crate::{Config, Upgraded};
 use avx_core::ws::extension::Agreed;
 use avx_core::ws::key::MaskKeys;
 use avx_core::ws::role::Role;
-use avx_core::ws::{Client, CloseCode, Connection, Event, Kind, Server};
-use avx_core::{Instant, Output, Scratch, Session, Turn, UsageError};
+use avx_core::ws::{Client, CloseCode, Connection, Kind, Server};
+use avx_core::{Instant, Scratch, Session};
+use send::Item;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-
-/// Bytes of messages that may wait to be sent before the next one has to.
-const HIGH_WATER: usize = 1 << 20;
-/// A piece of a message that finds no more room than this waits for some.
-const LITTLE: usize = 4 << 10;
-/// What a frame takes beside its payload at most.
-const FRAME: usize = 14;
 
 /// One end of a WebSocket.
 pub(super) struct State {
@@ -66,13 +63,6 @@ enum End {
 
 type Wire<M> = Link<Upgraded, M, Box<dyn Sleep>>;
 
-/// What waits to be sent.
-enum Item {
-    Message(Message),
-    Ping(Vec<u8>),
-    Close(CloseCode, String),
-}
-
 /// With the link of either end.
 macro_rules! each {
     ($end:expr, $link:ident => $body:expr) => {
@@ -82,6 +72,7 @@ macro_rules! each {
         }
     };
 }
+use each;
 
 impl State {
     /// `keys`: of a client's end. `agreed`: how messages are compressed, if they are.
@@ -127,30 +118,9 @@ impl State {
         (self.readable, self.writable) = (true, true);
     }
 
-    /// Whether there is something for who receives: a message, or the end.
-    pub(super) fn has_message(&self) -> bool {
-        self.message.is_some() || self.is_ended()
-    }
-
     /// Whether no message will come any more.
     fn is_ended(&self) -> bool {
         self.end.is_none() || self.error.is_some() || self.farewell.is_some()
-    }
-
-    /// Whether there is room for another message, or no sense in waiting for some.
-    pub(super) fn takes_messages(&self) -> bool {
-        self.queued < HIGH_WATER || self.is_ended()
-    }
-
-    pub(super) fn poll_message(&mut self) -> Poll<Result<Option<Message>, Error>> {
-        if let Some(message) = self.message.take() {
-            return Poll::Ready(Ok(Some(message)));
-        }
-        match &self.error {
-            Some(error) => Poll::Ready(Err(error.again())),
-            None if self.is_ended() => Poll::Ready(Ok(None)),
-            None => Poll::Pending,
-        }
     }
 
     pub(super) fn poll_flushed(&self) -> Poll<Result<(), Error>> {
@@ -200,74 +170,6 @@ impl State {
             let _ = self.close(CloseCode::NORMAL, String::new());
         }
     }
-
-    // --- sending: all or nothing, and in order ---
-
-    /// Sends a message, at once if there is room.
-    pub(super) fn send(&mut self, message: Message) -> Result<(), Error> {
-        self.may_send()?;
-        if !self.send_now(message.kind(), &message) {
-            self.queued += message.len();
-            self.queue.push_back(Item::Message(message));
-        }
-        Ok(())
-    }
-
-    /// The same of borrowed bytes.
-    pub(super) fn send_copy(&mut self, kind: Kind, data: &[u8]) -> Result<(), Error> {
-        self.may_send()?;
-        if !self.send_now(kind, data) {
-            self.queued += data.len();
-            self.queue.push_back(Item::Message(Message::copy(kind, data)));
-        }
-        Ok(())
-    }
-
-    pub(super) fn ping(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.may_send()?;
-        if data.len() > avx_core::ws::frame::MAX_CONTROL {
-            return Err(Error::Usage(UsageError::ControlTooLong));
-        }
-        self.queue.push_back(Item::Ping(data.to_vec()));
-        Ok(())
-    }
-
-    pub(super) fn close(&mut self, code: CloseCode, reason: String) -> Result<(), Error> {
-        self.may_send()?;
-        let nothing = code == CloseCode::NO_STATUS && reason.is_empty();
-        if !nothing && !code.may_be_sent() {
-            return Err(Error::Usage(UsageError::BadCloseCode));
-        }
-        if reason.len() > avx_core::ws::close::MAX_REASON {
-            return Err(Error::Usage(UsageError::ControlTooLong));
-        }
-        self.queue.push_back(Item::Close(code, reason));
-        Ok(())
-    }
-
-    fn may_send(&self) -> Result<(), Error> {
-        let closing = matches!(self.queue.back(), Some(Item::Close(..)));
-        let open = self.end.as_ref().is_some_and(|end| each!(end, link => link.session.machine().is_open()));
-        match &self.error {
-            _ if open && !closing => Ok(()),
-            Some(error) => Err(error.again()),
-            None => Err(Error::Closed),
-        }
-    }
-
-    /// Writes a whole message into the output, if nothing comes before it and there is room.
-    fn send_now(&mut self, kind: Kind, data: &[u8]) -> bool {
-        let now = now(self.host.as_deref(), &self.epoch);
-        let (true, Some(end)) = (self.queue.is_empty(), &mut self.end) else { return false };
-        pool::with_scratch(|scratch| {
-            each!(end, link => {
-                let (machine, out) = link.session.parts(scratch);
-                out.room() >= data.len() + FRAME && put(machine, now, kind, data, true, out).is_ok()
-            })
-        })
-    }
-
-    // --- work ---
 
     /// Moves everything on as far as it goes.
     pub(super) fn pump(&mut self, cx: &mut Context<'_>) {
@@ -365,82 +267,6 @@ impl State {
         }
     }
 
-    /// Events into messages, until one is whole.
-    fn receive<R: Role>(&mut self, link: &mut Wire<Connection<R>>, now: Instant, scratch: &mut Scratch) {
-        while self.message.is_none() {
-            let event = match link.session.turn(now, scratch) {
-                Ok(Some(Turn { event, .. })) => event,
-                Ok(None) => return,
-                Err(error) => {
-                    // What is to be said about it still leaves.
-                    self.fail(Error::Peer(error));
-                    return;
-                }
-            };
-            match event {
-                Event::Data { kind, data, last } => {
-                    if self.left[Side::Receiver as usize] {
-                        continue;
-                    }
-                    let (_, bytes) = self.partial.get_or_insert_with(|| (kind, pool::buffer(data.len())));
-                    bytes.extend_from_slice(data);
-                    if last {
-                        self.message =
-                            self.partial.take().map(|(kind, bytes)| Message::received(kind, bytes));
-                    }
-                }
-                Event::Close { code, reason } => {
-                    self.farewell = Some(Farewell { code, reason: reason.into() });
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// What waits into the output, as far as there is room. Whether there was.
-    fn feed<R: Role>(&mut self, link: &mut Wire<Connection<R>>, now: Instant, scratch: &mut Scratch) -> bool {
-        let mut any = false;
-        while let Some(item) = self.queue.front_mut() {
-            let (machine, out) = link.session.parts(scratch);
-            let result = match item {
-                Item::Message(message) => {
-                    let room = out.room().saturating_sub(FRAME);
-                    let n = message.len().min(room);
-                    if n < message.len() && n < LITTLE {
-                        return any;
-                    }
-                    let last = n == message.len();
-                    let sent = put(machine, now, message.kind(), &message[..n], last, out);
-                    if sent.is_ok() {
-                        message.advance(n);
-                        self.queued -= n;
-                        any = true;
-                        if !last {
-                            continue;
-                        }
-                    }
-                    sent
-                }
-                Item::Ping(data) => machine.ping(now, data, out),
-                Item::Close(code, reason) => machine.close(now, *code, reason, out),
-            };
-            match result {
-                Err(UsageError::OutputFull(_)) => return any,
-                // The peer has closed, or the machine has: nothing that waits can be sent.
-                Err(_) => {
-                    self.queue.clear();
-                    self.queued = 0;
-                    return true;
-                }
-                Ok(()) => {
-                    self.queue.pop_front();
-                    any = true;
-                }
-            }
-        }
-        any
-    }
-
     /// The first error is what everybody hears.
     fn fail(&mut self, error: Error) {
         self.error.get_or_insert(error);
@@ -451,21 +277,6 @@ impl State {
         let (Some(end), Some(host)) = (&mut self.end, &self.host) else { return };
         each!(end, link => link.arm_with(cx, &self.epoch, None, |at| host.sleep_until(at)));
     }
-}
-
-/// A message, or a piece of one, into the output; compressed where that was agreed on.
-fn put<R: Role>(
-    machine: &mut Connection<R>,
-    now: Instant,
-    kind: Kind,
-    data: &[u8],
-    last: bool,
-    out: &mut dyn Output,
-) -> Result<(), UsageError> {
-    #[cfg(feature = "deflate")]
-    return machine.send_compressed(now, kind, data, last, out);
-    #[cfg(not(feature = "deflate"))]
-    machine.send(now, kind, data, last, out)
 }
 
 #[cfg(feature = "deflate")]

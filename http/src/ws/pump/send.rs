@@ -1,0 +1,157 @@
+//! Sending: all or nothing, and in order.
+
+use super::{End, State, Wire, each, now};
+use crate::pool;
+use crate::ws::{Error, Message};
+use avx_core::ws::role::Role;
+use avx_core::ws::{CloseCode, Connection, Kind};
+use avx_core::{Instant, Output, Scratch, UsageError};
+
+/// Bytes of messages that may wait to be sent before the next one has to.
+const HIGH_WATER: usize = 1 << 20;
+/// A piece of a message that finds no more room than this waits for some.
+const LITTLE: usize = 4 << 10;
+/// What a frame takes beside its payload at most.
+const FRAME: usize = 14;
+
+/// What waits to be sent.
+pub(super) enum Item {
+    Message(Message),
+    Ping(Vec<u8>),
+    Close(CloseCode, String),
+}
+
+impl State {
+    /// Whether there is room for another message, or no sense in waiting for some.
+    pub(in crate::ws) fn takes_messages(&self) -> bool {
+        self.queued < HIGH_WATER || self.is_ended()
+    }
+
+    /// Sends a message, at once if there is room.
+    pub(in crate::ws) fn send(&mut self, message: Message) -> Result<(), Error> {
+        self.may_send()?;
+        if !self.send_now(message.kind(), &message) {
+            self.queued += message.len();
+            self.queue.push_back(Item::Message(message));
+        }
+        Ok(())
+    }
+
+    /// The same of borrowed bytes.
+    pub(in crate::ws) fn send_copy(&mut self, kind: Kind, data: &[u8]) -> Result<(), Error> {
+        self.may_send()?;
+        if !self.send_now(kind, data) {
+            self.queued += data.len();
+            self.queue.push_back(Item::Message(Message::copy(kind, data)));
+        }
+        Ok(())
+    }
+
+    pub(in crate::ws) fn ping(&mut self, data: &[u8]) -> Result<(), Error> {
+        self.may_send()?;
+        if data.len() > avx_core::ws::frame::MAX_CONTROL {
+            return Err(Error::Usage(UsageError::ControlTooLong));
+        }
+        self.queue.push_back(Item::Ping(data.to_vec()));
+        Ok(())
+    }
+
+    pub(in crate::ws) fn close(&mut self, code: CloseCode, reason: String) -> Result<(), Error> {
+        self.may_send()?;
+        let nothing = code == CloseCode::NO_STATUS && reason.is_empty();
+        if !nothing && !code.may_be_sent() {
+            return Err(Error::Usage(UsageError::BadCloseCode));
+        }
+        if reason.len() > avx_core::ws::close::MAX_REASON {
+            return Err(Error::Usage(UsageError::ControlTooLong));
+        }
+        self.queue.push_back(Item::Close(code, reason));
+        Ok(())
+    }
+
+    fn may_send(&self) -> Result<(), Error> {
+        let closing = matches!(self.queue.back(), Some(Item::Close(..)));
+        let open = self.end.as_ref().is_some_and(|end| each!(end, link => link.session.machine().is_open()));
+        match &self.error {
+            _ if open && !closing => Ok(()),
+            Some(error) => Err(error.again()),
+            None => Err(Error::Closed),
+        }
+    }
+
+    /// Writes a whole message into the output, if nothing comes before it and there is room.
+    fn send_now(&mut self, kind: Kind, data: &[u8]) -> bool {
+        let now = now(self.host.as_deref(), &self.epoch);
+        let (true, Some(end)) = (self.queue.is_empty(), &mut self.end) else { return false };
+        pool::with_scratch(|scratch| {
+            each!(end, link => {
+                let (machine, out) = link.session.parts(scratch);
+                out.room() >= data.len() + FRAME && put(machine, now, kind, data, true, out).is_ok()
+            })
+        })
+    }
+
+    /// What waits into the output, as far as there is room. Whether there was.
+    pub(super) fn feed<R: Role>(
+        &mut self,
+        link: &mut Wire<Connection<R>>,
+        now: Instant,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let mut any = false;
+        while let Some(item) = self.queue.front_mut() {
+            let (machine, out) = link.session.parts(scratch);
+            let result = match item {
+                Item::Message(message) => {
+                    let room = out.room().saturating_sub(FRAME);
+                    let n = message.len().min(room);
+                    if n < message.len() && n < LITTLE {
+                        return any;
+                    }
+                    let last = n == message.len();
+                    let sent = put(machine, now, message.kind(), &message[..n], last, out);
+                    if sent.is_ok() {
+                        message.advance(n);
+                        self.queued -= n;
+                        any = true;
+                        if !last {
+                            continue;
+                        }
+                    }
+                    sent
+                }
+                Item::Ping(data) => machine.ping(now, data, out),
+                Item::Close(code, reason) => machine.close(now, *code, reason, out),
+            };
+            match result {
+                Err(UsageError::OutputFull(_)) => return any,
+                // The peer has closed, or the machine has: nothing that waits can be sent.
+                Err(_) => {
+                    self.queue.clear();
+                    self.queued = 0;
+                    return true;
+                }
+                Ok(()) => {
+                    self.queue.pop_front();
+                    any = true;
+                }
+            }
+        }
+        any
+    }
+}
+
+/// A message, or a piece of one, into the output; compressed where that was agreed on.
+fn put<R: Role>(
+    machine: &mut Connection<R>,
+    now: Instant,
+    kind: Kind,
+    data: &[u8],
+    last: bool,
+    out: &mut dyn Output,
+) -> Result<(), UsageError> {
+    #[cfg(feature = "deflate")]
+    return machine.send_compressed(now, kind, data, last, out);
+    #[cfg(not(feature = "deflate"))]
+    machine.send(now, kind, data, last, out)
+}
