@@ -1,4 +1,4 @@
-//! A message, whole.
+//! A message, whole or in pieces.
 
 use crate::body::Chunk;
 use avx_core::ws::Kind;
@@ -9,6 +9,21 @@ use std::ops::Deref;
 pub struct Message {
     kind: Kind,
     data: Chunk,
+}
+
+/// A piece of a message, as it has come: of a frame, or of what one read brought of it.
+///
+/// At most 64 KiB, unless somebody has asked for the whole message before. A text is checked, but may be cut inside a
+/// character.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Piece {
+    /// What the message holds; the same for all its pieces.
+    pub kind: Kind,
+    /// The bytes. Empty only with `last`.
+    pub data: Chunk,
+    /// The message ends with this piece.
+    pub last: bool,
 }
 
 impl Message {
@@ -50,6 +65,10 @@ impl Message {
     /// The bytes, of either kind; no copy.
     pub fn into_vec(self) -> Vec<u8> {
         self.data.into_vec()
+    }
+
+    pub(super) fn into_chunk(self) -> Chunk {
+        self.data
     }
 
     /// Drops the first `n` bytes: they were sent.

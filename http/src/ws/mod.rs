@@ -42,7 +42,19 @@
 //!
 //! Memory is bounded: one message that has come (`ws.message` of the [`Config`](crate::Config), 16 MiB), one that is
 //! coming, and 1 MiB of messages to send plus one; beyond that `send` waits, and TCP or the stream's window tells the
-//! peer when nobody receives.
+//! peer when nobody receives. Whoever receives by [pieces](Socket::recv_piece) holds one of them, 64 KiB, instead of
+//! messages, and nothing is read ahead before somebody receives. For messages of any length, set `message` and `frame`
+//! of the [`Limits`] to [`u64::MAX`] and pass them on as they come:
+//!
+//! ```
+//! # use avx_http::ws::{Error, Socket};
+//! async fn echo(mut socket: Socket) -> Result<(), Error> {
+//!     while let Some(piece) = socket.recv_piece().await? {
+//!         socket.send_piece(piece.kind, &piece.data, piece.last).await?;
+//!     }
+//!     Ok(())
+//! }
+//! ```
 //!
 //! What is sent in one turn of a server's handler leaves in one write.
 //!
@@ -59,7 +71,7 @@ mod upgrade;
 pub use avx_core::ws::{CloseCode, Deflate, Kind, Limits};
 pub use connect::{Options, connect, open};
 pub use error::Error;
-pub use message::Message;
+pub use message::{Message, Piece};
 pub use pump::Farewell;
 pub use socket::{Receiver, Sender, Socket};
 pub use upgrade::{OriginCheck, Upgrade, upgrade};

@@ -12,7 +12,7 @@
 //! polls, pings while nobody reads, deadlines.
 
 use super::pump::State;
-use super::{Error, Message};
+use super::{Error, Message, Piece};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -113,12 +113,28 @@ impl Shared {
 
     /// The next message; `None` when the connection was closed in order.
     pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        self.poll_next(cx, true, State::poll_message)
+    }
+
+    /// The next piece of one.
+    pub(super) fn poll_recv_piece(&self, cx: &Context<'_>) -> Poll<Result<Option<Piece>, Error>> {
+        self.poll_next(cx, false, State::poll_piece)
+    }
+
+    #[inline]
+    fn poll_next<T>(
+        &self,
+        cx: &Context<'_>,
+        whole: bool,
+        poll: impl FnOnce(&mut State) -> Poll<Result<T, Error>>,
+    ) -> Poll<Result<T, Error>> {
         let mut state = self.lock();
+        state.ask(whole)?;
         if !state.has_message() {
             self.waiters.set(Side::Receiver as usize, cx.waker());
             self.work(&mut state, Some(Side::Receiver));
         }
-        let polled = state.poll_message();
+        let polled = poll(&mut state);
         let attend = polled.is_pending() && state.wants_attendant();
         drop(state);
         if polled.is_ready() {

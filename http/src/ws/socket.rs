@@ -2,7 +2,7 @@
 
 use super::pump::{Farewell, State};
 use super::shared::{Shared, Side};
-use super::{Error, Message};
+use super::{Error, Message, Piece};
 use avx_core::ws::{CloseCode, Kind};
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -45,6 +45,14 @@ impl Socket {
         self.receiver.recv().await
     }
 
+    /// As [`Receiver::recv_piece`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn recv_piece(&mut self) -> Result<Option<Piece>, Error> {
+        self.receiver.recv_piece().await
+    }
+
     /// As [`Receiver::farewell`].
     pub fn farewell(&self) -> Option<Farewell> {
         self.receiver.farewell()
@@ -72,6 +80,14 @@ impl Socket {
     /// As there.
     pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.sender.send_binary(bytes).await
+    }
+
+    /// As [`Sender::send_piece`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send_piece(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), Error> {
+        self.sender.send_piece(kind, data, last).await
     }
 
     /// As [`Sender::flush`].
@@ -109,7 +125,8 @@ impl Receiver {
     ///
     /// # Errors
     /// [`Error::Peer`] when the peer broke the protocol, was silent for too long, or left without a word;
-    /// [`Error::Io`]. Every later call says the same.
+    /// [`Error::Io`]. Every later call says the same. [`Error::Usage`] in the middle of a message that is received by
+    /// [pieces](Self::recv_piece), until the last one was.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         let mut waits = Waits::new(&self.0, Side::Receiver);
         poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv(cx))).await
@@ -123,6 +140,29 @@ impl Receiver {
         self.0.poll_recv(cx)
     }
 
+    /// The next piece of a message as it has come, for messages that are too large to be held: at most what one read
+    /// brings, 64 KiB. `None` when the connection was closed in order, perhaps within a message. Cancel-safe: what
+    /// has come stays.
+    ///
+    /// [`recv`](Self::recv) may be called whenever a message was received to its end. What a call of it that was
+    /// given up has joined is one piece, and may have up to `ws.message` bytes of the
+    /// [`Config`](crate::Config).
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv), behind the pieces that came before; never [`Error::Usage`].
+    pub async fn recv_piece(&mut self) -> Result<Option<Piece>, Error> {
+        let mut waits = Waits::new(&self.0, Side::Receiver);
+        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv_piece(cx))).await
+    }
+
+    /// As [`recv_piece`](Self::recv_piece), by polling.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn poll_recv_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Error>> {
+        self.0.poll_recv_piece(cx)
+    }
+
     /// What the peer said as it closed, once [`recv`](Self::recv) has returned `None`.
     pub fn farewell(&self) -> Option<Farewell> {
         self.0.lock().farewell().cloned()
@@ -134,8 +174,8 @@ impl Sender {
     /// nothing, and one that has returned has sent all of it, in order.
     ///
     /// # Errors
-    /// [`Error::Closed`] once the connection is being closed, from either side; else as
-    /// [`recv`](Receiver::recv).
+    /// [`Error::Closed`] once the connection is being closed, from either side; [`Error::Usage`] in the middle of a
+    /// message that is sent by [pieces](Self::send_piece); else as [`recv`](Receiver::recv).
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let mut message = Some(message.into());
         self.begin(move |state| message.take().map_or(Ok(()), |message| state.send(message))).await
@@ -155,6 +195,18 @@ impl Sender {
     /// As there.
     pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.begin(|state| state.send_copy(Kind::Binary, bytes)).await
+    }
+
+    /// Sends a piece of a message, which ends with `last`: a frame, or some when it has to wait. An empty piece
+    /// sends nothing unless it is the last one. Waits and may be cancelled as [`send`](Self::send). Pings may go
+    /// between the pieces, and a close cuts the message short.
+    ///
+    /// The caller sees to it that a [text](Kind::Text) is UTF-8 as a whole; its pieces may be cut anywhere.
+    ///
+    /// # Errors
+    /// [`Error::Usage`] when the message began as another kind; else as [`send`](Self::send).
+    pub async fn send_piece(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), Error> {
+        self.begin(|state| state.send_piece(kind, data, last)).await
     }
 
     /// Sends a ping, of at most 125 bytes. What comes back, and pings of the peer, need no attention.

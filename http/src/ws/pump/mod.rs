@@ -18,7 +18,6 @@ use avx_core::ws::{Client, CloseCode, Connection, Kind, Server};
 use avx_core::{Instant, Scratch, Session};
 use send::Item;
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -27,10 +26,16 @@ pub(super) struct State {
     end: Option<End>,
     host: Option<Arc<dyn Host>>,
     epoch: Epoch,
-    /// The message that is arriving.
+    /// The message that is arriving, or the piece of it that nobody has taken.
     partial: Option<(Kind, Vec<u8>)>,
-    /// The one that has arrived.
+    /// The one that has arrived, or the rest of it.
     message: Option<Message>,
+    /// Messages are joined: somebody has asked for whole ones. Else nothing is read beyond one piece.
+    joins: bool,
+    /// Pieces of the message at hand were received, and more are to come.
+    receiving: bool,
+    /// Pieces of a message of this kind were sent, and more are to come.
+    sending: Option<Kind>,
     queue: VecDeque<Item>,
     /// Bytes of messages in the queue.
     queued: usize,
@@ -101,6 +106,9 @@ impl State {
             epoch,
             partial: None,
             message: None,
+            joins: false,
+            receiving: false,
+            sending: None,
             queue: VecDeque::new(),
             queued: 0,
             farewell: None,
@@ -164,6 +172,7 @@ impl State {
         self.left[side as usize] = true;
         if side == Side::Receiver {
             self.message = None;
+            self.drop_partial();
         }
         if self.left == [true, true] {
             // Already closed, perhaps: then there is nothing to say.
@@ -183,7 +192,9 @@ impl State {
         if over {
             self.queue.clear();
             self.queued = 0;
-            self.partial = None;
+            if self.joins {
+                self.drop_partial();
+            }
             each!(&mut end, link => link.leave());
         } else {
             self.end = Some(end);
@@ -221,7 +232,7 @@ impl State {
     ) -> bool {
         loop {
             self.receive(link, now, scratch);
-            if self.attended && self.message.is_some() && self.queue.is_empty() {
+            if self.attended && self.has_data() && self.queue.is_empty() {
                 // Its answer leaves along with what is there already.
                 return false;
             }
@@ -248,7 +259,7 @@ impl State {
                 }
                 return true;
             }
-            if self.message.is_some() {
+            if self.has_data() {
                 // Whoever is slow now, it is not the peer.
                 link.session.hold(now);
                 return false;
@@ -299,8 +310,6 @@ fn now(host: Option<&dyn Host>, epoch: &Epoch) -> Instant {
 
 impl Drop for State {
     fn drop(&mut self) {
-        if let Some((_, bytes)) = mem::take(&mut self.partial) {
-            pool::give_buffer(bytes);
-        }
+        self.drop_partial();
     }
 }

@@ -1,24 +1,53 @@
-//! Receiving: events into messages.
+//! Receiving: events into messages, or pieces of them.
 
 use super::{State, Wire};
 use crate::pool;
 use crate::ws::shared::Side;
-use crate::ws::{Error, Farewell, Message};
+use crate::ws::{Error, Farewell, Message, Piece};
 use avx_core::ws::role::Role;
 use avx_core::ws::{Connection, Event};
-use avx_core::{Instant, Scratch, Turn};
+use avx_core::{Instant, Scratch, Turn, UsageError};
 use std::task::Poll;
 
 impl State {
-    /// Whether there is something for who receives: a message, or the end.
+    /// Whether there is something for who receives: a message or a piece, whichever was asked for, or the end.
     pub(in crate::ws) fn has_message(&self) -> bool {
-        self.message.is_some() || self.is_ended()
+        self.has_data() || self.is_ended()
+    }
+
+    /// Whether a message waits to be received, or a piece of one.
+    pub(super) fn has_data(&self) -> bool {
+        self.message.is_some() || !self.joins && self.partial.is_some()
+    }
+
+    /// Somebody asks for a whole message, or for whatever there is of one.
+    pub(in crate::ws) fn ask(&mut self, whole: bool) -> Result<(), Error> {
+        // The rest of a message must not pass for a message.
+        if whole && self.receiving && (self.message.is_some() || !self.is_ended()) {
+            return Err(Error::Usage(UsageError::WrongState));
+        }
+        self.joins = whole;
+        Ok(())
     }
 
     pub(in crate::ws) fn poll_message(&mut self) -> Poll<Result<Option<Message>, Error>> {
-        if let Some(message) = self.message.take() {
-            return Poll::Ready(Ok(Some(message)));
+        match self.message.take() {
+            Some(message) => Poll::Ready(Ok(Some(message))),
+            None => self.poll_end(),
         }
+    }
+
+    pub(in crate::ws) fn poll_piece(&mut self) -> Poll<Result<Option<Piece>, Error>> {
+        let (message, last) = match (self.message.take(), self.partial.take()) {
+            (Some(message), _) => (message, true),
+            (None, Some((kind, bytes))) => (Message::received(kind, bytes), false),
+            (None, None) => return self.poll_end(),
+        };
+        self.receiving = !last;
+        Poll::Ready(Ok(Some(Piece { kind: message.kind(), data: message.into_chunk(), last })))
+    }
+
+    fn poll_end<T>(&self) -> Poll<Result<Option<T>, Error>> {
         match &self.error {
             Some(error) => Poll::Ready(Err(error.again())),
             None if self.is_ended() => Poll::Ready(Ok(None)),
@@ -26,14 +55,14 @@ impl State {
         }
     }
 
-    /// Events into messages, until one is whole.
+    /// Events into messages, until there is something to receive.
     pub(super) fn receive<R: Role>(
         &mut self,
         link: &mut Wire<Connection<R>>,
         now: Instant,
         scratch: &mut Scratch,
     ) {
-        while self.message.is_none() {
+        while !self.has_data() {
             let event = match link.session.turn(now, scratch) {
                 Ok(Some(Turn { event, .. })) => event,
                 Ok(None) => return,
@@ -60,6 +89,13 @@ impl State {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// Nobody will receive what has come of a message.
+    pub(super) fn drop_partial(&mut self) {
+        if let Some((_, bytes)) = self.partial.take() {
+            pool::give_buffer(bytes);
         }
     }
 }

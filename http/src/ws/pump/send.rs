@@ -16,7 +16,8 @@ const FRAME: usize = 14;
 
 /// What waits to be sent.
 pub(super) enum Item {
-    Message(Message),
+    /// With whether it ends there, or is a piece.
+    Message(Message, bool),
     Ping(Vec<u8>),
     Close(CloseCode, String),
 }
@@ -29,22 +30,40 @@ impl State {
 
     /// Sends a message, at once if there is room.
     pub(in crate::ws) fn send(&mut self, message: Message) -> Result<(), Error> {
-        self.may_send()?;
-        if !self.send_now(message.kind(), &message) {
+        self.may_begin()?;
+        if !self.send_now(message.kind(), &message, true) {
             self.queued += message.len();
-            self.queue.push_back(Item::Message(message));
+            self.queue.push_back(Item::Message(message, true));
         }
         Ok(())
     }
 
     /// The same of borrowed bytes.
     pub(in crate::ws) fn send_copy(&mut self, kind: Kind, data: &[u8]) -> Result<(), Error> {
+        self.may_begin()?;
+        self.send_or_wait(kind, data, true);
+        Ok(())
+    }
+
+    /// The same of a piece of a message.
+    pub(in crate::ws) fn send_piece(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), Error> {
         self.may_send()?;
-        if !self.send_now(kind, data) {
-            self.queued += data.len();
-            self.queue.push_back(Item::Message(Message::copy(kind, data)));
+        if self.sending.is_some_and(|begun| begun != kind) {
+            return Err(Error::Usage(UsageError::WrongState));
+        }
+        // A fragment of nothing would only be held against us.
+        if last || !data.is_empty() {
+            self.send_or_wait(kind, data, last);
+            self.sending = if last { None } else { Some(kind) };
         }
         Ok(())
+    }
+
+    fn send_or_wait(&mut self, kind: Kind, data: &[u8], last: bool) {
+        if !self.send_now(kind, data, last) {
+            self.queued += data.len();
+            self.queue.push_back(Item::Message(Message::copy(kind, data), last));
+        }
     }
 
     pub(in crate::ws) fn ping(&mut self, data: &[u8]) -> Result<(), Error> {
@@ -79,14 +98,19 @@ impl State {
         }
     }
 
-    /// Writes a whole message into the output, if nothing comes before it and there is room.
-    fn send_now(&mut self, kind: Kind, data: &[u8]) -> bool {
+    fn may_begin(&self) -> Result<(), Error> {
+        self.may_send()?;
+        if self.sending.is_some() { Err(Error::Usage(UsageError::WrongState)) } else { Ok(()) }
+    }
+
+    /// Writes all of it into the output, if nothing comes before it and there is room.
+    fn send_now(&mut self, kind: Kind, data: &[u8], last: bool) -> bool {
         let now = now(self.host.as_deref(), &self.epoch);
         let (true, Some(end)) = (self.queue.is_empty(), &mut self.end) else { return false };
         pool::with_scratch(|scratch| {
             each!(end, link => {
                 let (machine, out) = link.session.parts(scratch);
-                out.room() >= data.len() + FRAME && put(machine, now, kind, data, true, out).is_ok()
+                out.room() >= data.len() + FRAME && put(machine, now, kind, data, last, out).is_ok()
             })
         })
     }
@@ -102,19 +126,19 @@ impl State {
         while let Some(item) = self.queue.front_mut() {
             let (machine, out) = link.session.parts(scratch);
             let result = match item {
-                Item::Message(message) => {
+                Item::Message(message, ends) => {
                     let room = out.room().saturating_sub(FRAME);
                     let n = message.len().min(room);
                     if n < message.len() && n < LITTLE {
                         return any;
                     }
-                    let last = n == message.len();
-                    let sent = put(machine, now, message.kind(), &message[..n], last, out);
+                    let all = n == message.len();
+                    let sent = put(machine, now, message.kind(), &message[..n], all && *ends, out);
                     if sent.is_ok() {
                         message.advance(n);
                         self.queued -= n;
                         any = true;
-                        if !last {
+                        if !all {
                             continue;
                         }
                     }
