@@ -41,10 +41,11 @@
 //! And a handler that blocks its thread blocks everything.
 //!
 //! Memory is bounded: one message that has come (`ws.message` of the [`Config`](crate::Config), 16 MiB), one that is
-//! coming, and 1 MiB of messages to send plus one; beyond that `send` waits, and TCP or the stream's window tells the
-//! peer when nobody receives. Whoever receives by [pieces](Socket::recv_piece) holds one of them, 64 KiB, instead of
-//! messages, and nothing is read ahead before somebody receives. For messages of any length, set `message` and `frame`
-//! of the [`Limits`] to [`u64::MAX`] and pass them on as they come:
+//! coming, and 1 MiB for messages to send plus one of them, each counted as the memory it takes; beyond that `send`
+//! waits, and TCP or the stream's window tells the peer when nobody receives. Whoever receives by
+//! [pieces](Socket::recv_piece) holds one of them, 64 KiB, instead of messages, and nothing is read ahead before
+//! somebody receives. For messages of any length, set `message` and `frame` of the [`Limits`] to [`u64::MAX`] and pass
+//! them on as they come:
 //!
 //! ```
 //! # use avx_http::ws::{Error, Socket};

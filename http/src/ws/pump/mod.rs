@@ -37,7 +37,7 @@ pub(super) struct State {
     /// Pieces of a message of this kind were sent, and more are to come.
     sending: Option<Kind>,
     queue: VecDeque<Item>,
-    /// Bytes of messages in the queue.
+    /// Bytes of memory that the queue takes.
     queued: usize,
     /// What the peer said as it closed.
     farewell: Option<Farewell>,

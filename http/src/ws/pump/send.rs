@@ -7,7 +7,7 @@ use avx_core::ws::role::Role;
 use avx_core::ws::{CloseCode, Connection, Kind};
 use avx_core::{Instant, Output, Scratch, UsageError};
 
-/// Bytes of messages that may wait to be sent before the next one has to.
+/// Bytes of memory that may wait to be sent before the next message has to.
 const HIGH_WATER: usize = 1 << 20;
 /// A piece of a message that finds no more room than this waits for some.
 const LITTLE: usize = 4 << 10;
@@ -22,6 +22,18 @@ pub(super) enum Item {
     Close(CloseCode, String),
 }
 
+impl Item {
+    /// Bytes of memory that it takes.
+    fn held(&self) -> usize {
+        size_of::<Item>()
+            + match self {
+                Item::Message(message, _) => message.held(),
+                Item::Ping(data) => data.len(),
+                Item::Close(_, reason) => reason.len(),
+            }
+    }
+}
+
 impl State {
     /// Whether there is room for another message, or no sense in waiting for some.
     pub(in crate::ws) fn takes_messages(&self) -> bool {
@@ -32,8 +44,7 @@ impl State {
     pub(in crate::ws) fn send(&mut self, message: Message) -> Result<(), Error> {
         self.may_begin()?;
         if !self.send_now(message.kind(), &message, true) {
-            self.queued += message.len();
-            self.queue.push_back(Item::Message(message, true));
+            self.wait(Item::Message(message, true));
         }
         Ok(())
     }
@@ -61,8 +72,7 @@ impl State {
 
     fn send_or_wait(&mut self, kind: Kind, data: &[u8], last: bool) {
         if !self.send_now(kind, data, last) {
-            self.queued += data.len();
-            self.queue.push_back(Item::Message(Message::copy(kind, data), last));
+            self.wait(Item::Message(Message::copy(kind, data), last));
         }
     }
 
@@ -71,7 +81,7 @@ impl State {
         if data.len() > avx_core::ws::frame::MAX_CONTROL {
             return Err(Error::Usage(UsageError::ControlTooLong));
         }
-        self.queue.push_back(Item::Ping(data.to_vec()));
+        self.wait(Item::Ping(data.to_vec()));
         Ok(())
     }
 
@@ -84,8 +94,13 @@ impl State {
         if reason.len() > avx_core::ws::close::MAX_REASON {
             return Err(Error::Usage(UsageError::ControlTooLong));
         }
-        self.queue.push_back(Item::Close(code, reason));
+        self.wait(Item::Close(code, reason));
         Ok(())
+    }
+
+    fn wait(&mut self, item: Item) {
+        self.queued += item.held();
+        self.queue.push_back(item);
     }
 
     fn may_send(&self) -> Result<(), Error> {
@@ -136,7 +151,6 @@ impl State {
                     let sent = put(machine, now, message.kind(), &message[..n], all && *ends, out);
                     if sent.is_ok() {
                         message.advance(n);
-                        self.queued -= n;
                         any = true;
                         if !all {
                             continue;
@@ -156,7 +170,7 @@ impl State {
                     return true;
                 }
                 Ok(()) => {
-                    self.queue.pop_front();
+                    self.queued -= self.queue.pop_front().map_or(0, |item| item.held());
                     any = true;
                 }
             }
