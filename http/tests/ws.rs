@@ -11,7 +11,7 @@ use avx_core::ws::handshake::Failure;
 use avx_http::client::{self, Connection, Protocol};
 use avx_http::rt::Runtime;
 use avx_http::ws::{self, CloseCode, Error, Message, Socket};
-use avx_http::{Peer, Router, Server};
+use avx_http::{FieldLines, OwnedRequest, Peer, Response, Router, Server, Status};
 use sockets::{BOTH, Pair, Rude, dial, echo, options, server};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -106,6 +106,51 @@ fn what_is_no_handshake_is_answered_as_such() {
         assert!(
             matches!(refused, Err(Error::Handshake(Failure::Status(status))) if status.code() == expected)
         );
+    }
+}
+
+/// A handler that asks somebody else first, with a request of its own.
+#[test]
+fn a_handler_may_wait_before_it_accepts() {
+    for protocol in BOTH {
+        let gate = Gate::default();
+        let wait = gate.clone();
+        let members = move |request: OwnedRequest| {
+            let wait = wait.clone();
+            async move {
+                wait.passed().await;
+                match request.field("cookie") {
+                    Some(b"member") => ws::Upgrade::new().protocols(&["chat"]).accept(&request, echo),
+                    _ => Response::new(Status::FORBIDDEN),
+                }
+            }
+        };
+        let server = Server::new(Router::new().get("/", members)).extended_connect(true);
+        let mut pair = Pair::new(protocol, server);
+        pair.options.protocols = "chat".into();
+        pair.options.fields.push("cookie", "member");
+        let (rt, connection, options) = (pair.sim.clone(), pair.connection.clone(), pair.options.clone());
+        let opening =
+            Pending::start(&pair.sim, async move { ws::open(&rt, &connection, "/", &options).await });
+        assert!(opening.take().is_none(), "{protocol:?}");
+        gate.open();
+        pair.sim.run();
+        let mut socket = opening.take().unwrap().unwrap();
+        assert_eq!(socket.protocol(), Some("chat"));
+        pair.run(async move {
+            socket.send_text("hello").await.unwrap();
+            assert_eq!(socket.recv().await.unwrap().unwrap().as_text(), Some("hello"));
+        });
+        pair.connection = dial(&pair.sim, &pair.options.client);
+        pair.options.fields = FieldLines::default();
+        let refused = pair.try_open("/");
+        assert!(matches!(refused, Err(Error::Handshake(Failure::Status(status))) if status.code() == 403));
+        pair.options.fields.push("cookie", "member");
+        assert!(pair.try_open("/").is_ok());
+        let client = pair.sim.dial();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nCookie: member\r\n\r\n");
+        pair.sim.run();
+        assert!(client.recv_text().starts_with("HTTP/1.1 426 "));
     }
 }
 

@@ -18,6 +18,9 @@
 //! # let _ = router;
 //! ```
 //!
+//! A handler that has to wait for something before it accepts, such as who the client is, is an async one and passes
+//! its [`OwnedRequest`](crate::OwnedRequest) to the same call.
+//!
 //! A client:
 //!
 //! ```no_run
@@ -75,4 +78,4 @@ pub use error::Error;
 pub use message::{Message, Piece};
 pub use pump::Farewell;
 pub use socket::{Receiver, Sender, Socket};
-pub use upgrade::{OriginCheck, Upgrade, upgrade};
+pub use upgrade::{Opening, OriginCheck, Upgrade, upgrade};
