@@ -4,7 +4,7 @@
 //! some 150 KiB to compress.
 
 use super::extension::{Deflate, Half};
-use crate::PeerError;
+use crate::{Instant, PeerError};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -27,6 +27,8 @@ pub(super) struct Context {
     /// Messages of fewer bytes are left alone.
     pub(super) least: u32,
     deflate: Option<zlib_rs::Deflate>,
+    /// When it was used last.
+    used_at: u64,
     inflate: Option<Inflate>,
     /// Bytes of the message at hand: compressed and consumed, and inflated.
     pub(super) received: u64,
@@ -77,6 +79,7 @@ impl Context {
             level: deflate.level.clamp(1, 9),
             least: deflate.least,
             deflate: None,
+            used_at: 0,
             inflate: None,
             received: 0,
             inflated: 0,
@@ -166,9 +169,16 @@ impl Context {
         len.saturating_add(len / 8).saturating_add(len / 64).saturating_add(64)
     }
 
-    /// Compresses a piece of a message into `out`, which has [`bound`](Self::bound) bytes; returns how many it
+    /// Compresses a piece of a message at `now` into `out`, which has [`bound`](Self::bound) bytes; returns how many it
     /// took, or `None` when they were not enough, which does not happen. With `last` the message ends.
-    pub(super) fn compress(&mut self, data: &[u8], last: bool, out: &mut [u8]) -> Option<usize> {
+    pub(super) fn compress(
+        &mut self,
+        now: Instant,
+        data: &[u8],
+        last: bool,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        self.used_at = now.as_nanos();
         let zlib = self.deflate.get_or_insert_with(|| {
             zlib_rs::Deflate::new_with_config(DeflateConfig {
                 level: self.level.into(),
@@ -198,6 +208,11 @@ impl Context {
             }
         }
         Some(n)
+    }
+
+    /// When the compressor was used last, if there is one.
+    pub(super) fn used_at(&self) -> Option<u64> {
+        self.deflate.as_ref().map(|_| self.used_at)
     }
 
     /// Gives back what is only worth keeping for a connection that is in use. A sender may begin anew at any time.
@@ -291,11 +306,11 @@ mod tests {
         let mut context = context(PLAIN);
         let mut out = [0xaa; 64];
         for _ in 0..3 {
-            assert_eq!((context.compress(b"", true, &mut out), out[0]), (Some(1), 0));
+            assert_eq!((context.compress(Instant::ZERO, b"", true, &mut out), out[0]), (Some(1), 0));
         }
-        let n = context.compress(b"Hello", false, &mut out).unwrap();
+        let n = context.compress(Instant::ZERO, b"Hello", false, &mut out).unwrap();
         assert!(out[..n].ends_with(&TAIL));
-        assert_eq!((context.compress(b"", true, &mut out), out[0]), (Some(1), 0));
+        assert_eq!((context.compress(Instant::ZERO, b"", true, &mut out), out[0]), (Some(1), 0));
     }
 
     proptest! {
@@ -316,12 +331,12 @@ mod tests {
                         if noise { (state >> 24) as u8 } else { (i / 50) as u8 ^ seed }
                     }).collect();
                     let mut out = vec![0; Context::bound(len)];
-                    let n = sender.compress(&data, false, &mut out).expect("the bound is enough");
+                    let n = sender.compress(Instant::ZERO, &data, false, &mut out).expect("the bound is enough");
                     wire.extend_from_slice(&out[..n]);
                     plain.extend(data);
                 }
                 let mut out = vec![0; Context::bound(0)];
-                let n = sender.compress(b"", true, &mut out).expect("the bound is enough");
+                let n = sender.compress(Instant::ZERO, b"", true, &mut out).expect("the bound is enough");
                 wire.extend_from_slice(&out[..n]);
                 prop_assert_eq!(inflated(&mut receiver, &wire), Ok(plain));
             }
@@ -337,7 +352,7 @@ mod tests {
                 (state >> 56) as u8
             }).collect();
             let mut out = vec![0; Context::bound(len)];
-            let n = context.compress(&data, true, &mut out);
+            let n = context.compress(Instant::ZERO, &data, true, &mut out);
             prop_assert!(n.is_some());
             prop_assert_eq!(inflated(&mut context, &out[..n.unwrap()]), Ok(data));
         }
