@@ -8,6 +8,7 @@ mod support;
 
 use asking::Pending;
 use avx_core::ws::handshake::Failure;
+use avx_core::ws::key::MaskKeys;
 use avx_http::client::{self, Connection, Protocol};
 use avx_http::rt::Runtime;
 use avx_http::ws::{self, CloseCode, Error, Message, Socket};
@@ -15,6 +16,7 @@ use avx_http::{FieldLines, OwnedRequest, Peer, Response, Router, Server, Status}
 use sockets::{BOTH, Pair, Rude, dial, echo, options, server};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use support::{Gate, Remote, Sim, start_with};
@@ -202,6 +204,38 @@ fn each_half_works_in_a_task_of_its_own() {
         assert_eq!(heard, (0..100).map(|i| i.to_string()).collect::<Vec<_>>());
         assert_eq!(farewell.unwrap().reason, "said all");
     }
+}
+
+/// The key of the handshake and the seed of the masking keys are two calls: one is told to everybody, the other to nobody.
+#[test]
+fn rfc6455_5_3_a_client_takes_its_keys_from_the_entropy_it_is_given() {
+    fn counting() -> [u8; 32] {
+        static CALLS: AtomicU8 = AtomicU8::new(1);
+        [CALLS.fetch_add(1, Ordering::Relaxed); 32]
+    }
+    let sim = Sim::new();
+    let mut options = options(Protocol::Http1);
+    options.entropy = Some(counting);
+    let (ours, theirs) = support::pair();
+    let (connection, server) =
+        (Connection::over(&sim, ours, Peer::Unix, "a", &options.client), Remote(theirs));
+    let rt = sim.clone();
+    let opening =
+        Pending::start(&sim, async move { ws::open(&rt, &connection, "/", &options).await.unwrap() });
+    let text = server.recv_text();
+    let key = "AQEBAQEBAQEBAQEBAQEBAQ==";
+    assert!(text.to_lowercase().contains(&format!("sec-websocket-key: {key}\r\n").to_lowercase()), "{text}");
+    let accept = avx_core::ws::accept::accept(key.as_bytes());
+    let accept = String::from_utf8_lossy(&accept);
+    server.send(format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    ));
+    sim.run();
+    let mut socket = opening.take().unwrap();
+    sim.block_on(async move { socket.send_text("").await.unwrap() });
+    let mask = MaskKeys::new([2; 32]).next_key();
+    assert_eq!(server.recv()[..6], [&[0x81, 0x80][..], &mask].concat());
 }
 
 /// Waits for one of two things and drops the other: the message that comes later is not lost, and whoever was to
