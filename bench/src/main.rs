@@ -1,4 +1,4 @@
-//! `cargo run --release -p avx-bench -- live|instructions|syscalls|memory|startup|http2`
+//! `cargo run --release -p avx-bench -- live|instructions|syscalls|memory|startup|http2|ws`
 //!
 //! Starts each server as a child on its own core, loads it from another, alternates the servers over
 //! several rounds and prints medians and ratios. Needs `wrk`, `h2load`, `valgrind` or `strace` for the mode that
@@ -8,6 +8,7 @@ mod exact;
 mod http2;
 mod live;
 mod server;
+mod ws;
 
 use std::process::ExitCode;
 
@@ -21,7 +22,8 @@ fn main() -> ExitCode {
         Some("memory") => exact::memory(rounds.unwrap_or(10_000)),
         Some("startup") => exact::startup(rounds.unwrap_or(21)),
         Some("http2") => http2::run(rounds.unwrap_or(5)),
-        _ => Err("usage: avx-bench live|instructions|syscalls|memory|startup|http2 [N]".into()),
+        Some("ws") => ws::run(rounds.unwrap_or(5)),
+        _ => Err("usage: avx-bench live|instructions|syscalls|memory|startup|http2|ws [N]".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! Servers under test, as child processes.
 
+use crate::ws;
 use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
@@ -20,6 +21,10 @@ pub enum Kind {
     Hyper,
     /// The same speaking HTTP/2.
     HyperHttp2,
+    /// The bare epoll loop, with messages of a WebSocket.
+    BareWs,
+    /// fastwebsockets on hyper and tokio.
+    Fast,
 }
 
 /// Those that speak HTTP/1.1, the project's own first.
@@ -30,7 +35,8 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Avx => "avx",
-            Kind::Bare => "bare loop",
+            Kind::Bare | Kind::BareWs => "bare loop",
+            Kind::Fast => "fastwebsockets",
             Kind::Hyper | Kind::HyperHttp2 => "hyper",
         }
     }
@@ -48,6 +54,8 @@ impl Kind {
                     all
                 }),
             Kind::Bare => vec![program("bare-loop"), REQUEST_LEN.to_string()],
+            Kind::BareWs => vec![program("bare-loop"), ws::MESSAGE.to_string(), "ws".into()],
+            Kind::Fast => vec![program("fast-echo")],
             Kind::Hyper => vec![program("hyper-plaintext")],
             Kind::HyperHttp2 => vec![program("hyper-plaintext"), "--http2".into()],
         }

@@ -1,17 +1,23 @@
-//! `avx`: an HTTP server, an HTTP client and a protocol decoder, on the engine of this workspace.
+//! `avx`: an HTTP server, clients of HTTP and WebSocket, and a protocol decoder, on the engine of this workspace.
 //!
 //! ```text
 //! main      arguments, dispatch, and what the commands share
 //! serve/    a server: the demo, or a directory
 //! get/      a client: one request, its answer
+//! ws/       a client: one WebSocket and the terminal
 //! decode/   raw bytes through the bare machine, and what it says about them
+//! url       URLs of http
+//! field     field lines as arguments
 //! term      colours, and text that is safe to print
 //! ```
 
 mod decode;
+mod field;
 mod get;
 mod serve;
 mod term;
+mod url;
+mod ws;
 
 use clap::{Parser, Subcommand};
 use std::future::{Future, poll_fn};
@@ -20,7 +26,7 @@ use std::process::ExitCode;
 use std::task::Poll;
 use std::time::Duration;
 
-/// An HTTP engine on the command line: serve, ask, and look at what it makes of raw bytes
+/// An HTTP engine on the command line: serve, ask, talk, and look at what it makes of raw bytes
 ///
 /// Try it: `avx serve` in one terminal, then open http://127.0.0.1:8080 or run `avx get -v
 /// http://127.0.0.1:8080/early` in another.
@@ -35,6 +41,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Get(get::Args),
+    Ws(ws::Args),
     Decode(decode::Args),
 }
 
@@ -45,6 +52,7 @@ Examples:
   avx get -v http://127.0.0.1:8080/early               # one request, everything it says
   curl -v --http2-prior-knowledge http://127.0.0.1:8080/json
                                                        # the same server over HTTP/2
+  avx ws ws://127.0.0.1:8080/ws                        # a WebSocket: what you type comes back
   printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | avx decode --as h1-server
 
 Each command has examples of its own: avx serve --help
@@ -56,6 +64,7 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Get(args) => get::run(&args),
+        Command::Ws(args) => ws::run(&args),
         Command::Decode(args) => decode::run(&args),
     }
 }

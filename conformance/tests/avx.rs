@@ -8,6 +8,7 @@ use runtime_avx::Runtime;
 use std::net::SocketAddr;
 
 conformance::suite!(Avx);
+conformance::suite!(Avx: ws { ws_a_stream_of_http2_carries_messages });
 
 struct Avx;
 

@@ -1,12 +1,14 @@
 //! The live suite over bare sessions: blocking sockets, a thread per connection, no runtime.
 
+#[path = "session/sockets.rs"]
+mod sockets;
 #[path = "session/streams.rs"]
 mod streams;
 
 use avx_core::h1::Server;
 use avx_core::{
-    BodyLen, ErrorCode, Event, Field, Http, Instant, Outgoing, Protocol, Response, Scratch, Session, Status,
-    StreamId, h2,
+    BodyLen, ErrorCode, Event, Field, Http, Instant, Outgoing, Protocol, RequestHead, Response, Scratch,
+    Session, Status, StreamId, h2, ws, ws::handshake,
 };
 use conformance::live::{LARGE, Running, Setup, Target};
 use std::io::{self, ErrorKind, Read, Write};
@@ -166,6 +168,10 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
                 let machine = h2::Server::new(config, shared.now());
                 return streams::serve(stream, shared, &mut session.replace(machine).0);
             }
+            Some(Protocol::WebSocket) => {
+                let machine = ws::Server::new(config, shared.now());
+                return sockets::serve(stream, shared, &mut session.replace(machine).0);
+            }
             Some(_) => return tunnel(stream, session.unread()),
             None => {}
         }
@@ -208,6 +214,20 @@ fn tunnel(mut stream: &TcpStream, first: &[u8]) -> io::Result<()> {
     }
 }
 
+/// Answers an opening handshake.
+fn shake_hands(now: Instant, stream: StreamId, head: &RequestHead<'_>, m: &mut Server, out: &mut Outgoing) {
+    match handshake::check(head).map(|offer| offer.answer(None, None).unwrap()) {
+        Ok(answer) => {
+            let response = Response { fields: &answer.fields(), ..Response::new(answer.status(), &[]) };
+            m.send_full(now, stream, &response, b"", out).unwrap();
+        }
+        Err(refusal) => {
+            let response = Response { fields: refusal.fields(), ..Response::new(refusal.status(), &[]) };
+            m.send_full(now, stream, &response, b"", out).unwrap();
+        }
+    }
+}
+
 /// The application of the suite, one exchange at a time.
 #[derive(Default)]
 struct Application {
@@ -225,6 +245,9 @@ impl Application {
         match event {
             Event::Request { stream, head, .. } => {
                 (self.path, self.stream, self.ended) = (head.path().to_vec(), Some(*stream), false);
+                if self.path == b"/ws" {
+                    return shake_hands(now, *stream, head, m, out);
+                }
                 if head.expect_continue() && self.path != b"/ignore" {
                     m.send_informational(now, *stream, &Response::new(Status::CONTINUE, &[]), out).unwrap();
                 }
@@ -252,7 +275,7 @@ impl Application {
                     let switch = Response::new(Status::SWITCHING_PROTOCOLS, &fields);
                     m.send_full(now, *stream, &switch, b"", out).unwrap();
                 }
-                b"/ignore" => {}
+                b"/ignore" | b"/ws" => {}
                 _ => m.send_full(now, *stream, &Response::new(Status::NOT_FOUND, &[]), b"", out).unwrap(),
             },
             _ => {}

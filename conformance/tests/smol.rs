@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 conformance::suite!(OnSmol);
+conformance::suite!(OnSmol: ws { ws_a_stream_of_http2_carries_messages });
 
 const THREADS: usize = 2;
 

@@ -9,6 +9,7 @@ use std::net::SocketAddr;
 use tokio::runtime::Runtime;
 
 conformance::suite!(OnTokio);
+conformance::suite!(OnTokio: ws { ws_a_stream_of_http2_carries_messages });
 
 struct OnTokio;
 

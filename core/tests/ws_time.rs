@@ -17,6 +17,11 @@ fn seconds(driver: &mut Driver<impl Role>, seconds: u64) {
     assert_eq!(driver.faults, Vec::<String>::new());
 }
 
+/// What was written since the last look.
+fn taken(driver: &mut Driver<impl Role>) -> Vec<u8> {
+    std::mem::take(&mut driver.out)
+}
+
 fn opcodes(out: &[u8]) -> Vec<Opcode> {
     read(out).iter().map(|frame| frame.0.opcode).collect()
 }
@@ -142,6 +147,39 @@ fn rfc6455_7_1_1_a_client_goes_when_the_server_does() {
     driver.feed(&plain(CLOSE, &close(CloseCode::NORMAL, "")));
     assert!(!driver.machine.is_closed());
     driver.eof();
+    assert!(driver.machine.is_closed() && driver.error.is_none());
+}
+
+/// "An endpoint MAY delay sending a Close frame until its current message is sent" (section 5.5.1)
+#[test]
+fn rfc6455_5_5_1_what_is_still_to_be_sent_goes_before_the_answer_to_a_close_frame() {
+    let mut driver = server(Config::default());
+    driver.call(|m, now, out| m.send(now, Kind::Text, b"one ", false, out)).unwrap();
+    driver.machine.delay_close(true);
+    driver.feed(&masked(CLOSE, &close(CloseCode(4321), "bye")));
+    assert!(!driver.machine.is_open());
+    assert_eq!(taken(&mut driver), plain(1, b"one "));
+    driver.pass(Duration::from_secs(4));
+    driver.call(|m, now, out| m.send(now, Kind::Text, b"two", true, out)).unwrap();
+    assert_eq!(taken(&mut driver), plain(FIN, b"two"));
+    // Each piece gives time for the next one.
+    driver.pass(Duration::from_secs(4));
+    assert!(!driver.machine.is_closed());
+    driver.machine.delay_close(false);
+    driver.call(|m, now, out| m.send(now, Kind::Text, b"three", true, out)).unwrap_err();
+    driver.call(|m, now, out| m.transmit(now, out));
+    assert_eq!(goodbye(&taken(&mut driver)), Some((CloseCode(4321), String::new())));
+    assert!(driver.machine.is_closed() && driver.error.is_none());
+}
+
+#[test]
+fn ws_13_what_is_never_sent_delays_the_answer_to_a_close_frame_for_5_seconds() {
+    let mut driver = server(Config::default());
+    driver.machine.delay_close(true);
+    driver.feed(&masked(CLOSE, &close(CloseCode::NORMAL, "")));
+    driver.pass(Duration::from_millis(4999));
+    assert!(!driver.machine.is_closed());
+    driver.pass(Duration::from_millis(1));
     assert!(driver.machine.is_closed() && driver.error.is_none());
 }
 

@@ -3,7 +3,7 @@
 use super::Args;
 use super::failure::{self, Failure};
 use super::output::Output;
-use super::url::Url;
+use crate::url::Url;
 use avx_core::{ErrorCode, PeerError};
 use avx_http::client::{Connection, Error, Options, Protocol};
 use avx_http::{Address, Config, Peer};
@@ -85,7 +85,7 @@ impl Connections {
 }
 
 /// Why there is no head of an answer.
-pub(super) fn unanswered(url: &Url, error: &Error, http2: bool) -> Failure {
+pub(crate) fn unanswered(url: &Url, error: &Error, http2: bool) -> Failure {
     let (host, authority) = (&url.host, &url.authority);
     match error {
         Error::Resolve(error) => {

@@ -1,6 +1,6 @@
 //! What went wrong, and the exit code that curl has for it.
 
-use super::url::UrlError;
+use crate::url::UrlError;
 use avx_core::PeerError;
 use avx_http::BodyError;
 use std::fmt::{self, Display};
@@ -26,7 +26,7 @@ pub(super) const STREAM: u8 = 92;
 
 /// Why there is no complete answer.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(crate) struct Failure {
     pub(super) code: u8,
     pub(super) broken_pipe: bool,
     text: String,

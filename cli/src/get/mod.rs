@@ -1,7 +1,6 @@
 //! `avx get`: requests, their answers on standard output.
 //!
 //! ```text
-//! url       what the URL says
 //! request   what the options make of it: method, fields, content
 //! upload    content to send, read as it is sent
 //! fetch     asking, following redirects, several at once
@@ -22,7 +21,8 @@ mod progress;
 mod pushed;
 mod request;
 mod upload;
-mod url;
+
+pub(crate) use connect::unanswered;
 
 use clap::Parser;
 use failure::Failure;

@@ -1,6 +1,6 @@
 //! Responses that were promised beside the one asked for (RFC 9113, section 8.4).
 
-use super::url::Url;
+use crate::url::Url;
 use avx_http::client;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};

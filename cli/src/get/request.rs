@@ -3,6 +3,7 @@
 use super::Args;
 use super::failure::{Failure, READ, USAGE};
 use super::upload::Upload;
+use crate::field;
 use avx_core::Status;
 use avx_core::syntax::token;
 
@@ -37,7 +38,7 @@ impl Plan {
         let mut left_out = Vec::new();
         let mut given = Vec::new();
         for line in &args.fields {
-            match parse(line)
+            match field::parse(line)
                 .ok_or_else(|| Failure::new(USAGE, format_args!("-H {line}: expected NAME: VALUE")))?
             {
                 (name, Some(value)) if name.eq_ignore_ascii_case("host") => plan.host = Some(value.into()),
@@ -97,31 +98,5 @@ impl Plan {
         self.host = None;
         let secret = |name: &str| ["authorization", "cookie"].iter().any(|s| name.eq_ignore_ascii_case(s));
         self.fields.retain(|(name, _)| !secret(name));
-    }
-}
-
-/// `Name: value`, `Name;` (an empty value) or `Name:` (no such line).
-fn parse(line: &str) -> Option<(&str, Option<&str>)> {
-    let (name, value) = match line.split_once(':') {
-        Some((name, value)) => (name, Some(value.trim_matches([' ', '\t'])).filter(|v| !v.is_empty())),
-        None => (line.strip_suffix(';')?, Some("")),
-    };
-    let plain = value.is_none_or(|value| !value.contains(|c: char| c != '\t' && c.is_ascii_control()));
-    (token::is_token(name.as_bytes()) && plain).then_some((name, value))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn field_lines_have_three_forms() {
-        assert_eq!(parse("A: b c "), Some(("A", Some("b c"))));
-        assert_eq!(parse("A:b:c"), Some(("A", Some("b:c"))));
-        assert_eq!(parse("A;"), Some(("A", Some(""))));
-        assert_eq!(parse("A:"), Some(("A", None)));
-        for wrong in ["A", "", ": x", "A b: c", "A: b\r\nC: d"] {
-            assert_eq!(parse(wrong), None, "{wrong}");
-        }
     }
 }

@@ -1,17 +1,18 @@
 //! What is served without `--dir`: one route for each thing worth trying.
 
+use super::chat::{self, Room};
 use super::content::{Pattern, Pieces};
-use super::http2;
+use super::{http2, ws};
 use avx_http::message::Value;
 use avx_http::{
     Body, BodyLen, Field, FieldLines, Handler, IntoResponse, OwnedRequest, Preset, Reply, Request, Response,
     Router, Status, Version,
 };
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 const PAGE: &str = include_str!("page.html");
-/// What the page may do: run its own script and style, and ask this server.
+/// What the page may do: run its own script and style, ask this server and talk to it.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:";
 
 /// Lines that never change are checked once.
@@ -27,6 +28,7 @@ const MAX_DELAY: Duration = Duration::from_secs(60);
 
 /// The routes.
 pub(super) fn router() -> Router {
+    let room = Arc::<Room>::default();
     Router::new()
         .get("/", page)
         .post("/", Echo)
@@ -44,6 +46,8 @@ pub(super) fn router() -> Router {
         .get("/push/style.css", http2::style)
         .get("/push/script.js", http2::script)
         .get("/priority/:letter", http2::priority)
+        .get("/ws", ws::echo)
+        .get("/ws/chat", move |request: &Request<'_>| chat::join(&room, request))
 }
 
 fn page() -> Response {
@@ -167,6 +171,8 @@ mod tests {
             "/trailers",
             "/push",
             "/priority/a",
+            "/ws",
+            "/ws/chat",
         ] {
             assert!(PAGE.contains(&format!("\"{path}\"")), "{path}");
         }

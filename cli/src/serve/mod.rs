@@ -2,15 +2,18 @@
 //!
 //! ```text
 //! demo      the routes without --dir, and their page
+//! ws, chat  those of them that are WebSockets
 //! http2     those of them that show something over HTTP/2 only
 //! content   content made as it is sent
 //! log       access log and errors, on standard error
 //! ```
 
+mod chat;
 mod content;
 mod demo;
 mod http2;
 mod log;
+mod ws;
 
 use crate::first;
 use avx_http::{Address, Config, ConnectionError, Files, Handler, Protocols, Server, ServerHandle};
@@ -31,11 +34,12 @@ const ADDR: &str = "127.0.0.1:8080";
 /// clients that know beforehand (curl --http2-prior-knowledge, nghttp).
 ///
 /// Without --dir it serves a page that shows, and tries, what the engine can do: plain answers, echo,
-/// streams, early hints, trailers, promises, priorities. With --dir it serves the files below DIR.
+/// streams, early hints, trailers, promises, priorities, WebSockets. With --dir it serves the files below
+/// DIR.
 ///
 /// When it is ready, it prints one line for each address to standard output: `listening on
 /// http://127.0.0.1:8080`. It ends at SIGINT or SIGTERM: idle connections are closed, requests in
-/// flight complete. A second signal ends it at once.
+/// flight complete, WebSockets are closed with 1001. A second signal ends it at once.
 #[derive(Parser)]
 #[command(after_long_help = AFTER_HELP, after_help = "See --help for examples and the demo's endpoints.")]
 pub(crate) struct Args {
@@ -102,6 +106,10 @@ HTTP/2, against the default address:
   nghttp -v http://127.0.0.1:8080/priority/{a\\?u=5,b\\?u=1} | grep DATA
   h2load -n 100000 -c 4 -m 32 http://127.0.0.1:8080/plaintext
 
+WebSocket:
+  avx ws ws://127.0.0.1:8080/ws
+  avx ws --http2 'ws://127.0.0.1:8080/ws/chat?name=anna'
+
 Endpoints of the demo:
   /             a page that tries all of these; POST / does what /echo does
   /plaintext    Hello, World!
@@ -117,6 +125,10 @@ Endpoints of the demo:
   /push         a page that pushes its style sheet and its script to clients of HTTP/2 that take them
   /priority/X   200000 times the letter X, in turns with others over HTTP/2; ?size=N for N of them, u=0
                 (most urgent) to u=7, and i to share bandwidth, override what the client asks for
+  /ws           a WebSocket, over HTTP/1.1 or HTTP/2: messages back, piece by piece as they come; compressed
+                for clients that offer permessage-deflate
+  /ws/chat      a WebSocket: what anybody says, everybody hears; ?name=anna for a name. Scripts of other
+                origins are refused with 403, and who reads too slowly misses lines
 
 Exit status:
   0  ended by a signal, with everything in flight completed (or its time over)
@@ -158,6 +170,8 @@ fn serve<H: Handler>(args: &Args, runtime: Runtime, handler: H) -> Result<bool, 
     let log = Log::new().map_err(|error| format!("the log could not start: {error}"))?;
     let mut config = Config::default();
     config.h2.max_streams = args.max_streams;
+    // The demo has WebSockets.
+    config.h2.connect_protocol = args.dir.is_none();
     let mut server = Server::new(handler)
         .config(config)
         .protocols(protocols(args))

@@ -4,6 +4,8 @@
 //!
 //! ```ignore
 //! conformance::suite!(MyRuntime);
+//! // What a mere echo over `Session` does without:
+//! conformance::suite!(MyRuntime: ws { ws_a_stream_of_http2_carries_messages });
 //! ```
 //!
 //! # The application
@@ -15,12 +17,14 @@
 //! | `POST /ignore` | `ignored`, without a look at the content |
 //! | `GET /large` | [`LARGE`] bytes `x`, in pieces, of known length |
 //! | `GET /cut` | `part`, of unknown length, and then it breaks off |
+//! | `GET /ws` with a handshake, or an extended CONNECT | a WebSocket that echoes messages |
 //! | `GET /upgrade` with `Upgrade: echo` | 101, then an echo of bytes until the client half-closes |
 //! | anything else | 404 |
 //!
 //! - [`exchange`]: keep-alive, pipelining, content, expectations, upgrades, half-close
 //! - [`attacks`]: each transcript that ends in an answered error, against the live server
 //! - [`h2_exchange`], [`h2_attacks`]: the same over HTTP/2, which begins with its preface on the same port
+//! - [`ws`]: WebSocket, over HTTP/1.1 and over HTTP/2
 //! - [`time`]: slow heads, slow content, slow readers, idle connections, graceful ends
 //! - [`crowd`]: many connections, too many of them, random bytes, resets
 //! - `apart`: a server in another process, without descriptors or with thousands of connections
@@ -33,6 +37,7 @@ pub mod exchange;
 pub mod h2_attacks;
 pub mod h2_exchange;
 pub mod time;
+pub mod ws;
 
 use crate::peer::{PATIENCE, Peer};
 use avx_core::Config;
@@ -143,6 +148,17 @@ macro_rules! suite {
             h2_another_preface_is_no_connection
             h2_a_client_that_never_reads_is_dropped
             h2_resets_do_no_harm
+        });
+
+        $crate::suite!($target: ws {
+            ws_messages_are_echoed
+            ws_bytes_may_come_in_any_pieces
+            ws_what_is_no_handshake_is_refused
+            ws_every_attack_is_closed_with_its_code
+            ws_a_flood_of_pings_ends
+            ws_a_peer_that_never_reads_is_dropped
+            ws_a_silent_peer_is_given_up
+            ws_a_shutdown_says_1001
         });
 
         /// The server of the test below, in a process of its own.

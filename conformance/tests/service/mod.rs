@@ -2,8 +2,8 @@
 
 use avx_http::rt::Runtime;
 use avx_http::{
-    Address, Body, BodyError, Chunk, OwnedRequest, Response, Router, Server, ServerHandle, Source, Status,
-    Upgraded,
+    Address, Body, BodyError, Chunk, OwnedRequest, Request, Response, Router, Server, ServerHandle, Source,
+    Status, Upgraded, ws,
 };
 use conformance::live::{LARGE, Setup};
 use std::net::SocketAddr;
@@ -24,8 +24,20 @@ pub(crate) async fn start(setup: &Setup, rt: &impl Runtime) -> ServerHandle {
             sender.push("part");
             Response::new(Status::OK).with_body(body)
         })
+        .get("/ws", |request: &Request<'_>| {
+            ws::upgrade(request, async |mut socket| {
+                while let Ok(Some(message)) = socket.recv().await {
+                    if socket.send(message).await.is_err() {
+                        return;
+                    }
+                }
+            })
+        })
         .get("/upgrade", || Response::upgrade("echo", tunnel));
-    let server = Server::new(router).config(setup.config).max_connections(setup.max_connections);
+    let server = Server::new(router)
+        .config(setup.config)
+        .max_connections(setup.max_connections)
+        .extended_connect(true);
     server.bind("127.0.0.1:0").start(rt).await.expect("a server")
 }
 

@@ -1,4 +1,4 @@
-//! A message, whole or in pieces.
+//! A message, whole, and what arrives piece by piece.
 
 use crate::body::Chunk;
 use avx_core::ws::Kind;
@@ -11,21 +11,6 @@ pub struct Message {
     data: Chunk,
 }
 
-/// A piece of a message, as it has come: of a frame, or of what one read brought of it.
-///
-/// At most 64 KiB, unless somebody has asked for the whole message before. A text is checked, but may be cut inside a
-/// character.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Piece {
-    /// What the message holds; the same for all its pieces.
-    pub kind: Kind,
-    /// The bytes. Empty only with `last`.
-    pub data: Chunk,
-    /// The message ends with this piece.
-    pub last: bool,
-}
-
 impl Message {
     /// A text.
     pub fn text(text: impl Into<String>) -> Self {
@@ -35,6 +20,12 @@ impl Message {
     /// Bytes.
     pub fn binary(bytes: impl Into<Vec<u8>>) -> Self {
         Message { kind: Kind::Binary, data: bytes.into().into() }
+    }
+
+    /// A piece of a text, for [`send_piece`](super::Sender::send_piece); it may be cut inside a character. That all
+    /// of them together are UTF-8 is the caller's to see to.
+    pub fn text_piece(bytes: impl Into<Vec<u8>>) -> Self {
+        Message { kind: Kind::Text, data: bytes.into().into() }
     }
 
     /// `data` of this kind was received, and checked if it is text.
@@ -57,7 +48,7 @@ impl Message {
         self.kind == Kind::Text
     }
 
-    /// The text; `None` of a binary message.
+    /// The text; `None` of a binary message, and of a piece that is cut inside a character.
     pub fn as_text(&self) -> Option<&str> {
         if self.is_text() { std::str::from_utf8(&self.data).ok() } else { None }
     }
@@ -65,10 +56,6 @@ impl Message {
     /// The bytes, of either kind; no copy.
     pub fn into_vec(self) -> Vec<u8> {
         self.data.into_vec()
-    }
-
-    pub(super) fn into_chunk(self) -> Chunk {
-        self.data
     }
 
     /// Bytes of memory that it takes.
@@ -80,6 +67,23 @@ impl Message {
     pub(super) fn advance(&mut self, n: usize) {
         self.data.advance(n);
     }
+}
+
+/// What arrives on a WebSocket, told as it comes.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A piece of a message; a small one is mostly whole. A piece of a text may end inside a character.
+    Data {
+        /// The bytes, and of what kind the message is.
+        data: Message,
+        /// The message ends with it.
+        last: bool,
+    },
+    /// A ping, at most 125 bytes; it is answered by itself.
+    Ping(Chunk),
+    /// A pong: what one of this end's pings carried, nothing for those sent by itself.
+    Pong(Chunk),
 }
 
 /// The bytes, of either kind.

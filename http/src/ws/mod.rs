@@ -46,15 +46,18 @@
 //! Memory is bounded: one message that has come (`ws.message` of the [`Config`](crate::Config), 16 MiB), one that is
 //! coming, and 1 MiB for messages to send plus one of them, each counted as the memory it takes; beyond that `send`
 //! waits, and TCP or the stream's window tells the peer when nobody receives. Whoever receives by
-//! [pieces](Socket::recv_piece) holds one of them, 64 KiB, instead of messages, and nothing is read ahead before
-//! somebody receives. For messages of any length, set `message` and `frame` of the [`Limits`] to [`u64::MAX`] and pass
-//! them on as they come:
+//! [events](Socket::next_event) holds a piece, 64 KiB, instead of messages, and nothing more is read before somebody
+//! receives. For messages of any length, set `message` and `frame` of the [`Limits`] to [`u64::MAX`] and pass them on as
+//! they come:
 //!
 //! ```
-//! # use avx_http::ws::{Error, Socket};
+//! use avx_http::ws::{Error, Event, Socket};
+//!
 //! async fn echo(mut socket: Socket) -> Result<(), Error> {
-//!     while let Some(piece) = socket.recv_piece().await? {
-//!         socket.send_piece(piece.kind, &piece.data, piece.last).await?;
+//!     while let Some(event) = socket.next_event().await? {
+//!         if let Event::Data { data, last } = event {
+//!             socket.send_piece(data, last).await?;
+//!         }
 //!     }
 //!     Ok(())
 //! }
@@ -62,7 +65,9 @@
 //!
 //! What is sent in one turn of a server's handler leaves in one write.
 //!
-//! Messages are compressed (RFC 7692) with the feature `deflate`, and where either side asks for it.
+//! Messages are compressed (permessage-deflate, RFC 7692) with the cargo feature `deflate`, where it is asked for: by
+//! `Upgrade::deflate` for one route of a server, by `Options::deflate` for a client. See [`Deflate`] for what that costs
+//! and tells.
 
 mod connect;
 mod error;
@@ -75,7 +80,7 @@ mod upgrade;
 pub use avx_core::ws::{CloseCode, Deflate, Kind, Limits};
 pub use connect::{Options, connect, open};
 pub use error::Error;
-pub use message::{Message, Piece};
+pub use message::{Event, Message};
 pub use pump::Farewell;
 pub use socket::{Receiver, Sender, Socket};
 pub use upgrade::{Opening, OriginCheck, Upgrade, upgrade};

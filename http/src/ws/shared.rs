@@ -12,7 +12,7 @@
 //! polls, pings while nobody reads, deadlines.
 
 use super::pump::State;
-use super::{Error, Message, Piece};
+use super::{Error, Event};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -95,51 +95,43 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves everything on as far as it goes, and tells those whom that concerns; but not who does it.
-    fn work(&self, state: &mut State, by: Option<Side>) {
+    /// Moves everything on as far as it goes, and tells those whom that concerns; but not who does it. `own` is the
+    /// waker of the attendant's task, if that is where it is done.
+    fn work(&self, state: &mut State, by: Option<Side>, own: Option<&Waker>) {
         if self.waiters.woken.swap(false, Ordering::AcqRel) {
             state.called();
         }
-        let before = (state.has_message(), state.takes_messages(), state.is_flushed());
-        state.pump(&mut Context::from_waker(&self.waker));
-        if by != Some(Side::Receiver) && !before.0 && state.has_message() {
-            self.waiters.call(Side::Receiver as usize);
+        let before = (state.has_arrived(), state.takes_messages(), state.is_flushed());
+        state.pump(&mut Context::from_waker(own.unwrap_or(&self.waker)));
+        if by != Some(Side::Receiver) && !before.0 && state.has_arrived() {
+            self.tell(state, Side::Receiver);
         }
         let room = !before.1 && state.takes_messages() || !before.2 && state.is_flushed();
         if by != Some(Side::Sender) && room {
-            self.waiters.call(Side::Sender as usize);
+            self.tell(state, Side::Sender);
         }
     }
 
-    /// The next message; `None` when the connection was closed in order.
-    pub(super) fn poll_recv(&self, cx: &Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.poll_next(cx, true, State::poll_message)
+    /// What somebody waits for has come.
+    fn tell(&self, state: &State, side: Side) {
+        let own = state.waits[side as usize];
+        self.waiters.call(if own { ATTENDANT } else { side as usize });
     }
 
-    /// The next piece of one.
-    pub(super) fn poll_recv_piece(&self, cx: &Context<'_>) -> Poll<Result<Option<Piece>, Error>> {
-        self.poll_next(cx, false, State::poll_piece)
-    }
-
-    #[inline]
-    fn poll_next<T>(
-        &self,
-        cx: &Context<'_>,
-        whole: bool,
-        poll: impl FnOnce(&mut State) -> Poll<Result<T, Error>>,
-    ) -> Poll<Result<T, Error>> {
+    /// The next message, or with `all` whatever comes next; `None` when the connection was closed in order.
+    pub(super) fn poll_recv(&self, cx: &Context<'_>, all: bool) -> Poll<Result<Option<Event>, Error>> {
         let mut state = self.lock();
-        state.ask(whole)?;
-        if !state.has_message() {
-            self.waiters.set(Side::Receiver as usize, cx.waker());
-            self.work(&mut state, Some(Side::Receiver));
+        state.tell(all);
+        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
+        if !state.has_arrived() {
+            self.wait(&mut state, Side::Receiver, cx, own);
+            self.work(&mut state, Some(Side::Receiver), own);
         }
-        let polled = poll(&mut state);
-        let attend = polled.is_pending() && state.wants_attendant();
-        drop(state);
+        let polled = state.poll_arrived();
         if polled.is_ready() {
-            self.forget(Side::Receiver);
-        } else if attend {
+            self.stop(state, Side::Receiver, own);
+        } else if state.wants_attendant() {
+            drop(state);
             self.waiters.call(ATTENDANT);
         }
         polled
@@ -152,9 +144,10 @@ impl Shared {
         begin: &mut dyn FnMut(&mut State) -> Result<(), Error>,
     ) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
+        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
         if !state.takes_messages() {
-            self.waiters.set(Side::Sender as usize, cx.waker());
-            self.work(&mut state, Some(Side::Sender));
+            self.wait(&mut state, Side::Sender, cx, own);
+            self.work(&mut state, Some(Side::Sender), own);
             if !state.takes_messages() {
                 let attend = state.wants_attendant();
                 drop(state);
@@ -163,14 +156,15 @@ impl Shared {
                 }
                 return Poll::Pending;
             }
-            self.forget(Side::Sender);
+            self.stop(state, Side::Sender, own);
+            state = self.lock();
         }
         let begun = begin(&mut state);
         let attend = match state.is_attended() {
             // What else is sent in this turn leaves along with it.
             true => false,
             false => {
-                self.work(&mut state, Some(Side::Sender));
+                self.work(&mut state, Some(Side::Sender), own);
                 state.wants_attendant()
             }
         };
@@ -184,23 +178,36 @@ impl Shared {
     /// Waits until everything has been handed to the transport.
     pub(super) fn poll_flush(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
-        self.waiters.set(Side::Sender as usize, cx.waker());
-        self.work(&mut state, Some(Side::Sender));
+        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
+        self.wait(&mut state, Side::Sender, cx, own);
+        self.work(&mut state, Some(Side::Sender), own);
         let polled = state.poll_flushed();
-        drop(state);
         if polled.is_ready() {
-            self.forget(Side::Sender);
+            self.stop(state, Side::Sender, own);
         }
         polled
     }
 
-    fn forget(&self, side: Side) {
-        self.waiters.lock()[side as usize] = None;
+    /// Somebody waits; who waits in the attendant's own task is polled along with it.
+    fn wait(&self, state: &mut State, side: Side, cx: &Context<'_>, own: Option<&Waker>) {
+        state.waits[side as usize] = own.is_some();
+        if own.is_none() {
+            self.waiters.set(side as usize, cx.waker());
+        }
     }
 
-    /// Somebody waits no longer, and may have been woken for all.
+    /// Somebody waits no longer.
+    fn stop(&self, mut state: MutexGuard<'_, State>, side: Side, own: Option<&Waker>) {
+        state.waits[side as usize] = false;
+        drop(state);
+        if own.is_none() {
+            self.waiters.lock()[side as usize] = None;
+        }
+    }
+
+    /// Somebody has given up waiting, and may have been woken for all.
     pub(super) fn gives_up(&self, side: Side) {
-        self.forget(side);
+        self.stop(self.lock(), side, None);
         self.waiters.call(ATTENDANT);
     }
 
@@ -210,11 +217,18 @@ impl Shared {
         self.gives_up(side);
     }
 
+    /// The attendant's task is polled: others first, and then [`poll_attend`](Self::poll_attend).
+    pub(super) fn attend(&self, cx: &Context<'_>) {
+        if self.lock().attend(cx.waker()) {
+            self.waiters.set(ATTENDANT, cx.waker());
+        }
+    }
+
     /// The attendant's turn. Ready when the transport was let go of.
     pub(super) fn poll_attend(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.waiters.set(ATTENDANT, cx.waker());
         let mut state = self.lock();
-        self.work(&mut state, None);
+        state.attends();
+        self.work(&mut state, None, Some(cx.waker()));
         state.arm(cx);
         let over = state.is_over();
         drop(state);

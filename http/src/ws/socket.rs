@@ -2,7 +2,7 @@
 
 use super::pump::{Farewell, State};
 use super::shared::{Shared, Side};
-use super::{Error, Message, Piece};
+use super::{Error, Event, Message};
 use avx_core::ws::{CloseCode, Kind};
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -17,6 +17,7 @@ pub struct Socket {
     sender: Sender,
     receiver: Receiver,
     protocol: Option<Box<str>>,
+    compresses: bool,
 }
 
 /// The half that sends, for a task of its own.
@@ -27,14 +28,20 @@ pub struct Receiver(Arc<Shared>);
 
 impl Socket {
     pub(super) fn new(state: State, protocol: Option<Box<str>>) -> (Self, Arc<Shared>) {
+        let compresses = state.compresses();
         let shared = Shared::new(state);
         let (sender, receiver) = (Sender(shared.clone()), Receiver(shared.clone()));
-        (Socket { sender, receiver, protocol }, shared)
+        (Socket { sender, receiver, protocol, compresses }, shared)
     }
 
     /// The subprotocol that was agreed on.
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
+    }
+
+    /// Whether both ends agreed to compress messages (permessage-deflate).
+    pub fn compresses(&self) -> bool {
+        self.compresses
     }
 
     /// As [`Receiver::recv`].
@@ -45,12 +52,12 @@ impl Socket {
         self.receiver.recv().await
     }
 
-    /// As [`Receiver::recv_piece`].
+    /// As [`Receiver::next_event`].
     ///
     /// # Errors
     /// As there.
-    pub async fn recv_piece(&mut self) -> Result<Option<Piece>, Error> {
-        self.receiver.recv_piece().await
+    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        self.receiver.next_event().await
     }
 
     /// As [`Receiver::farewell`].
@@ -64,6 +71,14 @@ impl Socket {
     /// As there.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         self.sender.send(message).await
+    }
+
+    /// As [`Sender::send_piece`].
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn send_piece(&mut self, piece: impl Into<Message>, last: bool) -> Result<(), Error> {
+        self.sender.send_piece(piece, last).await
     }
 
     /// As [`Sender::send_text`].
@@ -80,14 +95,6 @@ impl Socket {
     /// As there.
     pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.sender.send_binary(bytes).await
-    }
-
-    /// As [`Sender::send_piece`].
-    ///
-    /// # Errors
-    /// As there.
-    pub async fn send_piece(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), Error> {
-        self.sender.send_piece(kind, data, last).await
     }
 
     /// As [`Sender::flush`].
@@ -125,11 +132,22 @@ impl Receiver {
     ///
     /// # Errors
     /// [`Error::Peer`] when the peer broke the protocol, was silent for too long, or left without a word;
-    /// [`Error::Io`]. Every later call says the same. [`Error::Usage`] in the middle of a message that is received by
-    /// [pieces](Self::recv_piece), until the last one was.
+    /// [`Error::Io`]. Every later call says the same.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         let mut waits = Waits::new(&self.0, Side::Receiver);
-        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv(cx))).await
+        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv(cx, false).map_ok(whole))).await
+    }
+
+    /// Whatever comes next: messages in the pieces in which they arrive, pings, pongs; `None` as with
+    /// [`recv`](Self::recv). Cancel-safe. Holds no more of a message than a piece of it.
+    ///
+    /// Who begins a message with this ends it with this: `recv` gets the rest of one as if it were whole.
+    ///
+    /// # Errors
+    /// As [`recv`](Self::recv).
+    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
+        let mut waits = Waits::new(&self.0, Side::Receiver);
+        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv(cx, true))).await
     }
 
     /// As [`recv`](Self::recv), by polling.
@@ -137,30 +155,7 @@ impl Receiver {
     /// # Errors
     /// As there.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
-        self.0.poll_recv(cx)
-    }
-
-    /// The next piece of a message as it has come, for messages that are too large to be held: at most what one read
-    /// brings, 64 KiB. `None` when the connection was closed in order, perhaps within a message. Cancel-safe: what
-    /// has come stays.
-    ///
-    /// [`recv`](Self::recv) may be called whenever a message was received to its end. What a call of it that was
-    /// given up has joined is one piece, and may have up to `ws.message` bytes of the
-    /// [`Config`](crate::Config).
-    ///
-    /// # Errors
-    /// As [`recv`](Self::recv), behind the pieces that came before; never [`Error::Usage`].
-    pub async fn recv_piece(&mut self) -> Result<Option<Piece>, Error> {
-        let mut waits = Waits::new(&self.0, Side::Receiver);
-        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv_piece(cx))).await
-    }
-
-    /// As [`recv_piece`](Self::recv_piece), by polling.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn poll_recv_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Piece>, Error>> {
-        self.0.poll_recv_piece(cx)
+        self.0.poll_recv(cx, false).map_ok(whole)
     }
 
     /// What the peer said as it closed, once [`recv`](Self::recv) has returned `None`.
@@ -174,11 +169,22 @@ impl Sender {
     /// nothing, and one that has returned has sent all of it, in order.
     ///
     /// # Errors
-    /// [`Error::Closed`] once the connection is being closed, from either side; [`Error::Usage`] in the middle of a
-    /// message that is sent by [pieces](Self::send_piece); else as [`recv`](Receiver::recv).
+    /// [`Error::Closed`] once the connection is being closed, from either side; else as
+    /// [`recv`](Receiver::recv).
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let mut message = Some(message.into());
         self.begin(move |state| message.take().map_or(Ok(()), |message| state.send(message))).await
+    }
+
+    /// Sends a piece of a message, which ends with `last`. The pieces of a message are of one kind, nothing but pings
+    /// goes between them, and a text may be cut anywhere but is UTF-8 as a whole. How pieces are cut into frames is
+    /// not defined. Otherwise as [`send`](Self::send).
+    ///
+    /// # Errors
+    /// [`Error::Usage`] for a piece of another kind, and so from `send` before the last piece; else as there.
+    pub async fn send_piece(&mut self, piece: impl Into<Message>, last: bool) -> Result<(), Error> {
+        let mut piece = Some(piece.into());
+        self.begin(move |state| piece.take().map_or(Ok(()), |piece| state.send_piece(piece, last))).await
     }
 
     /// As [`send`](Self::send), of borrowed text; copied only when it has to wait.
@@ -195,18 +201,6 @@ impl Sender {
     /// As there.
     pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.begin(|state| state.send_copy(Kind::Binary, bytes)).await
-    }
-
-    /// Sends a piece of a message, which ends with `last`: a frame, or some when it has to wait. An empty piece
-    /// sends nothing unless it is the last one. Waits and may be cancelled as [`send`](Self::send). Pings may go
-    /// between the pieces, and a close cuts the message short.
-    ///
-    /// The caller sees to it that a [text](Kind::Text) is UTF-8 as a whole; its pieces may be cut anywhere.
-    ///
-    /// # Errors
-    /// [`Error::Usage`] when the message began as another kind; else as [`send`](Self::send).
-    pub async fn send_piece(&mut self, kind: Kind, data: &[u8], last: bool) -> Result<(), Error> {
-        self.begin(|state| state.send_piece(kind, data, last)).await
     }
 
     /// Sends a ping, of at most 125 bytes. What comes back, and pings of the peer, need no attention.
@@ -239,6 +233,14 @@ impl Sender {
     async fn begin(&mut self, mut begin: impl FnMut(&mut State) -> Result<(), Error>) -> Result<(), Error> {
         let mut waits = Waits::new(&self.0, Side::Sender);
         poll_fn(|cx| waits.check(cx, |cx| self.0.poll_send(cx, &mut begin))).await
+    }
+}
+
+/// A message that was told when it was whole.
+fn whole(event: Option<Event>) -> Option<Message> {
+    match event {
+        Some(Event::Data { data, .. }) => Some(data),
+        _ => None,
     }
 }
 
@@ -298,13 +300,9 @@ impl<F: Future<Output = ()>> Future for Attended<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        if let Some(user) = &mut this.user {
-            this.shared.lock().attend(true);
-            let polled = user.as_mut().poll(cx);
-            if polled.is_ready() {
-                this.user = None;
-            }
-            this.shared.lock().attend(false);
+        this.shared.attend(cx);
+        if this.user.as_mut().is_some_and(|user| user.as_mut().poll(cx).is_ready()) {
+            this.user = None;
         }
         match this.shared.poll_attend(cx) {
             Poll::Ready(()) if this.user.is_none() => Poll::Ready(()),
@@ -320,6 +318,7 @@ impl Future for Attendant {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.attend(cx);
         self.0.poll_attend(cx)
     }
 }

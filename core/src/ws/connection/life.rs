@@ -19,6 +19,21 @@ impl<R: Role> Connection<R> {
         }
     }
 
+    /// Says whether the caller has more to send that was begun before a close frame of the peer came: the answer to
+    /// that waits for it, and [`send`](Self::send) goes on meanwhile. Each piece sent gives it another
+    /// [`close_timeout`](crate::ws::Limits::close_timeout); then the connection ends without an answer.
+    ///
+    /// "An endpoint MAY delay sending a Close frame until its current message is sent [...]. However, there is no
+    /// guarantee that the endpoint that has already sent a Close frame will continue to process data." (section 5.5.1)
+    pub fn delay_close(&mut self, yes: bool) {
+        self.unsent = yes;
+    }
+
+    /// Whether the answer to the peer's close frame waits for what the caller has to send.
+    pub(super) fn is_close_delayed(&self) -> bool {
+        self.unsent && self.phase == Phase::Answering
+    }
+
     /// Our close frame was sent, or is due.
     pub(super) fn begin_close(&mut self, now: Instant, due: Option<CloseCode>) {
         self.phase = Phase::Closing;
@@ -100,7 +115,7 @@ impl<R: Role> Connection<R> {
         if self.ping_due {
             self.ping_due = self.write_control(Opcode::Ping, &[], out).is_err();
         }
-        if let Some(code) = self.close_due {
+        if let Some(code) = self.close_due.filter(|_| !self.is_close_delayed()) {
             let reason = self.error.map_or("", PeerError::text);
             if self.write_close(code, reason, out).is_ok() {
                 self.close_due = None;

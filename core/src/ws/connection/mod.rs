@@ -71,6 +71,8 @@ pub struct Connection<R> {
     pinged: bool,
     /// The caller does not read for now.
     held: bool,
+    /// The caller has more to send before a close frame of the peer is answered.
+    unsent: bool,
     eof: bool,
     close_due: Option<CloseCode>,
     /// An error that waits for what came before it to be told.
@@ -165,6 +167,7 @@ impl<R: Role> Connection<R> {
             ping_due: false,
             pinged: false,
             held: false,
+            unsent: false,
             eof: false,
             close_due: None,
             pending: None,

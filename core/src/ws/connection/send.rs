@@ -19,8 +19,8 @@ impl<R: Role> Connection<R> {
     /// that a [text](Kind::Text) is UTF-8 as a whole; its pieces may be cut anywhere.
     ///
     /// # Errors
-    /// [`UsageError::WrongState`]: another message is not complete, or the connection is being closed.
-    /// [`UsageError::OutputFull`]. Nothing was written.
+    /// [`UsageError::WrongState`]: another message is not complete, or the connection is being closed (but see
+    /// [`delay_close`](Self::delay_close)). [`UsageError::OutputFull`]. Nothing was written.
     #[inline]
     pub fn send(
         &mut self,
@@ -39,7 +39,7 @@ impl<R: Role> Connection<R> {
         }
         let header = self.header(opcode, data.len() as u64, last);
         frame::write(&header, data, out)?;
-        self.did_send(kind, last);
+        self.did_send(now, kind, last);
         Ok(())
     }
 
@@ -115,7 +115,7 @@ impl<R: Role> Connection<R> {
             Mask::new(key).apply(&mut buf[begin..begin + len]);
         }
         out.give_back(room - begin - len);
-        self.did_send(kind, last);
+        self.did_send(now, kind, last);
         self.compressing = !last;
         if self.due == NEVER {
             self.due = self.rests_at();
@@ -171,7 +171,7 @@ impl<R: Role> Connection<R> {
     #[inline]
     fn next_opcode(&self, kind: Kind) -> Result<Opcode, UsageError> {
         match self.sending {
-            _ if self.phase != Phase::Open => Err(UsageError::WrongState),
+            _ if self.phase != Phase::Open && !self.is_close_delayed() => Err(UsageError::WrongState),
             None => Ok(kind.opcode()),
             Some(before) if before == kind => Ok(Opcode::Continuation),
             Some(_) => Err(UsageError::WrongState),
@@ -184,8 +184,11 @@ impl<R: Role> Connection<R> {
     }
 
     #[inline]
-    fn did_send(&mut self, kind: Kind, last: bool) {
+    fn did_send(&mut self, now: Instant, kind: Kind, last: bool) {
         self.sending = if last { None } else { Some(kind) };
+        if self.phase == Phase::Answering {
+            self.due = (now + self.config.ws.close_timeout).as_nanos();
+        }
     }
 
     /// Appends a close frame.
@@ -229,7 +232,7 @@ impl Server {
     /// [`UsageError::BodyTooLong`] beyond 2^63 - 1 bytes.
     pub fn frame(
         &mut self,
-        _: Instant,
+        now: Instant,
         kind: Kind,
         len: u64,
         last: bool,
@@ -243,7 +246,7 @@ impl Server {
             return Err(UsageError::BodyTooLong);
         }
         self.header(opcode, len, last).write(out)?;
-        self.did_send(kind, last);
+        self.did_send(now, kind, last);
         Ok(())
     }
 }

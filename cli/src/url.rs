@@ -5,19 +5,19 @@ use std::fmt;
 
 /// An `http` URL, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Url {
+pub(crate) struct Url {
     /// As it is looked up and connected to: without the brackets of an IPv6 address.
-    pub(super) host: String,
-    pub(super) port: u16,
+    pub(crate) host: String,
+    pub(crate) port: u16,
     /// As the Host field gives it: without the default port.
-    pub(super) authority: String,
+    pub(crate) authority: String,
     /// Path and query, escaped where they have to be.
-    pub(super) target: String,
+    pub(crate) target: String,
 }
 
 /// Why a text is no URL that can be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum UrlError {
+pub(crate) enum UrlError {
     /// It is no URL.
     Malformed(&'static str),
     /// Another scheme than http.
@@ -28,7 +28,7 @@ const DEFAULT_PORT: u16 = 80;
 
 impl Url {
     /// Reads a URL; one without a scheme is one of http.
-    pub(super) fn parse(text: &str) -> Result<Url, UrlError> {
+    pub(crate) fn parse(text: &str) -> Result<Url, UrlError> {
         let malformed = |why| Err(UrlError::Malformed(why));
         let rest = match text.split_once("://") {
             Some((scheme, rest)) if is_scheme(scheme) => {
@@ -80,7 +80,7 @@ impl Url {
 
     /// Where a Location field of a response from here leads (RFC 3986, section 5.2, without removing
     /// dot segments: servers do that).
-    pub(super) fn join(&self, reference: &str) -> Result<Url, UrlError> {
+    pub(crate) fn join(&self, reference: &str) -> Result<Url, UrlError> {
         let reference = reference.split('#').next().unwrap_or_default();
         let path = self.target.split('?').next().unwrap_or_default();
         let folder = &path[..=path.rfind('/').unwrap_or(0)];
@@ -101,7 +101,7 @@ impl Url {
     }
 
     /// Last segment of the path, for a file's name.
-    pub(super) fn file_name(&self) -> Option<&str> {
+    pub(crate) fn file_name(&self) -> Option<&str> {
         let path = self.target.split('?').next().unwrap_or_default();
         path.rsplit('/').next().filter(|name| !name.is_empty())
     }
