@@ -303,7 +303,10 @@ impl State {
             return Err(Error::Usage(UsageError::WrongState));
         }
         self.sending = (!last).then_some(piece.kind());
-        self.put(piece, last);
+        // A fragment of nothing would only be held against us.
+        if last || !piece.is_empty() {
+            self.put(piece, last);
+        }
         Ok(())
     }
 
