@@ -212,4 +212,47 @@ mod deflate {
         m.handle_timeout(NOW + std::time::Duration::from_secs(30));
         assert!(HELD.get() - before < 320, "{}", HELD.get() - before);
     }
+
+    /// Also where no ping finds it idle: pings are off, or its user receives nothing for now.
+    #[test]
+    fn an_idle_connection_holds_no_compressor() {
+        use avx_core::Machine;
+        use std::time::Duration;
+
+        let seconds = |n| NOW + Duration::from_secs(n);
+        for (keep_alive, held) in [(0, false), (0, true), (3600, true)] {
+            let mut config = Config::default();
+            config.ws.keep_alive = Duration::from_secs(keep_alive);
+            let mut m = machine(&Arc::new(config), &Deflate::default());
+            if held {
+                m.hold(NOW);
+            }
+            assert_eq!(m.poll_timeout(), None);
+            let (mut out, before) = (Vec::with_capacity(10_000), HELD.get());
+            let mut send = |m: &mut Server, now, last| {
+                out.clear();
+                m.send_compressed(now, Kind::Text, &[b'x'; 600], last, &mut out).unwrap();
+            };
+            // In use: it is looked at, and kept.
+            for n in (0..100).step_by(10) {
+                send(&mut m, seconds(n), n < 90);
+                m.handle_timeout(seconds(n + 5));
+            }
+            let taken = HELD.get() - before;
+            assert!(taken > 140 << 10, "{taken}");
+            // Idle, but within a message.
+            assert_eq!(m.poll_timeout(), Some(seconds(120)));
+            m.handle_timeout(seconds(120));
+            assert_eq!((HELD.get() - before, m.poll_timeout()), (taken, Some(seconds(150))));
+            send(&mut m, seconds(121), true);
+            m.handle_timeout(seconds(150));
+            assert_eq!(HELD.get() - before, taken);
+            assert_eq!(m.poll_timeout(), Some(seconds(151)));
+            m.handle_timeout(seconds(151));
+            assert_eq!((HELD.get() - before, m.poll_timeout()), (0, None), "{keep_alive} {held}");
+            // And again.
+            send(&mut m, seconds(200), true);
+            assert_eq!((HELD.get() - before, m.poll_timeout()), (taken, Some(seconds(230))));
+        }
+    }
 }

@@ -8,13 +8,15 @@ mod support;
 
 use asking::Pending;
 use avx_core::ws::handshake::Failure;
+use avx_core::ws::key::MaskKeys;
 use avx_http::client::{self, Connection, Protocol};
 use avx_http::rt::Runtime;
 use avx_http::ws::{self, CloseCode, Error, Message, Socket};
-use avx_http::{Peer, Router, Server};
+use avx_http::{FieldLines, OwnedRequest, Peer, Response, Router, Server, Status};
 use sockets::{BOTH, Pair, Rude, dial, echo, options, server};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use support::{Gate, Remote, Sim, start_with};
@@ -109,6 +111,51 @@ fn what_is_no_handshake_is_answered_as_such() {
     }
 }
 
+/// A handler that asks somebody else first, with a request of its own.
+#[test]
+fn a_handler_may_wait_before_it_accepts() {
+    for protocol in BOTH {
+        let gate = Gate::default();
+        let wait = gate.clone();
+        let members = move |request: OwnedRequest| {
+            let wait = wait.clone();
+            async move {
+                wait.passed().await;
+                match request.field("cookie") {
+                    Some(b"member") => ws::Upgrade::new().protocols(&["chat"]).accept(&request, echo),
+                    _ => Response::new(Status::FORBIDDEN),
+                }
+            }
+        };
+        let server = Server::new(Router::new().get("/", members)).extended_connect(true);
+        let mut pair = Pair::new(protocol, server);
+        pair.options.protocols = "chat".into();
+        pair.options.fields.push("cookie", "member");
+        let (rt, connection, options) = (pair.sim.clone(), pair.connection.clone(), pair.options.clone());
+        let opening =
+            Pending::start(&pair.sim, async move { ws::open(&rt, &connection, "/", &options).await });
+        assert!(opening.take().is_none(), "{protocol:?}");
+        gate.open();
+        pair.sim.run();
+        let mut socket = opening.take().unwrap().unwrap();
+        assert_eq!(socket.protocol(), Some("chat"));
+        pair.run(async move {
+            socket.send_text("hello").await.unwrap();
+            assert_eq!(socket.recv().await.unwrap().unwrap().as_text(), Some("hello"));
+        });
+        pair.connection = dial(&pair.sim, &pair.options.client);
+        pair.options.fields = FieldLines::default();
+        let refused = pair.try_open("/");
+        assert!(matches!(refused, Err(Error::Handshake(Failure::Status(status))) if status.code() == 403));
+        pair.options.fields.push("cookie", "member");
+        assert!(pair.try_open("/").is_ok());
+        let client = pair.sim.dial();
+        client.send("GET / HTTP/1.1\r\nHost: a\r\nCookie: member\r\n\r\n");
+        pair.sim.run();
+        assert!(client.recv_text().starts_with("HTTP/1.1 426 "));
+    }
+}
+
 #[test]
 fn each_half_works_in_a_task_of_its_own() {
     for protocol in BOTH {
@@ -157,6 +204,38 @@ fn each_half_works_in_a_task_of_its_own() {
         assert_eq!(heard, (0..100).map(|i| i.to_string()).collect::<Vec<_>>());
         assert_eq!(farewell.unwrap().reason, "said all");
     }
+}
+
+/// The key of the handshake and the seed of the masking keys are two calls: one is told to everybody, the other to nobody.
+#[test]
+fn rfc6455_5_3_a_client_takes_its_keys_from_the_entropy_it_is_given() {
+    fn counting() -> [u8; 32] {
+        static CALLS: AtomicU8 = AtomicU8::new(1);
+        [CALLS.fetch_add(1, Ordering::Relaxed); 32]
+    }
+    let sim = Sim::new();
+    let mut options = options(Protocol::Http1);
+    options.entropy = Some(counting);
+    let (ours, theirs) = support::pair();
+    let (connection, server) =
+        (Connection::over(&sim, ours, Peer::Unix, "a", &options.client), Remote(theirs));
+    let rt = sim.clone();
+    let opening =
+        Pending::start(&sim, async move { ws::open(&rt, &connection, "/", &options).await.unwrap() });
+    let text = server.recv_text();
+    let key = "AQEBAQEBAQEBAQEBAQEBAQ==";
+    assert!(text.to_lowercase().contains(&format!("sec-websocket-key: {key}\r\n").to_lowercase()), "{text}");
+    let accept = avx_core::ws::accept::accept(key.as_bytes());
+    let accept = String::from_utf8_lossy(&accept);
+    server.send(format!(
+        "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Accept: {accept}\r\n\r\n"
+    ));
+    sim.run();
+    let mut socket = opening.take().unwrap();
+    sim.block_on(async move { socket.send_text("").await.unwrap() });
+    let mask = MaskKeys::new([2; 32]).next_key();
+    assert_eq!(server.recv()[..6], [&[0x81, 0x80][..], &mask].concat());
 }
 
 /// Waits for one of two things and drops the other: the message that comes later is not lost, and whoever was to

@@ -242,3 +242,53 @@ fn ws_16_a_stream_ends_like_a_connection() {
     assert_eq!((inbox.answer(7).status, inbox.answer(9).status), (400, 200));
     assert_eq!(ends.lock().unwrap().len(), 4);
 }
+
+/// Small messages, empty ones and pings take more memory than their bytes: that is what counts.
+#[test]
+fn what_waits_for_a_peer_that_does_not_read_is_bounded_in_memory() {
+    for what in [Small::Text, Small::Nothing, Small::Ping, Small::Echo] {
+        let sim = Sim::new();
+        let send = move |mut socket: Socket| async move {
+            let first = socket.recv().await.unwrap().unwrap();
+            loop {
+                let sent = match what {
+                    Small::Text => socket.send_text("tick").await,
+                    Small::Nothing => socket.send_binary(b"").await,
+                    Small::Ping => socket.ping(b"").await,
+                    Small::Echo => socket.send(ws::Message::binary(with_room(&first))).await,
+                };
+                if sent.is_err() {
+                    return;
+                }
+            }
+        };
+        let router =
+            Router::new().get("/", move |request: &Request<'_>| ws::Upgrade::new().accept(request, send));
+        let _server = start_with(&sim, Server::new(router));
+        let client = open(&sim);
+        client.set_window(1000);
+        let held = counting::peak(|| {
+            client.send(frame(0x82, b"x"));
+            sim.run();
+        });
+        // 1 MiB, and the buffers that the thread keeps for the next ones.
+        assert!(held < 4 << 20, "{what:?}: {held} bytes");
+        client.reset();
+        sim.run();
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Small {
+    Text,
+    Nothing,
+    Ping,
+    Echo,
+}
+
+/// In a buffer as large as that of a received message.
+fn with_room(bytes: &[u8]) -> Vec<u8> {
+    let mut vec = Vec::with_capacity(64 << 10);
+    vec.extend_from_slice(bytes);
+    vec
+}

@@ -4,7 +4,7 @@
 //! some 150 KiB to compress.
 
 use super::extension::{Deflate, Half};
-use crate::PeerError;
+use crate::{Instant, PeerError};
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -13,8 +13,7 @@ use zlib_rs::{DeflateConfig, DeflateFlush, InflateFlush, Status};
 /// The most bytes of a message that are inflated for one event.
 pub(super) const PIECE: usize = 16 << 10;
 
-/// What every compressed message ends in, and leaves out on the wire: "Remove 4 octets (that are 0x00 0x00 0xff
-/// 0xff) from the tail end." (section 7.2.1)
+/// What every compressed message ends in: its sender leaves these bytes out on the wire (section 7.2.1).
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
 /// Contexts that a thread keeps for connections without context take-over.
@@ -28,6 +27,8 @@ pub(super) struct Context {
     /// Messages of fewer bytes are left alone.
     pub(super) least: u32,
     deflate: Option<zlib_rs::Deflate>,
+    /// When it was used last.
+    used_at: u64,
     inflate: Option<Inflate>,
     /// Bytes of the message at hand: compressed and consumed, and inflated.
     pub(super) received: u64,
@@ -78,6 +79,7 @@ impl Context {
             level: deflate.level.clamp(1, 9),
             least: deflate.least,
             deflate: None,
+            used_at: 0,
             inflate: None,
             received: 0,
             inflated: 0,
@@ -102,7 +104,7 @@ impl Context {
 
     /// It is complete.
     pub(super) fn end(&mut self, pool: &mut Pool) {
-        // "If the peer's "no_context_takeover" was agreed to, each message is inflated by itself" (section 7.2.2)
+        // A peer that has agreed to take no context over compresses each message by itself (section 7.1.1).
         if self.peer.no_context_takeover {
             if let Some(mut inflate) = self.inflate.take() {
                 inflate.0.reset(false);
@@ -124,7 +126,7 @@ impl Context {
             self.tail = TAIL.len() as u8;
         }
         while step.produced < out.len() {
-            // "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the message." (7.2.2)
+            // What the sender has left out is put back behind the message (section 7.2.2).
             let in_tail = step.consumed == input.len();
             let source = match in_tail {
                 false => &input[step.consumed..],
@@ -167,9 +169,16 @@ impl Context {
         len.saturating_add(len / 8).saturating_add(len / 64).saturating_add(64)
     }
 
-    /// Compresses a piece of a message into `out`, which has [`bound`](Self::bound) bytes; returns how many it
+    /// Compresses a piece of a message at `now` into `out`, which has [`bound`](Self::bound) bytes; returns how many it
     /// took, or `None` when they were not enough, which does not happen. With `last` the message ends.
-    pub(super) fn compress(&mut self, data: &[u8], last: bool, out: &mut [u8]) -> Option<usize> {
+    pub(super) fn compress(
+        &mut self,
+        now: Instant,
+        data: &[u8],
+        last: bool,
+        out: &mut [u8],
+    ) -> Option<usize> {
+        self.used_at = now.as_nanos();
         let zlib = self.deflate.get_or_insert_with(|| {
             zlib_rs::Deflate::new_with_config(DeflateConfig {
                 level: self.level.into(),
@@ -199,6 +208,11 @@ impl Context {
             }
         }
         Some(n)
+    }
+
+    /// When the compressor was used last, if there is one.
+    pub(super) fn used_at(&self) -> Option<u64> {
+        self.deflate.as_ref().map(|_| self.used_at)
     }
 
     /// Gives back what is only worth keeping for a connection that is in use. A sender may begin anew at any time.
@@ -292,11 +306,11 @@ mod tests {
         let mut context = context(PLAIN);
         let mut out = [0xaa; 64];
         for _ in 0..3 {
-            assert_eq!((context.compress(b"", true, &mut out), out[0]), (Some(1), 0));
+            assert_eq!((context.compress(Instant::ZERO, b"", true, &mut out), out[0]), (Some(1), 0));
         }
-        let n = context.compress(b"Hello", false, &mut out).unwrap();
+        let n = context.compress(Instant::ZERO, b"Hello", false, &mut out).unwrap();
         assert!(out[..n].ends_with(&TAIL));
-        assert_eq!((context.compress(b"", true, &mut out), out[0]), (Some(1), 0));
+        assert_eq!((context.compress(Instant::ZERO, b"", true, &mut out), out[0]), (Some(1), 0));
     }
 
     proptest! {
@@ -317,12 +331,12 @@ mod tests {
                         if noise { (state >> 24) as u8 } else { (i / 50) as u8 ^ seed }
                     }).collect();
                     let mut out = vec![0; Context::bound(len)];
-                    let n = sender.compress(&data, false, &mut out).expect("the bound is enough");
+                    let n = sender.compress(Instant::ZERO, &data, false, &mut out).expect("the bound is enough");
                     wire.extend_from_slice(&out[..n]);
                     plain.extend(data);
                 }
                 let mut out = vec![0; Context::bound(0)];
-                let n = sender.compress(b"", true, &mut out).expect("the bound is enough");
+                let n = sender.compress(Instant::ZERO, b"", true, &mut out).expect("the bound is enough");
                 wire.extend_from_slice(&out[..n]);
                 prop_assert_eq!(inflated(&mut receiver, &wire), Ok(plain));
             }
@@ -338,7 +352,7 @@ mod tests {
                 (state >> 56) as u8
             }).collect();
             let mut out = vec![0; Context::bound(len)];
-            let n = context.compress(&data, true, &mut out);
+            let n = context.compress(Instant::ZERO, &data, true, &mut out);
             prop_assert!(n.is_some());
             prop_assert_eq!(inflated(&mut context, &out[..n.unwrap()]), Ok(data));
         }

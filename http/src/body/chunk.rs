@@ -39,6 +39,14 @@ impl Chunk {
         }
     }
 
+    /// Bytes of memory that it takes.
+    pub(crate) fn held(&self) -> usize {
+        match &self.bytes {
+            Bytes::Static(_) => 0,
+            Bytes::Owned(bytes) => bytes.capacity(),
+        }
+    }
+
     /// As [`into_vec`](Self::into_vec), but a large buffer with little inside is recycled instead.
     pub(crate) fn into_exact(self) -> Vec<u8> {
         match &self.bytes {

@@ -173,14 +173,6 @@ impl<'a> Request<'a> {
         self.body_len
     }
 
-    /// The head as the machine has it; none of a request that came over no connection.
-    pub(crate) fn received(&self) -> Option<&'a RequestHead<'a>> {
-        match &self.head {
-            Head::Received(head) => Some(head),
-            Head::Made { .. } => None,
-        }
-    }
-
     /// Who sent it.
     pub fn peer(&self) -> Peer {
         *self.peer

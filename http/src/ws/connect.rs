@@ -26,6 +26,15 @@ pub struct Options {
     pub protocols: String,
     /// Further field lines of the request: Origin, Cookie, Authorization ...
     pub fields: FieldLines,
+    /// Bytes that nobody can predict, other ones with each call: called for the key of the handshake over HTTP/1.1 (RFC
+    /// 6455, section 4.1), of which it takes 16 bytes, and for the seed of the masking keys (section 5.3), never for
+    /// both at once. Default none: they come from the 128 bits that the standard library draws from the system for
+    /// each thread to key its maps with ([`RandomState`]), stretched by its keyed hash, SipHash.
+    ///
+    /// That is enough for what masking is for: those who choose what a client sends must not know how it will look
+    /// on the wire, and would have to find a key of 128 bits for that. Set it, to a call of the system's source,
+    /// where a policy wants every key from there, or where the standard library's comes from no such source.
+    pub entropy: Option<fn() -> [u8; 32]>,
     /// Offers to compress messages (permessage-deflate, RFC 7692). Default off; see [`Deflate`].
     #[cfg(feature = "deflate")]
     pub deflate: Option<Deflate>,
@@ -37,6 +46,17 @@ impl Options {
         return self.deflate;
         #[cfg(not(feature = "deflate"))]
         None
+    }
+
+    fn draw(&self) -> [u8; 32] {
+        self.entropy.map_or_else(entropy, |entropy| entropy())
+    }
+
+    /// "The nonce MUST be selected randomly for each connection." (RFC 6455, section 4.1)
+    fn nonce(&self) -> [u8; 16] {
+        let mut nonce = [0; 16];
+        nonce.copy_from_slice(&self.draw()[..16]);
+        nonce
     }
 }
 
@@ -83,7 +103,7 @@ async fn begin<R: Runtime>(
     target: &str,
     options: &Options,
 ) -> Result<Socket, Error> {
-    let nonce = (connection.protocol() == Protocol::Http1).then(entropy::<16>);
+    let nonce = (connection.protocol() == Protocol::Http1).then(|| options.nonce());
     let handshake = handshake(nonce, &options.protocols, options.offer());
     let mut request = match nonce {
         Some(_) => Request::get(target),
@@ -115,7 +135,7 @@ async fn begin<R: Runtime>(
     config.ws.deflate = options.offer();
     let config = Arc::new(config);
     let host = Plain { rt: rt.clone(), epoch: Epoch::new(rt.now()), config: config.clone() };
-    let state = State::new(io.of(Arc::new(host)), config, Some(MaskKeys::new(entropy())), agreed);
+    let state = State::new(io.of(Arc::new(host)), config, Some(MaskKeys::new(options.draw())), agreed);
     let (socket, shared) = Socket::new(state, protocol);
     rt.spawn(Attendant(shared));
     Ok(socket)
@@ -143,11 +163,10 @@ fn handshake_of(
 
 /// Bytes that nobody can predict: what the standard library keys its maps with, which comes from the system, stretched
 /// by a keyed hash.
-fn entropy<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    for (i, eight) in bytes.chunks_mut(8).enumerate() {
-        let hash = RandomState::new().hash_one(i).to_le_bytes();
-        eight.copy_from_slice(&hash[..eight.len()]);
+fn entropy() -> [u8; 32] {
+    let mut bytes = [0; 32];
+    for (i, eight) in bytes.chunks_exact_mut(8).enumerate() {
+        eight.copy_from_slice(&RandomState::new().hash_one(i).to_le_bytes());
     }
     bytes
 }

@@ -58,6 +58,11 @@ impl Message {
         self.data.into_vec()
     }
 
+    /// Bytes of memory that it takes.
+    pub(super) fn held(&self) -> usize {
+        self.data.held()
+    }
+
     /// Drops the first `n` bytes: they were sent.
     pub(super) fn advance(&mut self, n: usize) {
         self.data.advance(n);

@@ -18,6 +18,9 @@
 //! # let _ = router;
 //! ```
 //!
+//! A handler that has to wait for something before it accepts, such as who the client is, is an async one and passes
+//! its [`OwnedRequest`](crate::OwnedRequest) to the same call.
+//!
 //! A client:
 //!
 //! ```no_run
@@ -41,8 +44,24 @@
 //! And a handler that blocks its thread blocks everything.
 //!
 //! Memory is bounded: one message that has come (`ws.message` of the [`Config`](crate::Config), 16 MiB), one that is
-//! coming, and 1 MiB of messages to send plus one; beyond that `send` waits, and TCP or the stream's window tells the
-//! peer when nobody receives.
+//! coming, and 1 MiB for messages to send plus one of them, each counted as the memory it takes; beyond that `send`
+//! waits, and TCP or the stream's window tells the peer when nobody receives. Whoever receives by
+//! [events](Socket::next_event) holds a piece, 64 KiB, instead of messages, and nothing more is read before somebody
+//! receives. For messages of any length, set `message` and `frame` of the [`Limits`] to [`u64::MAX`] and pass them on as
+//! they come:
+//!
+//! ```
+//! use avx_http::ws::{Error, Event, Socket};
+//!
+//! async fn echo(mut socket: Socket) -> Result<(), Error> {
+//!     while let Some(event) = socket.next_event().await? {
+//!         if let Event::Data { data, last } = event {
+//!             socket.send_piece(data, last).await?;
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//! ```
 //!
 //! What is sent in one turn of a server's handler leaves in one write.
 //!
@@ -64,4 +83,4 @@ pub use error::Error;
 pub use message::{Event, Message};
 pub use pump::Farewell;
 pub use socket::{Receiver, Sender, Socket};
-pub use upgrade::{OriginCheck, Upgrade, upgrade};
+pub use upgrade::{Opening, OriginCheck, Upgrade, upgrade};

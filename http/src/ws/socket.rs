@@ -178,7 +178,7 @@ impl Sender {
 
     /// Sends a piece of a message, which ends with `last`. The pieces of a message are of one kind, nothing but pings
     /// goes between them, and a text may be cut anywhere but is UTF-8 as a whole. How pieces are cut into frames is
-    /// not defined. Otherwise as [`send`](Self::send).
+    /// not defined; an empty one sends nothing unless it is the last. Otherwise as [`send`](Self::send).
     ///
     /// # Errors
     /// [`Error::Usage`] for a piece of another kind, and so from `send` before the last piece; else as there.

@@ -2,9 +2,9 @@
 
 use super::pump::State;
 use super::socket::{Attended, Socket};
-use crate::{Config, IntoResponse, Name, Request, Response, Upgraded, Value};
+use crate::{Config, IntoResponse, Name, OwnedRequest, Request, Response, Upgraded, Value};
 use avx_core::ws::extension::Agreed;
-use avx_core::ws::handshake::{self, Refusal};
+use avx_core::ws::handshake::{self, Offer, Refusal};
 use avx_core::ws::{Deflate, Limits};
 use avx_core::{Field, Status};
 use std::fmt;
@@ -15,12 +15,51 @@ use std::sync::Arc;
 ///
 /// `then` runs inside the task of the connection, like any handler. The limits are the server's,
 /// `ws` of its [`Config`].
-pub fn upgrade<F, Fut>(request: &Request<'_>, then: F) -> Response
+///
+/// ```
+/// use avx_http::{OwnedRequest, Response, Status, ws};
+///
+/// async fn members_only(request: OwnedRequest) -> Response {
+///     match is_member(request.field("cookie")).await {
+///         true => ws::upgrade(&request, async |mut socket| drop(socket.send_text("welcome").await)),
+///         false => Response::new(Status::FORBIDDEN),
+///     }
+/// }
+/// # async fn is_member(cookie: Option<&[u8]>) -> bool { cookie.is_some() }
+/// ```
+pub fn upgrade<F, Fut>(request: &impl Opening, then: F) -> Response
 where
     F: FnOnce(Socket) -> Fut + Send + 'static,
     Fut: Future<Output = ()> + Send + 'static,
 {
     Upgrade::new().accept(request, then)
+}
+
+/// A request that may be a handshake: a [`Request`], or the [`OwnedRequest`] of a handler that has to wait before it
+/// accepts. Nothing else is one.
+pub trait Opening: sealed::Opening {}
+
+impl Opening for Request<'_> {}
+impl Opening for OwnedRequest {}
+
+mod sealed {
+    use super::{Offer, Refusal};
+
+    pub trait Opening {
+        fn offer(&self) -> Result<Offer<'_>, Refusal>;
+    }
+}
+
+impl sealed::Opening for Request<'_> {
+    fn offer(&self) -> Result<Offer<'_>, Refusal> {
+        handshake::check_parts(self.method(), self.version(), self.upgrade(), self.fields())
+    }
+}
+
+impl sealed::Opening for OwnedRequest {
+    fn offer(&self) -> Result<Offer<'_>, Refusal> {
+        handshake::check_parts(self.method(), self.version(), self.upgrade(), self.fields())
+    }
 }
 
 /// Whether scripts of this origin may connect.
@@ -72,12 +111,12 @@ impl<'a> Upgrade<'a> {
     }
 
     /// As [`upgrade`](upgrade).
-    pub fn accept<F, Fut>(self, request: &Request<'_>, then: F) -> Response
+    pub fn accept<F, Fut>(self, request: &impl Opening, then: F) -> Response
     where
         F: FnOnce(Socket) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        let offer = match request.received().map_or(Err(Refusal::NotWebSocket), handshake::check) {
+        let offer = match request.offer() {
             Ok(offer) => offer,
             Err(refusal) => return with_fields(refusal.status().into_response(), refusal.fields()),
         };

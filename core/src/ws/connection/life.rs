@@ -7,6 +7,9 @@ use crate::ws::role::Role;
 use crate::{Instant, Output, PeerError};
 use core::time::Duration;
 
+/// How long a compressor that nobody uses is kept where no ping finds the connection idle before.
+const IDLE: Duration = Duration::from_secs(30);
+
 impl<R: Role> Connection<R> {
     /// Begins the graceful end: a close frame with 1001 is sent with the next
     /// [`transmit`](crate::Machine::transmit). Does nothing when the connection is being closed already.
@@ -134,9 +137,31 @@ impl<R: Role> Connection<R> {
         }
     }
 
-    /// Time is looked at again when the peer may have been silent for too long.
+    /// Time is looked at again when the peer may have been silent for too long; where that is not asked, when the
+    /// compressor may have been idle for too long.
     pub(super) fn watch(&mut self) {
         self.due = after(self.heard_at, self.config.ws.keep_alive);
+        if self.due == NEVER {
+            self.due = self.rests_at();
+        }
+    }
+
+    /// When to give back what an idle connection does not need.
+    pub(super) fn rests_at(&self) -> u64 {
+        #[cfg(feature = "deflate")]
+        if let Some(used_at) = self.deflate.as_ref().and_then(|deflate| deflate.used_at()) {
+            return after(used_at, IDLE);
+        }
+        NEVER
+    }
+
+    /// Gives it back, but for a message that is not complete. Whether it has.
+    fn rest(&mut self) -> bool {
+        #[cfg(feature = "deflate")]
+        if let (Some(deflate), None) = (&mut self.deflate, self.sending) {
+            deflate.rest();
+        }
+        self.sending.is_none()
     }
 
     /// The caller reads again.
@@ -156,6 +181,15 @@ impl<R: Role> Connection<R> {
             self.end();
             return;
         }
+        if self.held || self.config.ws.keep_alive.is_zero() {
+            // Nothing is asked of the peer. In the middle of a message it is looked at again later.
+            self.due = match self.rests_at() {
+                at if now.as_nanos() < at => at,
+                _ if self.rest() => NEVER,
+                _ => after(now.as_nanos(), IDLE),
+            };
+            return;
+        }
         let limits = &self.config.ws;
         let pong_timeout = after(0, limits.pong_timeout);
         if self.pinged && self.heard_at < self.due.saturating_sub(pong_timeout) && pong_timeout != NEVER {
@@ -167,10 +201,7 @@ impl<R: Role> Connection<R> {
         if now.as_nanos() >= self.due {
             self.ping_due = true;
             self.pinged = true;
-            #[cfg(feature = "deflate")]
-            if let (Some(deflate), None) = (&mut self.deflate, self.sending) {
-                deflate.rest();
-            }
+            self.rest();
             // Without a deadline for it there is another one when it may be time again.
             let time =
                 if pong_timeout == NEVER { self.config.ws.keep_alive } else { self.config.ws.pong_timeout };

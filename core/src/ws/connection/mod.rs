@@ -253,7 +253,7 @@ impl<R: Role> Machine for Connection<R> {
     fn hold(&mut self, _: Instant) {
         if self.phase == Phase::Open {
             self.held = true;
-            self.due = NEVER;
+            self.due = self.rests_at();
         }
     }
 

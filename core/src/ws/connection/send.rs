@@ -1,5 +1,7 @@
 //! Sending: messages, pieces of them, pings.
 
+#[cfg(feature = "deflate")]
+use super::NEVER;
 use super::{Connection, Phase, Server};
 #[cfg(feature = "deflate")]
 use crate::ws::deflate::Context;
@@ -87,7 +89,7 @@ impl<R: Role> Connection<R> {
         let bound = Context::bound(data.len());
         let mut header = Header {
             fin: last,
-            // "the RSV1 bit of the first frame of a compressed message is set" (RFC 7692, section 6)
+            // RFC 7692, section 6: the bit RSV1 of its first frame says that a message is compressed.
             compressed: opcode != Opcode::Continuation,
             opcode,
             mask: if R::SERVER { None } else { Some([0; 4]) },
@@ -96,7 +98,7 @@ impl<R: Role> Connection<R> {
         let buf = out.reserve(header.encoded_len() + bound)?;
         let room = buf.len();
         let at = header.encoded_len();
-        let Some(len) = deflate.compress(data, last, &mut buf[at..]) else {
+        let Some(len) = deflate.compress(now, data, last, &mut buf[at..]) else {
             debug_assert!(false, "the bound is enough");
             out.give_back(room);
             // The context is spoilt, and with it the connection.
@@ -115,6 +117,9 @@ impl<R: Role> Connection<R> {
         out.give_back(room - begin - len);
         self.did_send(now, kind, last);
         self.compressing = !last;
+        if self.due == NEVER {
+            self.due = self.rests_at();
+        }
         Ok(())
     }
 

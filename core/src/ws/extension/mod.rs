@@ -23,7 +23,8 @@ mod tests;
 /// and because it costs memory: whatever the window, a connection that has compressed a message holds 160 KiB, and
 /// one that was sent a compressed message 48 KiB. Neither is allocated before it is needed. What inflates is given
 /// back behind each message if the peer compresses without context take-over, what compresses when the peer has
-/// been silent for the time of [`keep_alive`](crate::ws::Limits::keep_alive).
+/// been silent for the time of [`keep_alive`](crate::ws::Limits::keep_alive), or, where nothing is asked of the peer,
+/// when it was not used for 30 s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deflate {

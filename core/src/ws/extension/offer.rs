@@ -59,8 +59,8 @@ pub struct Half {
     pub max_window_bits: u8,
 }
 
-/// The server agreed to something that was not offered: "the client MUST _Fail the WebSocket Connection_"
-/// (RFC 7692, sections 5 and 7.1).
+/// The server agreed to something that was not offered, and the client has to give the connection up (RFC 7692,
+/// sections 5 and 7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct BadResponse;
@@ -76,8 +76,7 @@ impl core::error::Error for BadResponse {}
 /// What a server answers to the offers in `values`, those of all `Sec-WebSocket-Extensions` lines in order: the
 /// first offer that it can accept. `None` is to do without.
 pub fn agree<'v>(values: impl IntoIterator<Item = &'v [u8]>, deflate: &Deflate) -> Option<Agreed> {
-    // "An element preceding another element has higher preference. It is recommended that a server accepts PMCEs
-    // with higher preference if the server supports them." (RFC 7692, section 5)
+    // What is offered first is what the client prefers (RFC 7692, section 5).
     let offers = values.into_iter().flat_map(elements).flatten().filter(|element| element.is(NAME));
     offers.filter_map(|element| Offer::parse(&element)).find_map(|offer| offer.accept(deflate))
 }
@@ -109,9 +108,8 @@ pub fn check<'v>(
 impl Offer {
     /// The offer in an element, if it is one that may be accepted.
     ///
-    /// "A server MUST decline an extension negotiation offer for this extension if any of the following conditions
-    /// are met": a parameter that is not defined for an offer, one with an invalid value, or several of the same
-    /// name (RFC 7692, section 7.1).
+    /// A server has to decline an offer with a parameter that is not defined for one, with an invalid value, or with
+    /// several parameters of the same name (RFC 7692, section 7.1).
     pub fn parse(element: &Element<'_>) -> Option<Offer> {
         let given = Given::parse(element)?;
         Some(Offer {
@@ -179,11 +177,9 @@ impl Offer {
     pub fn accept(&self, deflate: &Deflate) -> Option<Agreed> {
         let own = deflate.window_bits.clamp(LEAST_OF_SENDER, 15);
         let server_window = match self.server_max_window_bits {
-            // The fourth condition: "The server doesn't support the offered configuration."
+            // What a server cannot do is to be declined, too (section 7.1).
             Some(bits) if bits < LEAST_OF_SENDER => return None,
-            // "A server accepts an extension negotiation offer with this parameter by including the
-            // "server_max_window_bits" extension parameter in the extension negotiation response to send back to
-            // the client with the same or smaller value as the offer." (section 7.1.2.1)
+            // The answer names the same window or a smaller one (section 7.1.2.1).
             Some(bits) => own.min(bits),
             None => own,
         };
@@ -311,7 +307,7 @@ fn once(param: &Param<'_>, seen: &mut bool) -> Option<()> {
     (first && param.value.is_none()).then_some(())
 }
 
-/// "a decimal integer value without leading zeroes between 8 to 15, inclusive" (section 7.1.2.1), or none at all.
+/// The bits of a window: a decimal number from 8 to 15 without leading zeros (section 7.1.2.1), or no value at all.
 fn bits(param: &Param<'_>, seen: &mut Option<Option<u8>>) -> Option<()> {
     let bits = match &param.value {
         None => None,

@@ -5,13 +5,13 @@ use crate::syntax::list;
 use crate::syntax::token::is_token;
 use crate::ws::accept;
 use crate::ws::extension::{self, Agreed, Deflate, Text, elements};
-use crate::{Field, Method, RequestHead, Status, UsageError, Version};
+use crate::{Field, Fields, Method, RequestHead, Status, UsageError, Version};
 use core::fmt;
 
 /// A handshake that may be accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Offer<'b> {
-    head: RequestHead<'b>,
+    fields: Fields<'b>,
     /// The answer to the key; over HTTP/2 there is none.
     accept: Option<[u8; 28]>,
 }
@@ -49,15 +49,28 @@ pub enum Refusal {
 /// # Errors
 /// How to refuse it.
 pub fn check<'b>(head: &RequestHead<'b>) -> Result<Offer<'b>, Refusal> {
-    let fields = head.fields();
-    let tunnel = matches!(head.version(), Version::Http2 | Version::Http3);
+    check_parts(head.method(), head.version(), head.upgrade(), head.fields())
+}
+
+/// The same of a head that is not where it was received any more. `upgrade` is what
+/// [`RequestHead::upgrade`] has said.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_parts<'b>(
+    method: Method<'_>,
+    version: Version,
+    upgrade: Option<&[u8]>,
+    fields: Fields<'b>,
+) -> Result<Offer<'b>, Refusal> {
+    let tunnel = matches!(version, Version::Http2 | Version::Http3);
     if tunnel {
         // "The :protocol pseudo-header field MUST be included in the CONNECT request, and it MUST have a value of
         // websocket to initiate a WebSocket connection on an HTTP/2 stream." (RFC 8441, section 5)
-        if !head.upgrade().is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket")) {
+        if !upgrade.is_some_and(|protocol| protocol.eq_ignore_ascii_case(b"websocket")) {
             return Err(Refusal::NotWebSocket);
         }
-        if head.method() != Method::Connect {
+        if method != Method::Connect {
             return Err(Refusal::Method);
         }
     } else {
@@ -67,10 +80,10 @@ pub fn check<'b>(head: &RequestHead<'b>) -> Result<Offer<'b>, Refusal> {
             return Err(Refusal::NotWebSocket);
         }
         // "The method of the request MUST be GET, and the HTTP version MUST be at least 1.1." (section 4.1)
-        if head.version() != Version::Http11 {
+        if version != Version::Http11 {
             return Err(Refusal::HttpVersion);
         }
-        if head.method() != Method::Get {
+        if method != Method::Get {
             return Err(Refusal::Method);
         }
         if fields.get("Host").is_none() {
@@ -112,33 +125,28 @@ pub fn check<'b>(head: &RequestHead<'b>) -> Result<Offer<'b>, Refusal> {
     if extensions.any(|element| element.is_err()) {
         return Err(Refusal::Extensions);
     }
-    Ok(Offer { head: *head, accept })
+    Ok(Offer { fields, accept })
 }
 
 impl<'b> Offer<'b> {
-    /// The request.
-    pub fn head(&self) -> &RequestHead<'b> {
-        &self.head
-    }
-
     /// Where the script comes from that opens this connection; clients that are no browsers need not say.
     ///
     /// "If the server does not validate the origin, it will accept connections from anywhere." (RFC 6455, section
     /// 4.2.2) A page of any origin can open a connection with the cookies of its reader: who relies on those has to
     /// look at this, and answers 403 if it is not his own.
     pub fn origin(&self) -> Option<&'b [u8]> {
-        self.head.fields().get("Origin")
+        self.fields.get("Origin")
     }
 
     /// The subprotocols that the client speaks, the best first.
     pub fn protocols(&self) -> impl Iterator<Item = &'b [u8]> + use<'b> {
-        self.head.fields().get_all("Sec-WebSocket-Protocol").flat_map(list::members)
+        self.fields.get_all("Sec-WebSocket-Protocol").flat_map(list::members)
     }
 
     /// What is agreed about permessage-deflate by a server that wants this; `None` is to do without. To be passed
     /// to [`answer`](Self::answer), and to the machine.
     pub fn deflate(&self, deflate: &Deflate) -> Option<Agreed> {
-        extension::agree(self.head.fields().get_all("Sec-WebSocket-Extensions"), deflate)
+        extension::agree(self.fields.get_all("Sec-WebSocket-Extensions"), deflate)
     }
 
     /// The response that accepts the handshake, with one of the [`protocols`](Self::protocols) or none.

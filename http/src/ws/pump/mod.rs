@@ -1,5 +1,7 @@
 //! The machine, its transport, and what waits on either side.
 
+mod send;
+
 use super::shared::Side;
 use super::{Error, Event, Message};
 use crate::clock::Epoch;
@@ -13,18 +15,11 @@ use avx_core::ws::extension::Agreed;
 use avx_core::ws::key::MaskKeys;
 use avx_core::ws::role::Role;
 use avx_core::ws::{Client, CloseCode, Connection, Kind, Server};
-use avx_core::{Instant, Machine, Output, Scratch, Session, Turn, UsageError};
+use avx_core::{Instant, Scratch, Session, Turn};
+use send::Item;
 use std::collections::VecDeque;
-use std::mem;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-
-/// Bytes of messages that may wait to be sent before the next one has to.
-const HIGH_WATER: usize = 1 << 20;
-/// A piece of a message that finds no more room than this waits for some.
-const LITTLE: usize = 4 << 10;
-/// What a frame takes beside its payload at most.
-const FRAME: usize = 14;
 
 /// One end of a WebSocket.
 pub(super) struct State {
@@ -37,8 +32,11 @@ pub(super) struct State {
     arrived: Option<Event>,
     /// Everything is told as it comes, not messages when they are whole.
     tells_all: bool,
+    /// Somebody has asked for one or the other. Before, nothing is read beyond one piece: those who lift the limit on
+    /// messages receive pieces.
+    asked: bool,
     queue: VecDeque<Item>,
-    /// Bytes of messages in the queue.
+    /// Bytes of memory that the queue takes.
     queued: usize,
     /// The message whose next piece is to come.
     sending: Option<Kind>,
@@ -77,14 +75,6 @@ enum End {
 
 type Wire<M> = Link<Upgraded, M, Box<dyn Sleep>>;
 
-/// What waits to be sent.
-enum Item {
-    /// With whether the message ends with it.
-    Message(Message, bool),
-    Ping(Vec<u8>),
-    Close(CloseCode, String),
-}
-
 /// With the link of either end.
 macro_rules! each {
     ($end:expr, $link:ident => $body:expr) => {
@@ -94,6 +84,7 @@ macro_rules! each {
         }
     };
 }
+use each;
 
 impl State {
     /// `keys`: of a client's end. `agreed`: how messages are compressed, if they are.
@@ -123,6 +114,7 @@ impl State {
             partial: None,
             arrived: None,
             tells_all: false,
+            asked: false,
             queue: VecDeque::new(),
             queued: 0,
             sending: None,
@@ -161,25 +153,22 @@ impl State {
         self.end.is_none() || self.error.is_some() || self.farewell.is_some()
     }
 
-    /// Whether there is room for another message, or no sense in waiting for some.
-    pub(super) fn takes_messages(&self) -> bool {
-        self.queued < HIGH_WATER || self.is_ended()
-    }
-
     /// From here on everything is told, or messages when they are whole.
     pub(super) fn tell(&mut self, all: bool) {
-        if self.tells_all == all {
+        if self.tells_all == all && self.asked {
             return;
         }
-        self.tells_all = all;
+        (self.tells_all, self.asked) = (all, true);
         match self.arrived.take() {
             None if all => {
                 let begun = self.partial.take().filter(|(_, bytes)| !bytes.is_empty());
                 self.arrived = begun
                     .map(|(kind, bytes)| Event::Data { data: Message::received(kind, bytes), last: false });
             }
-            Some(Event::Data { data, last: false }) => self.partial = Some((data.kind(), data.into_vec())),
-            Some(Event::Ping(_) | Event::Pong(_)) => {}
+            Some(Event::Data { data, last: false }) if !all => {
+                self.partial = Some((data.kind(), data.into_vec()))
+            }
+            Some(Event::Ping(_) | Event::Pong(_)) if !all => {}
             whole => self.arrived = whole,
         }
     }
@@ -268,102 +257,13 @@ impl State {
         self.left[side as usize] = true;
         if side == Side::Receiver {
             self.arrived = None;
+            self.drop_partial();
         }
         if self.left == [true, true] {
             // Already closed, perhaps: then there is nothing to say.
             let _ = self.close(CloseCode::NORMAL, String::new());
         }
     }
-
-    // --- sending: all or nothing, and in order ---
-
-    /// Sends a message, at once if there is room.
-    pub(super) fn send(&mut self, message: Message) -> Result<(), Error> {
-        self.may_begin()?;
-        self.put(message, true);
-        Ok(())
-    }
-
-    /// Sends a piece of one; those of a message are of one kind.
-    pub(super) fn send_piece(&mut self, piece: Message, last: bool) -> Result<(), Error> {
-        self.may_send()?;
-        if self.sending.is_some_and(|kind| kind != piece.kind()) {
-            return Err(Error::Usage(UsageError::WrongState));
-        }
-        self.sending = (!last).then_some(piece.kind());
-        self.put(piece, last);
-        Ok(())
-    }
-
-    fn put(&mut self, message: Message, last: bool) {
-        if !self.send_now(message.kind(), &message, last) {
-            self.queued += message.len();
-            self.queue.push_back(Item::Message(message, last));
-        }
-    }
-
-    /// The same of borrowed bytes.
-    pub(super) fn send_copy(&mut self, kind: Kind, data: &[u8]) -> Result<(), Error> {
-        self.may_begin()?;
-        if !self.send_now(kind, data, true) {
-            self.queued += data.len();
-            self.queue.push_back(Item::Message(Message::copy(kind, data), true));
-        }
-        Ok(())
-    }
-
-    pub(super) fn ping(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.may_send()?;
-        if data.len() > avx_core::ws::frame::MAX_CONTROL {
-            return Err(Error::Usage(UsageError::ControlTooLong));
-        }
-        self.queue.push_back(Item::Ping(data.to_vec()));
-        Ok(())
-    }
-
-    pub(super) fn close(&mut self, code: CloseCode, reason: String) -> Result<(), Error> {
-        self.may_send()?;
-        let nothing = code == CloseCode::NO_STATUS && reason.is_empty();
-        if !nothing && !code.may_be_sent() {
-            return Err(Error::Usage(UsageError::BadCloseCode));
-        }
-        if reason.len() > avx_core::ws::close::MAX_REASON {
-            return Err(Error::Usage(UsageError::ControlTooLong));
-        }
-        self.queue.push_back(Item::Close(code, reason));
-        Ok(())
-    }
-
-    fn may_send(&self) -> Result<(), Error> {
-        let closing = matches!(self.queue.back(), Some(Item::Close(..)));
-        let open =
-            self.end.as_deref().is_some_and(|end| each!(end, link => link.session.machine().is_open()));
-        match &self.error {
-            _ if open && !closing => Ok(()),
-            Some(error) => Err(error.again()),
-            None => Err(Error::Closed),
-        }
-    }
-
-    /// As [`may_send`](Self::may_send), and no message is incomplete.
-    fn may_begin(&self) -> Result<(), Error> {
-        self.may_send()?;
-        if self.sending.is_some() { Err(Error::Usage(UsageError::WrongState)) } else { Ok(()) }
-    }
-
-    /// Writes a whole message, or piece, into the output, if nothing comes before it and there is room.
-    fn send_now(&mut self, kind: Kind, data: &[u8], last: bool) -> bool {
-        let now = self.now();
-        let (true, Some(end)) = (self.queue.is_empty(), self.end.as_deref_mut()) else { return false };
-        pool::with_scratch(|scratch| {
-            each!(end, link => {
-                let (machine, out) = link.session.parts(scratch);
-                out.room() >= data.len() + FRAME && put(machine, now, kind, data, last, out).is_ok()
-            })
-        })
-    }
-
-    // --- work ---
 
     /// Moves everything on as far as it goes.
     pub(super) fn pump(&mut self, cx: &mut Context<'_>) {
@@ -480,7 +380,7 @@ impl State {
                     if self.left[Side::Receiver as usize] {
                         continue;
                     }
-                    if self.tells_all {
+                    if self.tells_all || !self.asked {
                         self.arrived = Some(Event::Data { data: Message::copy(kind, data), last });
                         return;
                     }
@@ -507,62 +407,11 @@ impl State {
         }
     }
 
-    /// What waits into the output, as far as there is room. Whether there was.
-    fn feed<R: Role>(&mut self, link: &mut Wire<Connection<R>>, now: Instant, scratch: &mut Scratch) -> bool {
-        let mut any = false;
-        while let Some(item) = self.queue.front_mut() {
-            let (machine, out) = link.session.parts(scratch);
-            let result = match item {
-                Item::Message(message, ends) => {
-                    let mut room = out.room().saturating_sub(FRAME);
-                    if self.compresses {
-                        // What does not shrink may grow by an eighth.
-                        room = room.saturating_sub(64) / 8 * 7;
-                    }
-                    let n = message.len().min(room);
-                    if n < message.len() && n < LITTLE {
-                        return any;
-                    }
-                    let all = n == message.len();
-                    let sent = put(machine, now, message.kind(), &message[..n], all && *ends, out);
-                    if sent.is_ok() {
-                        message.advance(n);
-                        self.queued -= n;
-                        any = true;
-                        if !all {
-                            continue;
-                        }
-                    }
-                    sent
-                }
-                Item::Ping(data) => machine.ping(now, data, out),
-                Item::Close(code, reason) => machine.close(now, *code, reason, out),
-            };
-            match result {
-                Err(UsageError::OutputFull(_)) => return any,
-                Err(_) if !matches!(item, Item::Message(..)) => {
-                    // The peer has closed meanwhile, and asks for no ping.
-                    self.queue.pop_front();
-                    any = true;
-                }
-                // This end has closed: nothing that waits can be sent.
-                Err(_) => {
-                    self.queue.clear();
-                    self.queued = 0;
-                    return true;
-                }
-                Ok(()) => {
-                    self.queue.pop_front();
-                    any = true;
-                }
-            }
+    /// Nobody will receive what has come of a message.
+    fn drop_partial(&mut self) {
+        if let Some((_, bytes)) = self.partial.take() {
+            pool::give_buffer(bytes);
         }
-        if any {
-            let (machine, out) = link.session.parts(scratch);
-            machine.delay_close(false);
-            machine.transmit(now, out);
-        }
-        any
     }
 
     /// The first error is what everybody hears.
@@ -575,21 +424,6 @@ impl State {
         let (Some(end), Some(host)) = (self.end.as_deref_mut(), &self.host) else { return };
         each!(end, link => link.arm_with(cx, &self.epoch, None, |at| host.sleep_until(at)));
     }
-}
-
-/// A message, or a piece of one, into the output; compressed where that was agreed on.
-fn put<R: Role>(
-    machine: &mut Connection<R>,
-    now: Instant,
-    kind: Kind,
-    data: &[u8],
-    last: bool,
-    out: &mut dyn Output,
-) -> Result<(), UsageError> {
-    #[cfg(feature = "deflate")]
-    return machine.send_compressed(now, kind, data, last, out);
-    #[cfg(not(feature = "deflate"))]
-    machine.send(now, kind, data, last, out)
 }
 
 #[cfg(feature = "deflate")]
@@ -607,8 +441,6 @@ fn with_deflate<R: Role>(machine: Connection<R>, _: Option<Agreed>) -> Connectio
 
 impl Drop for State {
     fn drop(&mut self) {
-        if let Some((_, bytes)) = mem::take(&mut self.partial) {
-            pool::give_buffer(bytes);
-        }
+        self.drop_partial();
     }
 }
