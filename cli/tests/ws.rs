@@ -136,6 +136,20 @@ fn the_end_of_the_input_closes_and_waits_for_the_answer() {
 }
 
 #[test]
+fn the_end_of_the_input_can_be_followed_by_patience() {
+    let (url, server) = serving("", |stream| {
+        assert_eq!(read_frame(stream), (TEXT, b"one".to_vec()));
+        let answer = [plain(TEXT, "two"), plain(CLOSE, close(1000, "that was all"))].concat();
+        stream.write_all(&answer).unwrap();
+        // It had not closed before.
+        assert_eq!(read_frame(stream), (CLOSE, close(1000, "")));
+    });
+    let ran = run(&["ws", "--wait", "60", &url], b"one\n");
+    server.join().unwrap();
+    assert_eq!((ran.code, &*ran.stdout), (0, "two\n"), "{}", ran.stderr);
+}
+
+#[test]
 fn the_exit_status_says_how_it_was_closed() {
     for (frames, code, said) in [
         (plain(CLOSE, close(1000, "")), 0, "* closed with 1000\n"),
