@@ -199,6 +199,14 @@ fn who_does_not_accept_is_quoted() {
 }
 
 #[test]
+fn times_may_be_longer_than_any_clock_runs() {
+    let serving = Serving::start(&[]);
+    let args = ["ws", "-q", "--ping", "1e19", "--connect-timeout", "1e19", &serving.url("/ws")];
+    let ran = run(&args, b"x\n");
+    assert_eq!((ran.code, &*ran.stdout, &*ran.stderr), (0, "x\n", ""));
+}
+
+#[test]
 fn who_never_answers_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("ws://{}/", listener.local_addr().unwrap());
