@@ -17,7 +17,7 @@ use avx_core::{Instant, Machine, Output, Scratch, Session, Turn, UsageError};
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 /// Bytes of messages that may wait to be sent before the next one has to.
 const HIGH_WATER: usize = 1 << 20;
@@ -28,7 +28,7 @@ const FRAME: usize = 14;
 
 /// One end of a WebSocket.
 pub(super) struct State {
-    end: Option<End>,
+    end: Option<Box<End>>,
     host: Option<Arc<dyn Host>>,
     epoch: Epoch,
     /// The message that is arriving.
@@ -50,8 +50,12 @@ pub(super) struct State {
     /// The transport may have something to read, or room.
     readable: bool,
     writable: bool,
-    /// Its attendant is about to look here.
+    /// Its attendant is about to look here, has this waker, and has looked at the clock.
     attended: bool,
+    attendant: Option<Waker>,
+    looked: Option<Instant>,
+    /// Who waits in the attendant's own task: to receive, to send.
+    pub(super) waits: [bool; 2],
     /// Nobody receives any more, or sends.
     left: [bool; 2],
     draining: bool,
@@ -101,7 +105,7 @@ impl State {
     ) -> Self {
         let host = io.host().cloned();
         let epoch = host.as_ref().map_or_else(|| Epoch::new(std::time::Instant::now()), |host| *host.epoch());
-        let now = now(host.as_deref(), &epoch);
+        let now = host.as_ref().map_or(Instant::ZERO, |host| epoch.instant(host.now()));
         let end = match keys {
             None => {
                 let machine = with_deflate(Server::new(config.clone(), now), agreed);
@@ -113,7 +117,7 @@ impl State {
             }
         };
         State {
-            end: Some(end),
+            end: Some(Box::new(end)),
             host,
             epoch,
             partial: None,
@@ -128,6 +132,9 @@ impl State {
             readable: true,
             writable: true,
             attended: false,
+            attendant: None,
+            looked: None,
+            waits: [false; 2],
             left: [false; 2],
             draining: false,
         }
@@ -196,7 +203,7 @@ impl State {
 
     /// Whether nothing waits to be written.
     pub(super) fn is_flushed(&self) -> bool {
-        let Some(end) = &self.end else { return true };
+        let Some(end) = self.end.as_deref() else { return true };
         self.queue.is_empty() && each!(end, link => link.session.write_buf().is_empty())
     }
 
@@ -208,18 +215,46 @@ impl State {
         self.farewell.as_ref()
     }
 
-    /// Its attendant is about to look here, or has looked.
-    pub(super) fn attend(&mut self, yes: bool) {
-        self.attended = yes;
+    /// Its attendant is about to look here, after others of its task. True if its waker is another one than before.
+    pub(super) fn attend(&mut self, waker: &Waker) -> bool {
+        // Whatever has woken the task, it may have been the transport.
+        self.called();
+        (self.attended, self.looked) = (true, None);
+        let new = !self.attendant.as_ref().is_some_and(|old| old.will_wake(waker));
+        if new {
+            self.attendant = Some(waker.clone());
+        }
+        new
+    }
+
+    /// It looks now.
+    pub(super) fn attends(&mut self) {
+        self.attended = false;
     }
 
     pub(super) fn is_attended(&self) -> bool {
         self.attended
     }
 
+    /// Whether this waker wakes an attendant who is about to look here.
+    pub(super) fn is_attended_by(&self, waker: &Waker) -> bool {
+        self.attended && self.attendant.as_ref().is_some_and(|own| own.will_wake(waker))
+    }
+
+    /// The time; it stands still where nobody has a clock, and in one turn of the attendant's task.
+    fn now(&mut self) -> Instant {
+        let (host, epoch) = (&self.host, &self.epoch);
+        let now = || host.as_ref().map_or(Instant::ZERO, |host| epoch.instant(host.now()));
+        if self.attended {
+            *self.looked.get_or_insert_with(now)
+        } else {
+            self.looked.take().unwrap_or_else(now)
+        }
+    }
+
     /// Whether a deadline comes sooner than its attendant knows.
     pub(super) fn wants_attendant(&self) -> bool {
-        !self.attended && self.end.as_ref().is_some_and(|end| each!(end, link => link.wants_arm()))
+        !self.attended && self.end.as_deref().is_some_and(|end| each!(end, link => link.wants_arm()))
     }
 
     /// A half is gone; with both of them the connection is closed.
@@ -295,7 +330,8 @@ impl State {
 
     fn may_send(&self) -> Result<(), Error> {
         let closing = matches!(self.queue.back(), Some(Item::Close(..)));
-        let open = self.end.as_ref().is_some_and(|end| each!(end, link => link.session.machine().is_open()));
+        let open =
+            self.end.as_deref().is_some_and(|end| each!(end, link => link.session.machine().is_open()));
         match &self.error {
             _ if open && !closing => Ok(()),
             Some(error) => Err(error.again()),
@@ -311,8 +347,8 @@ impl State {
 
     /// Writes a whole message, or piece, into the output, if nothing comes before it and there is room.
     fn send_now(&mut self, kind: Kind, data: &[u8], last: bool) -> bool {
-        let now = now(self.host.as_deref(), &self.epoch);
-        let (true, Some(end)) = (self.queue.is_empty(), &mut self.end) else { return false };
+        let now = self.now();
+        let (true, Some(end)) = (self.queue.is_empty(), self.end.as_deref_mut()) else { return false };
         pool::with_scratch(|scratch| {
             each!(end, link => {
                 let (machine, out) = link.session.parts(scratch);
@@ -326,17 +362,17 @@ impl State {
     /// Moves everything on as far as it goes.
     pub(super) fn pump(&mut self, cx: &mut Context<'_>) {
         let Some(mut end) = self.end.take() else { return };
-        let now = now(self.host.as_deref(), &self.epoch);
+        let now = self.now();
         if !self.draining && self.host.as_ref().is_some_and(|host| host.is_draining()) {
             self.draining = true;
-            each!(&mut end, link => pool::with_scratch(|scratch| link.session.parts(scratch).0.shutdown(now)));
+            each!(&mut *end, link => pool::with_scratch(|scratch| link.session.parts(scratch).0.shutdown(now)));
         }
-        let over = pool::with_scratch(|scratch| each!(&mut end, link => self.drive(link, cx, now, scratch)));
+        let over = pool::with_scratch(|scratch| each!(&mut *end, link => self.drive(link, cx, now, scratch)));
         if over {
             self.queue.clear();
             self.queued = 0;
             self.partial = None;
-            each!(&mut end, link => link.leave());
+            each!(&mut *end, link => link.leave());
         } else {
             self.end = Some(end);
         }
@@ -373,8 +409,8 @@ impl State {
     ) -> bool {
         loop {
             self.receive(link, now, scratch);
-            if self.attended && self.arrived.is_some() && self.queue.is_empty() {
-                // Its answer leaves along with what is there already.
+            if self.attended && self.queue.is_empty() && (self.arrived.is_some() || !self.readable) {
+                // Its answer leaves along with what is there already, and so does whatever the machine has to say.
                 return false;
             }
             self.feed(link, now, scratch);
@@ -530,7 +566,7 @@ impl State {
 
     /// Sees to it that the attendant is woken at the next deadline.
     pub(super) fn arm(&mut self, cx: &mut Context<'_>) {
-        let (Some(end), Some(host)) = (&mut self.end, &self.host) else { return };
+        let (Some(end), Some(host)) = (self.end.as_deref_mut(), &self.host) else { return };
         each!(end, link => link.arm_with(cx, &self.epoch, None, |at| host.sleep_until(at)));
     }
 }
@@ -561,11 +597,6 @@ fn with_deflate<R: Role>(machine: Connection<R>, agreed: Option<Agreed>) -> Conn
 #[cfg(not(feature = "deflate"))]
 fn with_deflate<R: Role>(machine: Connection<R>, _: Option<Agreed>) -> Connection<R> {
     machine
-}
-
-/// The time; it stands still where nobody has a clock.
-fn now(host: Option<&dyn Host>, epoch: &Epoch) -> Instant {
-    host.map_or(Instant::ZERO, |host| epoch.instant(host.now()))
 }
 
 impl Drop for State {

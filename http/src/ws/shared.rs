@@ -95,36 +95,43 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Moves everything on as far as it goes, and tells those whom that concerns; but not who does it.
-    fn work(&self, state: &mut State, by: Option<Side>) {
+    /// Moves everything on as far as it goes, and tells those whom that concerns; but not who does it. `own` is the
+    /// waker of the attendant's task, if that is where it is done.
+    fn work(&self, state: &mut State, by: Option<Side>, own: Option<&Waker>) {
         if self.waiters.woken.swap(false, Ordering::AcqRel) {
             state.called();
         }
         let before = (state.has_arrived(), state.takes_messages(), state.is_flushed());
-        state.pump(&mut Context::from_waker(&self.waker));
+        state.pump(&mut Context::from_waker(own.unwrap_or(&self.waker)));
         if by != Some(Side::Receiver) && !before.0 && state.has_arrived() {
-            self.waiters.call(Side::Receiver as usize);
+            self.tell(state, Side::Receiver);
         }
         let room = !before.1 && state.takes_messages() || !before.2 && state.is_flushed();
         if by != Some(Side::Sender) && room {
-            self.waiters.call(Side::Sender as usize);
+            self.tell(state, Side::Sender);
         }
+    }
+
+    /// What somebody waits for has come.
+    fn tell(&self, state: &State, side: Side) {
+        let own = state.waits[side as usize];
+        self.waiters.call(if own { ATTENDANT } else { side as usize });
     }
 
     /// The next message, or with `all` whatever comes next; `None` when the connection was closed in order.
     pub(super) fn poll_recv(&self, cx: &Context<'_>, all: bool) -> Poll<Result<Option<Event>, Error>> {
         let mut state = self.lock();
         state.tell(all);
+        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
         if !state.has_arrived() {
-            self.waiters.set(Side::Receiver as usize, cx.waker());
-            self.work(&mut state, Some(Side::Receiver));
+            self.wait(&mut state, Side::Receiver, cx, own);
+            self.work(&mut state, Some(Side::Receiver), own);
         }
         let polled = state.poll_arrived();
-        let attend = polled.is_pending() && state.wants_attendant();
-        drop(state);
         if polled.is_ready() {
-            self.forget(Side::Receiver);
-        } else if attend {
+            self.stop(state, Side::Receiver, own);
+        } else if state.wants_attendant() {
+            drop(state);
             self.waiters.call(ATTENDANT);
         }
         polled
@@ -137,9 +144,10 @@ impl Shared {
         begin: &mut dyn FnMut(&mut State) -> Result<(), Error>,
     ) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
+        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
         if !state.takes_messages() {
-            self.waiters.set(Side::Sender as usize, cx.waker());
-            self.work(&mut state, Some(Side::Sender));
+            self.wait(&mut state, Side::Sender, cx, own);
+            self.work(&mut state, Some(Side::Sender), own);
             if !state.takes_messages() {
                 let attend = state.wants_attendant();
                 drop(state);
@@ -148,14 +156,15 @@ impl Shared {
                 }
                 return Poll::Pending;
             }
-            self.forget(Side::Sender);
+            self.stop(state, Side::Sender, own);
+            state = self.lock();
         }
         let begun = begin(&mut state);
         let attend = match state.is_attended() {
             // What else is sent in this turn leaves along with it.
             true => false,
             false => {
-                self.work(&mut state, Some(Side::Sender));
+                self.work(&mut state, Some(Side::Sender), own);
                 state.wants_attendant()
             }
         };
@@ -169,23 +178,36 @@ impl Shared {
     /// Waits until everything has been handed to the transport.
     pub(super) fn poll_flush(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
-        self.waiters.set(Side::Sender as usize, cx.waker());
-        self.work(&mut state, Some(Side::Sender));
+        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
+        self.wait(&mut state, Side::Sender, cx, own);
+        self.work(&mut state, Some(Side::Sender), own);
         let polled = state.poll_flushed();
-        drop(state);
         if polled.is_ready() {
-            self.forget(Side::Sender);
+            self.stop(state, Side::Sender, own);
         }
         polled
     }
 
-    fn forget(&self, side: Side) {
-        self.waiters.lock()[side as usize] = None;
+    /// Somebody waits; who waits in the attendant's own task is polled along with it.
+    fn wait(&self, state: &mut State, side: Side, cx: &Context<'_>, own: Option<&Waker>) {
+        state.waits[side as usize] = own.is_some();
+        if own.is_none() {
+            self.waiters.set(side as usize, cx.waker());
+        }
     }
 
-    /// Somebody waits no longer, and may have been woken for all.
+    /// Somebody waits no longer.
+    fn stop(&self, mut state: MutexGuard<'_, State>, side: Side, own: Option<&Waker>) {
+        state.waits[side as usize] = false;
+        drop(state);
+        if own.is_none() {
+            self.waiters.lock()[side as usize] = None;
+        }
+    }
+
+    /// Somebody has given up waiting, and may have been woken for all.
     pub(super) fn gives_up(&self, side: Side) {
-        self.forget(side);
+        self.stop(self.lock(), side, None);
         self.waiters.call(ATTENDANT);
     }
 
@@ -195,11 +217,18 @@ impl Shared {
         self.gives_up(side);
     }
 
+    /// The attendant's task is polled: others first, and then [`poll_attend`](Self::poll_attend).
+    pub(super) fn attend(&self, cx: &Context<'_>) {
+        if self.lock().attend(cx.waker()) {
+            self.waiters.set(ATTENDANT, cx.waker());
+        }
+    }
+
     /// The attendant's turn. Ready when the transport was let go of.
     pub(super) fn poll_attend(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.waiters.set(ATTENDANT, cx.waker());
         let mut state = self.lock();
-        self.work(&mut state, None);
+        state.attends();
+        self.work(&mut state, None, Some(cx.waker()));
         state.arm(cx);
         let over = state.is_over();
         drop(state);

@@ -300,13 +300,9 @@ impl<F: Future<Output = ()>> Future for Attended<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        if let Some(user) = &mut this.user {
-            this.shared.lock().attend(true);
-            let polled = user.as_mut().poll(cx);
-            if polled.is_ready() {
-                this.user = None;
-            }
-            this.shared.lock().attend(false);
+        this.shared.attend(cx);
+        if this.user.as_mut().is_some_and(|user| user.as_mut().poll(cx).is_ready()) {
+            this.user = None;
         }
         match this.shared.poll_attend(cx) {
             Poll::Ready(()) if this.user.is_none() => Poll::Ready(()),
@@ -322,6 +318,7 @@ impl Future for Attendant {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.attend(cx);
         self.0.poll_attend(cx)
     }
 }
