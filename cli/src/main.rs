@@ -69,11 +69,15 @@ fn main() -> ExitCode {
     }
 }
 
+/// More is no longer than a century: clocks end somewhere.
+const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
+
 /// Seconds as an argument: `30`, `0.5`.
 fn seconds(text: &str) -> Result<Duration, String> {
     text.parse()
         .ok()
         .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
+        .map(|time| time.min(CENTURY))
         .ok_or_else(|| "expected seconds, such as 30 or 0.5".to_owned())
 }
 
@@ -100,6 +104,7 @@ mod tests {
     #[test]
     fn seconds_may_have_a_fraction_and_no_sign() {
         assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
+        assert_eq!(seconds("1e19"), Ok(CENTURY));
         for wrong in ["", "-1", "x", "inf", "NaN"] {
             assert!(seconds(wrong).is_err(), "{wrong}");
         }

@@ -136,6 +136,20 @@ fn the_end_of_the_input_closes_and_waits_for_the_answer() {
 }
 
 #[test]
+fn the_end_of_the_input_can_be_followed_by_patience() {
+    let (url, server) = serving("", |stream| {
+        assert_eq!(read_frame(stream), (TEXT, b"one".to_vec()));
+        let answer = [plain(TEXT, "two"), plain(CLOSE, close(1000, "that was all"))].concat();
+        stream.write_all(&answer).unwrap();
+        // It had not closed before.
+        assert_eq!(read_frame(stream), (CLOSE, close(1000, "")));
+    });
+    let ran = run(&["ws", "--wait", "60", &url], b"one\n");
+    server.join().unwrap();
+    assert_eq!((ran.code, &*ran.stdout), (0, "two\n"), "{}", ran.stderr);
+}
+
+#[test]
 fn the_exit_status_says_how_it_was_closed() {
     for (frames, code, said) in [
         (plain(CLOSE, close(1000, "")), 0, "* closed with 1000\n"),
@@ -182,6 +196,14 @@ fn who_does_not_accept_is_quoted() {
     let ran = run(&["ws", "--http2", &serving.url("/")], b"");
     assert_eq!(ran.code, 1);
     assert!(ran.stderr.contains("takes no WebSockets over HTTP/2"), "{}", ran.stderr);
+}
+
+#[test]
+fn times_may_be_longer_than_any_clock_runs() {
+    let serving = Serving::start(&[]);
+    let args = ["ws", "-q", "--ping", "1e19", "--connect-timeout", "1e19", &serving.url("/ws")];
+    let ran = run(&args, b"x\n");
+    assert_eq!((ran.code, &*ran.stdout, &*ran.stderr), (0, "x\n", ""));
 }
 
 #[test]

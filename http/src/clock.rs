@@ -23,9 +23,14 @@ impl Epoch {
     /// `at` as runtimes count.
     pub(crate) fn std(&self, at: Instant) -> time::Instant {
         let passed = at.saturating_since(Instant::ZERO);
-        // A deadline beyond what the clock can tell is as good as one in a century.
-        self.0.checked_add(passed).unwrap_or_else(|| self.0 + Duration::from_secs(100 * 365 * 86_400))
+        after(self.0, passed)
     }
+}
+
+/// So long after `now`.
+pub(crate) fn after(now: time::Instant, time: Duration) -> time::Instant {
+    // A deadline beyond what the clock can tell is as good as one in a century.
+    now.checked_add(time).unwrap_or_else(|| now + Duration::from_secs(100 * 365 * 86_400))
 }
 
 /// The last reading of the clock: many connections are polled at the same instant.

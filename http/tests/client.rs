@@ -380,6 +380,21 @@ fn time_to_connect_is_bounded() {
     assert!(matches!(connecting.take().unwrap(), Err(Error::ConnectTimedOut)));
 }
 
+#[test]
+fn time_to_connect_may_be_for_ever() {
+    let sim = Sim::new();
+    let rt = Never(sim.clone());
+    let mut options = Options::default();
+    options.connect_timeout = Duration::MAX;
+    let connecting =
+        Pending::start(
+            &sim,
+            async move { Connection::connect(&rt, "127.0.0.1:80", &options).await.map(|_| ()) },
+        );
+    sim.advance(Duration::from_secs(86_400));
+    assert!(connecting.take().is_none());
+}
+
 /// A runtime whose connections are never made.
 #[derive(Clone)]
 struct Never(Sim);

@@ -5,10 +5,11 @@
 use super::ws;
 use crate::first;
 use avx_http::message::decode;
-use avx_http::ws::{CloseCode, Deflate, Error, Limits, Message, Socket, Upgrade};
+use avx_http::ws::{CloseCode, Deflate, Error, Limits, Message, Sender, Socket, Upgrade};
 use avx_http::{Request, Response};
 use std::collections::VecDeque;
 use std::future::poll_fn;
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -34,7 +35,7 @@ struct Member {
 #[derive(Default)]
 struct Inbox {
     lines: VecDeque<Arc<str>>,
-    /// Lines that found no room behind them.
+    /// Lines that found no room behind those.
     missed: u64,
     waker: Option<Waker>,
 }
@@ -57,7 +58,7 @@ pub(super) fn join(room: &Arc<Room>, request: &Request<'_>) -> Response {
 
 /// What woke a member.
 enum Happened {
-    Heard(Arc<str>),
+    Heard(VecDeque<Arc<str>>),
     Said(Result<Option<Message>, Error>),
 }
 
@@ -69,9 +70,10 @@ async fn sit(room: Arc<Room>, name: String, mut socket: Socket) {
     let (mut sender, mut receiver) = socket.split();
     loop {
         let said = async { Happened::Said(receiver.recv().await) };
-        let heard = async { Happened::Heard(seat.member.next_line().await) };
-        let sent = match first(said, heard).await {
-            Happened::Heard(line) => sender.send_text(&line).await,
+        let heard = async { Happened::Heard(seat.member.next_lines().await) };
+        // Who says a lot hears all of it first.
+        let sent = match first(heard, said).await {
+            Happened::Heard(lines) => tell_all(&mut sender, &lines).await,
             Happened::Said(Ok(Some(message))) => match message.as_text() {
                 Some(text) => {
                     room.say(format!("{}: {}", seat.member.name, plain(text)));
@@ -85,6 +87,14 @@ async fn sit(room: Arc<Room>, name: String, mut socket: Socket) {
             return;
         }
     }
+}
+
+/// Sends them, and takes no more before they have left: what waits for a slow member are lines of the inbox.
+async fn tell_all(sender: &mut Sender, lines: &VecDeque<Arc<str>>) -> Result<(), Error> {
+    for line in lines {
+        sender.send_text(line).await?;
+    }
+    sender.flush().await
 }
 
 impl Room {
@@ -138,8 +148,7 @@ impl Member {
 
     fn put(&self, line: &Arc<str>) {
         let mut inbox = self.lock();
-        // Behind a gap there is nothing before the gap was told.
-        if inbox.missed > 0 || inbox.lines.len() == WAITING {
+        if inbox.lines.len() == WAITING {
             inbox.missed += 1;
         } else {
             inbox.lines.push_back(line.clone());
@@ -151,18 +160,20 @@ impl Member {
         }
     }
 
-    async fn next_line(&self) -> Arc<str> {
-        poll_fn(|cx| self.poll_line(cx)).await
+    async fn next_lines(&self) -> VecDeque<Arc<str>> {
+        poll_fn(|cx| self.poll_lines(cx)).await
     }
 
-    fn poll_line(&self, cx: &Context<'_>) -> Poll<Arc<str>> {
+    /// All that wait.
+    fn poll_lines(&self, cx: &Context<'_>) -> Poll<VecDeque<Arc<str>>> {
         let mut inbox = self.lock();
-        if let Some(line) = inbox.lines.pop_front() {
-            return Poll::Ready(line);
-        }
-        if inbox.missed > 0 {
-            let missed = std::mem::take(&mut inbox.missed);
-            return Poll::Ready(format!("* you were too slow for {missed} lines").into());
+        if !inbox.lines.is_empty() {
+            let mut lines = mem::take(&mut inbox.lines);
+            match mem::take(&mut inbox.missed) {
+                0 => {}
+                missed => lines.push_back(format!("* you were too slow for {missed} lines").into()),
+            }
+            return Poll::Ready(lines);
         }
         inbox.waker = Some(cx.waker().clone());
         Poll::Pending
@@ -193,8 +204,8 @@ mod tests {
     fn lines(seat: &Seat) -> Vec<String> {
         let cx = Context::from_waker(Waker::noop());
         let mut lines = Vec::new();
-        while let Poll::Ready(line) = seat.member.poll_line(&cx) {
-            lines.push(line.to_string());
+        while let Poll::Ready(more) = seat.member.poll_lines(&cx) {
+            lines.extend(more.iter().map(|line| line.to_string()));
         }
         lines
     }

@@ -125,10 +125,10 @@ Endpoints of the demo:
   /push         a page that pushes its style sheet and its script to clients of HTTP/2 that take them
   /priority/X   200000 times the letter X, in turns with others over HTTP/2; ?size=N for N of them, u=0
                 (most urgent) to u=7, and i to share bandwidth, override what the client asks for
-  /ws           a WebSocket, over HTTP/1.1 or HTTP/2: messages back, piece by piece as they come; compressed
-                for clients that offer permessage-deflate
-  /ws/chat      a WebSocket: what anybody says, everybody hears; ?name=anna for a name. Scripts of other
-                origins are refused with 403, and who reads too slowly misses lines
+  /ws           a WebSocket, over HTTP/1.1 or HTTP/2: messages back, piece by piece as they come;
+                compressed for clients that offer permessage-deflate
+  /ws/chat      a WebSocket: what anybody says, everybody hears; ?name=anna for a name. Scripts
+                of other origins are refused with 403; who reads too slowly misses lines
 
 Exit status:
   0  ended by a signal, with everything in flight completed (or its time over)

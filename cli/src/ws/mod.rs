@@ -51,7 +51,7 @@ pub(crate) struct Args {
     #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
     fields: Vec<String>,
 
-    /// Say that a script of this origin connects, as a browser would: http://example.com
+    /// Say that a script of this origin connects, as a browser would, such as `http://example.com`
     #[arg(long, value_name = "ORIGIN")]
     origin: Option<String>,
 
@@ -62,6 +62,10 @@ pub(crate) struct Args {
     /// Time until the server has accepted the WebSocket
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = crate::seconds)]
     connect_timeout: Duration,
+
+    /// Listen for so long behind the end of the input, before the connection is closed
+    #[arg(long, value_name = "SECONDS", default_value = "0", value_parser = crate::seconds)]
+    wait: Duration,
 
     /// No notes about pings and the end
     #[arg(short, long)]
@@ -74,6 +78,7 @@ Examples:
   avx ws 'ws://127.0.0.1:8080/ws/chat?name=anna'
   avx ws --http2 --deflate --ping 5 ws://127.0.0.1:8080/ws
   echo Hello | avx ws ws://127.0.0.1:8080/ws
+  echo status | avx ws --wait 5 ws://example.com/api          # for answers that take their time
   avx ws --binary ws://127.0.0.1:8080/ws <logo.png >copy.png
   avx ws --subprotocol mqtt -H 'Authorization: Bearer x' ws://broker.example/
 

@@ -155,7 +155,11 @@ async fn talk(
     let given_up = RefCell::new(None);
     let incoming = listen(&mut receiver, output, start, args.ping.is_some());
     let outgoing = async {
-        let feeding = feed(&mut input, &mut sender, args.ping, start);
+        let feeding = async {
+            feed(&mut input, &mut sender, args.ping, start).await?;
+            sleep(args.wait).await;
+            Ok(())
+        };
         let interrupted = async {
             let _ = interrupt.recv().await;
             Ok(())

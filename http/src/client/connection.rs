@@ -5,7 +5,7 @@ use super::multiplex;
 use super::queue::{Queue, Submission};
 use super::{Error, Request, Response};
 use crate::Address;
-use crate::clock::Epoch;
+use crate::clock::{self, Epoch};
 use crate::rt::{Peer, Runtime, Stream};
 use crate::sync::oneshot;
 use avx_core::Config;
@@ -69,7 +69,7 @@ impl Connection {
         options: &Options,
     ) -> Result<Self, Error> {
         let address = address.into();
-        let mut timer = rt.sleep_until(rt.now() + options.connect_timeout);
+        let mut timer = rt.sleep_until(clock::after(rt.now(), options.connect_timeout));
         let mut connect = pin!(Self::open(rt, &address, options));
         poll_fn(|cx| {
             if let Poll::Ready(result) = connect.as_mut().poll(cx) {

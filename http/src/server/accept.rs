@@ -3,6 +3,7 @@
 use super::Address;
 use super::shared::{Life, Stage};
 use crate::Handler;
+use crate::clock;
 use crate::conn::Engine;
 use crate::error::ConnectionError;
 use crate::rt::{Listener, Peer, Runtime, Sleep};
@@ -310,7 +311,7 @@ impl<H: Handler, R: Runtime> Acceptor<H, R> {
     async fn drain(&mut self) {
         let shared = self.engine.shared().clone();
         // A little more than the machines allow themselves, who have something to say.
-        let deadline = shared.rt.now() + shared.config.timeouts.drain + BACK_OFF;
+        let deadline = clock::after(shared.rt.now(), shared.config.timeouts.drain.saturating_add(BACK_OFF));
         let mut sleep = shared.rt.sleep_until(deadline);
         poll_fn(|cx| {
             self.register(cx);
