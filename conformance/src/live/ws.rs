@@ -279,7 +279,7 @@ pub fn ws_a_shutdown_says_1001<T: Target>() {
 
 /// RFC 8441: the same messages in the DATA frames of a stream, beside other streams.
 pub fn ws_a_stream_of_http2_carries_messages<T: Target>() {
-    let server = T::start(&Setup::default());
+    let server = T::start(&config(|c| c.h2.connect_protocol = true));
     let mut peer = h2::Peer::greet(server.addr(), &[]);
     let announced = peer.inbox.settings.contains(&(8, 1));
     assert!(announced, "SETTINGS_ENABLE_CONNECT_PROTOCOL: {:?}", peer.inbox.settings);
