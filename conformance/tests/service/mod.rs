@@ -34,10 +34,7 @@ pub(crate) async fn start(setup: &Setup, rt: &impl Runtime) -> ServerHandle {
             })
         })
         .get("/upgrade", || Response::upgrade("echo", tunnel));
-    let server = Server::new(router)
-        .config(setup.config)
-        .max_connections(setup.max_connections)
-        .extended_connect(true);
+    let server = Server::new(router).config(setup.config).max_connections(setup.max_connections);
     server.bind("127.0.0.1:0").start(rt).await.expect("a server")
 }
 
