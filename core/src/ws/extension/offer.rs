@@ -254,10 +254,8 @@ impl Response {
             (ClientBits::AtMost(most), None) => most,
             (_, None) => 15,
             (ClientBits::Limitable, Some(bits)) => bits,
-            // "a hint that even if the server doesn't include the "client_max_window_bits" extension parameter in the
-            // corresponding extension negotiation response with a value greater than the one in the extension
-            // negotiation offer [...], the client is not going to use an LZ77 sliding window size greater than the
-            // size specified by the value" (section 7.1.2.2): a larger value breaks no rule.
+            // RFC 7692, section 7.1.2.2: the value in the offer is a hint that the client uses no larger window, whether
+            // the server allows one or not. A larger value breaks no rule.
             (ClientBits::AtMost(most), Some(bits)) => bits.min(most),
             _ => return None,
         };
