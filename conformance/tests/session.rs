@@ -7,8 +7,8 @@ mod streams;
 
 use avx_core::h1::Server;
 use avx_core::{
-    BodyLen, ErrorCode, Event, Field, Http, Instant, Outgoing, Protocol, RequestHead, Response, Scratch,
-    Session, Status, StreamId, h2, ws, ws::handshake,
+    BodyLen, ErrorCode, Event, Field, Http, Instant, Machine, Outgoing, Protocol, RequestHead, Response,
+    Scratch, Session, Status, StreamId, h2, ws, ws::handshake,
 };
 use conformance::live::{LARGE, Running, Setup, Target};
 use std::io::{self, ErrorKind, Read, Write};
@@ -132,7 +132,7 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
+fn serve(stream: &TcpStream, shared: &Shared) -> io::Result<()> {
     let config = Arc::new(shared.setup.config);
     let mut session = Session::new(Server::new(config.clone(), shared.now()), &config);
     let (mut scratch, mut app) = (Scratch::new(), Application::default());
@@ -153,16 +153,7 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
         }
         let (machine, out) = session.parts(&mut scratch);
         app.push(shared.now(), machine, out);
-        while !session.write_buf().is_empty() && !session.is_closed() {
-            match stream.write(session.write_buf()) {
-                Ok(n) => session.did_write(shared.now(), n),
-                Err(e) if is_timeout(&e) => {
-                    session.did_write(shared.now(), 0);
-                    session.timed_out(shared.now());
-                }
-                Err(e) => return Err(e),
-            }
-        }
+        flush(stream, shared, &mut session)?;
         match session.switched() {
             Some(Protocol::Http2) => {
                 let machine = h2::Server::new(config, shared.now());
@@ -175,25 +166,52 @@ fn serve(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
             Some(_) => return tunnel(stream, session.unread()),
             None => {}
         }
-        if session.wants_shutdown() && !shut {
-            shut = true;
-            stream.shutdown(Shutdown::Write)?;
-        }
-        if rests && app.backlog.is_empty() && session.wants_read() {
-            let left = session.deadline().map_or(LOOK, |at| at.saturating_since(shared.now()));
-            stream.set_read_timeout(Some(left.clamp(Duration::from_millis(1), LOOK)))?;
-            match stream.read(session.read_buf(&mut scratch)) {
-                Ok(n) => session.did_read(shared.now(), n),
-                Err(e) if is_timeout(&e) => {}
-                Err(e) => return Err(e),
-            }
-        }
-        session.timed_out(shared.now());
-        session.rest(&mut scratch);
+        listen(stream, shared, &mut session, &mut scratch, &mut shut, rests && app.backlog.is_empty())?;
     }
     if session.wants_reset() {
         socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))?;
     }
+    Ok(())
+}
+
+/// Writes what there is.
+fn flush<M: Machine>(mut stream: &TcpStream, shared: &Shared, session: &mut Session<M>) -> io::Result<()> {
+    while !session.write_buf().is_empty() && !session.is_closed() {
+        match stream.write(session.write_buf()) {
+            Ok(n) => session.did_write(shared.now(), n),
+            Err(e) if is_timeout(&e) => {
+                session.did_write(shared.now(), 0);
+                session.timed_out(shared.now());
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(())
+}
+
+/// Shuts the sending side down when it is time, reads once if the application `reads`, and looks at the clock.
+fn listen<M: Machine>(
+    mut stream: &TcpStream,
+    shared: &Shared,
+    session: &mut Session<M>,
+    scratch: &mut Scratch,
+    shut: &mut bool,
+    reads: bool,
+) -> io::Result<()> {
+    if session.wants_shutdown() && !std::mem::replace(shut, true) {
+        stream.shutdown(Shutdown::Write)?;
+    }
+    if reads && !session.is_closed() && session.wants_read() {
+        let left = session.deadline().map_or(LOOK, |at| at.saturating_since(shared.now()));
+        stream.set_read_timeout(Some(left.clamp(Duration::from_millis(1), LOOK)))?;
+        match stream.read(session.read_buf(scratch)) {
+            Ok(n) => session.did_read(shared.now(), n),
+            Err(e) if is_timeout(&e) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    session.timed_out(shared.now());
+    session.rest(scratch);
     Ok(())
 }
 

@@ -1,17 +1,12 @@
 //! WebSockets: an echo, piece by piece.
 
-use super::{LOOK, Shared, is_timeout};
+use super::{Shared, flush, listen};
 use avx_core::ws::{Event, Kind, Server};
 use avx_core::{Scratch, Session, UsageError};
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
+use std::io;
+use std::net::TcpStream;
 
-pub(super) fn serve(
-    mut stream: &TcpStream,
-    shared: &Shared,
-    session: &mut Session<Server>,
-) -> io::Result<()> {
+pub(super) fn serve(stream: &TcpStream, shared: &Shared, session: &mut Session<Server>) -> io::Result<()> {
     let mut scratch = Scratch::new();
     let mut rest: Option<(Kind, Vec<u8>, bool)> = None;
     let mut shut = false;
@@ -32,31 +27,8 @@ pub(super) fn serve(
                 break;
             }
         }
-        while !session.write_buf().is_empty() && !session.is_closed() {
-            match stream.write(session.write_buf()) {
-                Ok(n) => session.did_write(shared.now(), n),
-                Err(e) if is_timeout(&e) => {
-                    session.did_write(shared.now(), 0);
-                    session.timed_out(shared.now());
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        if session.wants_shutdown() && !shut {
-            shut = true;
-            stream.shutdown(Shutdown::Write)?;
-        }
-        if rest.is_none() && !session.is_closed() && session.wants_read() {
-            let left = session.deadline().map_or(LOOK, |at| at.saturating_since(shared.now()));
-            stream.set_read_timeout(Some(left.clamp(Duration::from_millis(1), LOOK)))?;
-            match stream.read(session.read_buf(&mut scratch)) {
-                Ok(n) => session.did_read(shared.now(), n),
-                Err(e) if is_timeout(&e) => {}
-                Err(e) => return Err(e),
-            }
-        }
-        session.timed_out(shared.now());
-        session.rest(&mut scratch);
+        flush(stream, shared, session)?;
+        listen(stream, shared, session, &mut scratch, &mut shut, rest.is_none())?;
     }
     Ok(())
 }

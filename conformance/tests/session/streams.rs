@@ -1,22 +1,18 @@
 //! HTTP/2 over a bare session: the application of the suite, many exchanges at a time.
 
-use super::{LOOK, Shared, is_timeout};
+use super::{Shared, flush, listen};
 use avx_core::h2::Server;
 use avx_core::{
     BodyLen, ErrorCode, Event, Http, Instant, Outgoing, Response, Scratch, Session, Status, StreamId,
 };
 use conformance::live::LARGE;
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::io;
+use std::net::TcpStream;
 use std::time::Duration;
 
 /// Serves until the connection is over.
-pub(crate) fn serve(
-    mut stream: &TcpStream,
-    shared: &Shared,
-    session: &mut Session<Server>,
-) -> io::Result<()> {
+pub(crate) fn serve(stream: &TcpStream, shared: &Shared, session: &mut Session<Server>) -> io::Result<()> {
     let (mut scratch, mut app) = (Scratch::new(), Application::default());
     let mut shut = false;
     while !session.is_closed() {
@@ -28,31 +24,8 @@ pub(crate) fn serve(
         }
         let (machine, out) = session.parts(&mut scratch);
         let pushed = app.push(shared.now(), machine, out);
-        while !session.write_buf().is_empty() && !session.is_closed() {
-            match stream.write(session.write_buf()) {
-                Ok(n) => session.did_write(shared.now(), n),
-                Err(e) if is_timeout(&e) => {
-                    session.did_write(shared.now(), 0);
-                    session.timed_out(shared.now());
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        if session.wants_shutdown() && !shut {
-            shut = true;
-            stream.shutdown(Shutdown::Write)?;
-        }
-        if !pushed && session.wants_read() {
-            let left = session.deadline().map_or(LOOK, |at| at.saturating_since(shared.now()));
-            stream.set_read_timeout(Some(left.clamp(Duration::from_millis(1), LOOK)))?;
-            match stream.read(session.read_buf(&mut scratch)) {
-                Ok(n) => session.did_read(shared.now(), n),
-                Err(e) if is_timeout(&e) => {}
-                Err(e) => return Err(e),
-            }
-        }
-        session.timed_out(shared.now());
-        session.rest(&mut scratch);
+        flush(stream, shared, session)?;
+        listen(stream, shared, session, &mut scratch, &mut shut, !pushed)?;
     }
     if session.wants_reset() {
         socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO))?;
