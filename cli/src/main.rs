@@ -5,12 +5,14 @@
 //! serve/    a server: the demo, or a directory
 //! get/      a client: one request, its answer
 //! ws/       a client: one WebSocket and the terminal
+//! bench/    load, what it measures, and a comparison of runtimes
 //! decode/   raw bytes through the bare machine, and what it says about them
 //! url       URLs of http
 //! field     field lines as arguments
 //! term      colours, and text that is safe to print
 //! ```
 
+mod bench;
 mod decode;
 mod field;
 mod get;
@@ -43,6 +45,7 @@ enum Command {
     Get(get::Args),
     Ws(ws::Args),
     Decode(decode::Args),
+    Bench(bench::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Command::Get(args) => get::run(&args),
         Command::Ws(args) => ws::run(&args),
         Command::Decode(args) => decode::run(&args),
+        Command::Bench(args) => bench::run(&args),
     }
 }
 
