@@ -4,7 +4,9 @@ use super::failure::{Failure, Kind, Protocol};
 use super::lane::{Lane, Work};
 use super::link::{Link, Load};
 use super::pace::Pace;
-use avx_core::{BodyLen, Config, Event, Http, Instant, Output, Request, Session, StreamId, UsageError};
+use avx_core::{
+    BodyLen, Config, ErrorCode, Event, Http, Instant, Output, Request, Session, StreamId, UsageError,
+};
 use runtime_avx::net::TcpStream;
 use std::sync::Arc;
 
@@ -43,6 +45,8 @@ pub(super) struct Exchange {
 pub(super) struct Requests<C: Client> {
     open: C::Open,
     answered: u64,
+    /// The server ends the connection in order.
+    leaves: bool,
 }
 
 /// What a head may take beside its texts, bytes.
@@ -54,7 +58,7 @@ impl<C: Client> Load for Requests<C> {
 
     async fn open(lane: &Lane, io: TcpStream) -> Result<Link<Self>, Failure> {
         let session = Session::new(C::start(lane.config.clone(), lane.clock.now()), &lane.config);
-        Ok(Link::new(io, session, Requests { open: C::Open::default(), answered: 0 }))
+        Ok(Link::new(io, session, Requests { open: C::Open::default(), answered: 0, leaves: false }))
     }
 
     #[inline]
@@ -65,7 +69,7 @@ impl<C: Client> Load for Requests<C> {
         work: &mut Work,
         session: &mut Session<C>,
     ) -> Result<(), Failure> {
-        let Work { scratch, stats, from, failure, .. } = work;
+        let Work { scratch, stats, from, failure, left, .. } = work;
         loop {
             let turn = match session.turn(now, scratch) {
                 Ok(Some(turn)) => turn,
@@ -92,13 +96,19 @@ impl<C: Client> Load for Requests<C> {
                 }
                 Event::Reset { stream, code, .. } => {
                     turn.machine.done(now, stream);
-                    if self.open.remove(stream).is_some() {
+                    let was_open = self.open.remove(stream).is_some();
+                    if was_open && self.leaves && code == ErrorCode::REFUSED_STREAM {
+                        // "Requests that have not been processed are [...] safe to retry" (RFC 9113, section 8.7),
+                        // and a server that leaves in order says so of what it does not answer any more.
+                        *left = left.saturating_add(1);
+                    } else if was_open {
                         let why =
                             Failure::new(Kind::Reset, format_args!("the server reset a stream: {code}"));
                         stats.fail(&why, 1);
                         failure.get_or_insert(why);
                     }
                 }
+                Event::GoAway { code, .. } => self.leaves = code == ErrorCode::NO_ERROR,
                 _ => {}
             }
         }

@@ -112,7 +112,7 @@ impl<'a> Object<'a> {
 }
 
 /// A string (RFC 8259, section 7).
-fn quote(out: &mut String, text: &str) {
+pub(super) fn quote(out: &mut String, text: &str) {
     out.push('"');
     for c in text.chars() {
         let _ = match c {

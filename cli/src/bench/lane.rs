@@ -25,7 +25,7 @@ pub(super) struct Work {
     pub(super) stats: Stats,
     pub(super) phase: Phase,
     /// Exchanges that may still be begun.
-    left: u64,
+    pub(super) left: u64,
     /// What was due before does not count, nanoseconds.
     pub(super) from: u64,
     /// When the run was over.
@@ -158,6 +158,11 @@ impl Work {
         Some(since)
     }
 
+    /// Connections that have been made or given up.
+    pub(super) fn tried(&self) -> usize {
+        self.connected + self.given_up
+    }
+
     /// Whether the warm-up is over.
     pub(super) fn is_measured(&self) -> bool {
         self.measured
@@ -204,10 +209,5 @@ impl Clock {
     pub(super) fn now(self) -> Instant {
         let passed = self.0.elapsed();
         Instant::from_nanos(passed.as_secs() * 1_000_000_000 + u64::from(passed.subsec_nanos()))
-    }
-
-    /// `nanos` as runtimes count.
-    pub(super) fn at(self, nanos: u64) -> time::Instant {
-        self.0 + time::Duration::from_nanos(nanos)
     }
 }

@@ -80,7 +80,7 @@ const AT_ONCE: usize = 64;
 pub(super) async fn keep<L: Load>(lane: std::sync::Arc<Lane>, number: usize) {
     let mut pace = Pace::of(&lane, number);
     let mut first = true;
-    while lane.work().connected + lane.work().given_up + AT_ONCE <= number {
+    while lane.work().tried() + AT_ONCE <= number {
         runtime_avx::sleep(Duration::from_millis(1)).await;
     }
     loop {

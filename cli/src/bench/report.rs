@@ -21,7 +21,7 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
     let _ = writeln!(out, "{}", title(plan));
     let _ = writeln!(
         out,
-        "{:<12}{} in {}, {}/s",
+        "{:<14}{} in {}, {}/s",
         what,
         grouped(stats.done),
         time(outcome.elapsed),
@@ -30,7 +30,7 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
     let seconds = outcome.elapsed.as_secs_f64().max(1e-9);
     let _ = writeln!(
         out,
-        "{:<12}{} received ({}/s), {} sent",
+        "{:<14}{} received ({}/s), {} sent",
         "bytes",
         size(stats.received),
         size((stats.received as f64 / seconds) as u64),
@@ -40,25 +40,25 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
         let classes = (1..6).filter(|&i| stats.classes[i] > 0);
         let classes: Vec<String> = classes.map(|i| format!("{i}xx {}", grouped(stats.classes[i]))).collect();
         let text = if classes.is_empty() { "none".to_owned() } else { classes.join(", ") };
-        let _ = writeln!(out, "{:<12}{text}", "status");
+        let _ = writeln!(out, "{:<14}{text}", "status");
     }
     if stats.latency.count() > 0 {
         latency(&mut out, outcome);
     }
-    let _ = writeln!(out, "{:<12}{}", "failed", failed(outcome));
+    let _ = writeln!(out, "{:<14}{}", "failed", failed(outcome));
     if stats.unfinished > 0 {
         let _ = writeln!(
             out,
-            "{:<12}{} were due and not answered; their latency is counted up to the end",
+            "{:<14}{} were due and not answered; their latency is counted up to the end",
             "unfinished",
             grouped(stats.unfinished)
         );
     }
     if stats.reconnects > 0 {
-        let _ = writeln!(out, "{:<12}{}", "reconnects", grouped(stats.reconnects));
+        let _ = writeln!(out, "{:<14}{}", "reconnects", grouped(stats.reconnects));
     }
     if let Some(line) = own_cost(plan, outcome) {
-        let _ = writeln!(out, "{:<12}{line}", "this program");
+        let _ = writeln!(out, "{:<14}{line}", "this program");
     }
     for note in notes(plan, outcome) {
         let _ = writeln!(out, "note: {note}");
@@ -70,7 +70,7 @@ fn latency(out: &mut String, outcome: &Outcome) {
     let latency = &outcome.stats.latency;
     let _ = writeln!(
         out,
-        "{:<12}mean {}, deviation {}, least {}",
+        "{:<14}mean {}, deviation {}, least {}",
         "latency",
         time(latency.mean()),
         time(latency.deviation()),

@@ -93,6 +93,10 @@ pub(crate) struct Args {
     #[arg(long)]
     access_log: bool,
 
+    /// End as at a signal when standard input ends: for programs that start this one, whose end closes it
+    #[arg(long, hide = true)]
+    until_eof: bool,
+
     /// How long requests in flight may take after the first signal
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = crate::seconds)]
     shutdown_timeout: Duration,
@@ -216,7 +220,13 @@ fn serve<H: Handler, R: rt::Runtime>(
         let mut terminate = signal::terminate().map_err(unable)?;
         let server = start_on(rt, server).map_err(|error| cannot_listen(&addresses, &error))?;
         announce(&server);
-        let _ = first(interrupt.recv(), terminate.recv()).await;
+        let left_alone = async {
+            match args.until_eof {
+                true => control.handle().unblock(wait_for_eof).await,
+                false => std::future::pending().await,
+            }
+        };
+        let _ = first(first(interrupt.recv(), terminate.recv()), left_alone).await;
         server.shutdown();
         let again = async {
             let _ = first(interrupt.recv(), terminate.recv()).await;
@@ -293,6 +303,11 @@ fn cannot_listen(addresses: &[Address], error: &io::Error) -> String {
         _ => "",
     };
     format!("cannot listen on {list}: {error}{advice}")
+}
+
+/// Waits until nobody can write to standard input any more.
+fn wait_for_eof() -> io::Result<()> {
+    io::copy(&mut io::stdin(), &mut io::sink()).map(drop)
 }
 
 /// One line for each address, so that whoever started it knows where, and that it is ready.

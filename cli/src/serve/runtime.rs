@@ -31,7 +31,7 @@ impl Name {
     }
 
     /// Why it cannot serve, if this program was built without it or it has no such number of workers.
-    pub(super) fn check(self, workers: Option<u16>) -> Result<(), String> {
+    pub(crate) fn check(self, workers: Option<u16>) -> Result<(), String> {
         let feature = match self {
             Name::Avx => None,
             Name::Tokio | Name::TokioCurrent => (!cfg!(feature = "tokio")).then_some("tokio"),
@@ -96,16 +96,13 @@ fn unable(error: std::io::Error) -> String {
 
 #[cfg(any(feature = "tokio", feature = "smol"))]
 mod foreign {
-    #[cfg(feature = "tokio")]
-    use super::GRACE;
-    use super::{Visitor, unable};
+    use super::{GRACE, Visitor, unable};
     use std::thread;
 
     fn control() -> Result<runtime_avx::Runtime, String> {
         runtime_avx::Builder::current_thread().build().map_err(unable)
     }
 
-    #[cfg(any(feature = "tokio", feature = "smol"))]
     fn threads(workers: Option<u16>) -> usize {
         workers.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from)
     }
@@ -114,7 +111,9 @@ mod foreign {
     pub(super) fn tokio<V: Visitor>(workers: Option<u16>, visitor: V) -> Result<V::Output, String> {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(threads(workers)).enable_all().build().map_err(unable)?;
-        let result = visitor.visit(&control()?, adapter_tokio::Tokio::from(runtime.handle().clone()));
+        let control = control()?;
+        let result = visitor.visit(&control, adapter_tokio::Tokio::from(runtime.handle().clone()));
+        control.shutdown_timeout(GRACE);
         runtime.shutdown_timeout(GRACE);
         result
     }
@@ -128,7 +127,10 @@ mod foreign {
             .name("tokio-current".to_owned())
             .spawn(move || runtime.block_on(std::future::pending::<()>()))
             .map_err(unable)?;
-        visitor.visit(&control()?, adapter_tokio::Tokio::from(handle))
+        let control = control()?;
+        let result = visitor.visit(&control, adapter_tokio::Tokio::from(handle));
+        control.shutdown_timeout(GRACE);
+        result
     }
 
     #[cfg(feature = "smol")]
@@ -143,7 +145,10 @@ mod foreign {
                 .spawn(move || smol::block_on(executor.run(std::future::pending::<()>())))
                 .map_err(unable)?;
         }
-        visitor.visit(&control()?, adapter_smol::Smol::on(executor, threads))
+        let control = control()?;
+        let result = visitor.visit(&control, adapter_smol::Smol::on(executor, threads));
+        control.shutdown_timeout(GRACE);
+        result
     }
 }
 
