@@ -91,7 +91,10 @@ impl Lane {
         work.begin = self.clock.now().as_nanos();
         match warm {
             true => work.left = u64::MAX,
-            false => self.count(&mut work),
+            false => {
+                let begin = work.begin;
+                self.count(&mut work, begin);
+            }
         }
         work.wake_all();
     }
@@ -99,18 +102,20 @@ impl Lane {
     /// The warm-up is over.
     pub(super) fn measure(&self) {
         let mut work = self.work();
-        self.count(&mut work);
+        let now = self.clock.now().as_nanos();
+        self.count(&mut work, now);
         work.wake_all();
     }
 
-    fn count(&self, work: &mut Work) {
+    /// Counts what is due from then on.
+    fn count(&self, work: &mut Work, from: u64) {
         work.stats.clear();
         work.measured = true;
         work.left = self.quota();
         // Without a number of requests or a schedule, what is under way counts when it completes: as much as is
         // lost at the end.
         let whole = self.plan.rate.is_none() && matches!(self.plan.stop, Stop::After(_));
-        work.from = if whole { 0 } else { self.clock.now().as_nanos() };
+        work.from = if whole { 0 } else { from };
     }
 
     /// Nothing that happens from now on counts.
@@ -154,7 +159,8 @@ impl Work {
             None => now.as_nanos(),
             Some(pace) => pace.next(self.begin, now.as_nanos())?,
         };
-        self.left -= 1;
+        // What a schedule still owes from the warm-up is sent and not counted.
+        self.left -= u64::from(since >= self.from);
         Some(since)
     }
 

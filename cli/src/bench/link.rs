@@ -102,6 +102,8 @@ pub(super) async fn keep<L: Load>(lane: std::sync::Arc<Lane>, number: usize) {
                 }
                 let fruitless = link.load.answered() == 0;
                 let end = end.or_else(|| fruitless.then(Failure::idle));
+                // Before anything was asked, that is as good as no connection.
+                work.given_up += usize::from(was_first && work.phase == Phase::Opening);
                 if let Some(failure) = end {
                     work.fail(failure, (link.load.under_way().count() as u64).max(1));
                 }
@@ -114,8 +116,12 @@ pub(super) async fn keep<L: Load>(lane: std::sync::Arc<Lane>, number: usize) {
                 true
             }
         };
-        if lane.work().phase == Phase::Over {
-            return;
+        {
+            // Nobody connects for nothing.
+            let work = lane.work();
+            if work.phase == Phase::Over || work.left == 0 && work.phase == Phase::Running {
+                return;
+            }
         }
         if fruitless {
             runtime_avx::sleep(PAUSE).await;

@@ -81,7 +81,7 @@ fn load(args: &Load) -> Result<ExitCode, Wrong> {
     if outcome.is_gone {
         return Err(Wrong::Failed(format!("{at}: the server is gone")));
     }
-    if outcome.stats.done == 0 && !outcome.interrupted {
+    if !outcome.is_answered() && !outcome.interrupted {
         let why = outcome.failure.map_or("no answer".to_owned(), |failure| failure.to_string());
         return Err(Wrong::Failed(format!("{at}: {why}")));
     }

@@ -36,6 +36,11 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Whether there was an answer at all; on a schedule those that were measured may all have come too late.
+    pub(crate) fn is_answered(&self) -> bool {
+        self.stats.done > 0 || self.stats.unfinished > 0 && self.stats.received > 0
+    }
+
     /// Exchanges a second.
     pub(crate) fn rate(&self) -> f64 {
         self.stats.done as f64 / self.elapsed.as_secs_f64().max(1e-9)

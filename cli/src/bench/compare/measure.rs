@@ -222,7 +222,7 @@ impl Bench<'_> {
         drop(progress);
         let why = match result {
             Ok(outcome) if outcome.interrupted => return Err(Stopped::Interrupted),
-            Ok(outcome) if !outcome.is_gone && outcome.stats.done > 0 => return Ok(outcome),
+            Ok(outcome) if !outcome.is_gone && outcome.is_answered() => return Ok(outcome),
             Ok(outcome) => outcome.failure.map_or("no answer".to_owned(), |failure| failure.to_string()),
             Err(failure) => failure.to_string(),
         };
