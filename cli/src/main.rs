@@ -1,4 +1,4 @@
-//! `avx`: an HTTP server, clients of HTTP and WebSocket, and a protocol decoder, on the engine of this workspace.
+//! `avx`: an HTTP server, clients of HTTP and WebSocket, a load generator and a protocol decoder, on the engine of this workspace.
 //!
 //! ```text
 //! main      arguments, dispatch, and what the commands share
@@ -56,6 +56,7 @@ Examples:
   curl -v --http2-prior-knowledge http://127.0.0.1:8080/json
                                                        # the same server over HTTP/2
   avx ws ws://127.0.0.1:8080/ws                        # a WebSocket: what you type comes back
+  avx bench http://127.0.0.1:8080/plaintext            # how much of it a server can take
   printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | avx decode --as h1-server
 
 Each command has examples of its own: avx serve --help

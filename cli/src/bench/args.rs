@@ -7,7 +7,7 @@ use super::ws::Pattern;
 use crate::field;
 use crate::url::Url;
 use clap::Parser;
-use std::net::ToSocketAddrs;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -149,6 +149,8 @@ Exit status:
 pub(super) const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// Content and messages are held in memory.
 const LARGEST: u64 = 1 << 30;
+/// The system refuses to wait for no time.
+const LEAST: Duration = Duration::from_millis(1);
 /// Bytes of a message unless told otherwise.
 const MESSAGE: usize = 125;
 
@@ -192,7 +194,7 @@ impl Load {
             (true, false) => self.message_size.clone(),
         };
         Ok(Plan {
-            addr: look_up(&url)?,
+            addr: look_up(&url, self.timeout)?,
             protocol,
             pattern: Pattern::new(messages.iter().copied().max().unwrap_or(0)),
             messages,
@@ -258,11 +260,15 @@ fn usage(text: impl std::fmt::Display) -> Wrong {
     Wrong::Usage(text.to_string())
 }
 
-fn look_up(url: &Url) -> Result<std::net::SocketAddr, Wrong> {
+/// The address of a name; of several the first that accepts, as `localhost` may mean two.
+fn look_up(url: &Url, timeout: Duration) -> Result<SocketAddr, Wrong> {
     let failed =
         |why: &dyn std::fmt::Display| Wrong::Failed(format!("could not resolve {}: {why}", url.host));
-    let mut found = (&*url.host, url.port).to_socket_addrs().map_err(|error| failed(&error))?;
-    found.next().ok_or_else(|| failed(&"no address"))
+    let found = (&*url.host, url.port).to_socket_addrs().map_err(|error| failed(&error))?;
+    let found: Vec<SocketAddr> = found.collect();
+    let accepts = |addr: &&SocketAddr| TcpStream::connect_timeout(addr, timeout.max(LEAST)).is_ok();
+    let answering = if found.len() > 1 { found.iter().find(accepts) } else { None };
+    answering.or(found.first()).copied().ok_or_else(|| failed(&"no address"))
 }
 
 /// `10s`, `500ms`, `2m`, `1h`, and seconds without a unit.

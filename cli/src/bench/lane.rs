@@ -28,8 +28,9 @@ pub(super) struct Work {
     pub(super) left: u64,
     /// What was due before does not count, nanoseconds.
     pub(super) from: u64,
-    /// When the run was over.
+    /// When the run was over, and what was the median latency then, nanoseconds.
     pub(super) until: u64,
+    pub(super) usual: u64,
     measured: bool,
     /// When the schedule begins, nanoseconds.
     pub(super) begin: u64,
@@ -62,6 +63,7 @@ impl Lane {
             left: 0,
             from: 0,
             until: 0,
+            usual: 0,
             measured: false,
             begin: 0,
             wakers: vec![None; plan.connections_of(index)],
@@ -123,6 +125,7 @@ impl Lane {
         let mut work = self.work();
         work.phase = Phase::Over;
         work.until = self.clock.now().as_nanos();
+        work.usual = u64::try_from(work.stats.latency.quantile(0.5).as_nanos()).unwrap_or(u64::MAX);
         work.wake_all();
     }
 

@@ -272,14 +272,16 @@ impl<L: Load> Link<L> {
         }
     }
 
-    /// The run is over: what a schedule has asked for and did not get has taken at least so long.
+    /// The run is over: what a schedule has asked for and did not get has taken at least so long. What has not
+    /// yet waited for as long as most others says nothing.
     fn leave(&self, work: &mut Work, pace: &Option<Pace>) {
         let (Some(pace), until) = (pace, work.until) else { return };
         let missed = pace.missed(work.begin, work.from, until);
         for due in self.load.under_way().map(|(due, _)| due).chain(missed) {
-            if due >= work.from {
+            let waited = until.saturating_sub(due);
+            if due >= work.from && waited > work.usual {
                 work.stats.unfinished += 1;
-                work.stats.latency.record(until.saturating_sub(due));
+                work.stats.latency.record(waited);
             }
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
     if stats.unfinished > 0 {
         let _ = writeln!(
             out,
-            "{:<14}{} were due and not answered; their latency is counted up to the end",
+            "{:<14}{} were due for longer than usual; their latency is counted up to the end",
             "unfinished",
             grouped(stats.unfinished)
         );

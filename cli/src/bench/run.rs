@@ -58,6 +58,8 @@ pub(crate) struct Glance {
 /// Time between two looks, and the least between two at what takes too long.
 const TICK: Duration = Duration::from_millis(20);
 const SWEEP: Duration = Duration::from_millis(500);
+/// Window of a stream, bytes.
+const WINDOW: u32 = 4 << 20;
 /// Without any connection for so long, the server is gone.
 const ALONE: Duration = Duration::from_secs(1);
 /// How long connections may take to say what they have not got.
@@ -91,6 +93,10 @@ fn config(plan: &Plan) -> Config {
     config.timeouts.idle = NEVER;
     config.timeouts.body_rate = 0;
     config.h2.window_stall = NEVER;
+    // Large from the beginning: windows that grow are measured with PING, which would be part of the load.
+    config.h2.stream_window = WINDOW;
+    config.h2.connection_window = config.h2.max_connection_window;
+    config.h2.grow_windows = false;
     config.limits.pipelined = u8::try_from(plan.depth.min(32)).unwrap_or(32);
     let longest = plan.messages.iter().max().map_or(0, |&n| n as u64);
     config.ws.message = config.ws.message.max(longest);

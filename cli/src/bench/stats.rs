@@ -21,7 +21,7 @@ pub(crate) struct Stats {
     pub(crate) reconnects: u64,
     /// Requests that came to nothing, by kind.
     pub(crate) errors: [u64; Kind::ALL.len()],
-    /// Requests that were due and not answered when it was over; only with a schedule.
+    /// Requests that a schedule had asked for longer ago than usual and were not answered when it was over.
     pub(crate) unfinished: u64,
     pub(crate) latency: Histogram,
 }

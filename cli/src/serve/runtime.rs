@@ -86,7 +86,8 @@ pub(super) fn with<V: Visitor>(name: Name, workers: Option<u16>, visitor: V) -> 
         #[cfg(feature = "smol")]
         Name::Smol => foreign::smol(workers, visitor),
         #[cfg(not(all(feature = "tokio", feature = "smol")))]
-        _ => unreachable!("a runtime that is not compiled in was refused"),
+        // Refused above.
+        _ => Err(format!("--runtime {}: not in this avx", name.as_str())),
     }
 }
 

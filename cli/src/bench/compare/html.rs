@@ -108,9 +108,9 @@ fn idle(group: &Group) -> Option<Vec<Bar>> {
 fn latency(group: &Group) -> Vec<Curve> {
     let curve = |entry: &Entry| {
         // As far as there is more than a handful behind a point.
-        let nines = ((entry.half.count().max(100) as f64).log10() - 1.0).min(5.0);
+        let nines = ((entry.half.count().max(100) as f64).log10() - 1.3).min(4.0);
         let steps = (nines * 20.0) as u32;
-        let shares = (0..=steps).map(|step| 1.0 - 10_f64.powf(-f64::from(step) / 20.0));
+        let shares = (0..=steps).map(|step| 1.0 - 0.5 * 10_f64.powf(-f64::from(step) / 20.0));
         let points = shares.map(|share| (share, entry.half.quantile(share).as_secs_f64())).collect();
         Curve { name: entry.runtime.as_str(), points }
     };

@@ -52,15 +52,15 @@ pub(super) struct Curve {
     pub(super) points: Vec<(f64, f64)>,
 }
 
-/// Latency by percentile; both axes are logarithmic, so that the tail has room.
+/// Latency by percentile, from the median on; both axes are logarithmic, so that the tail has room.
 pub(super) fn curves(label: &str, curves: &[Curve]) -> String {
     const LEFT: f64 = 58.0;
     const TOP: f64 = 10.0;
     const BOTTOM: f64 = 210.0;
     const RIGHT: f64 = WIDTH - 16.0;
     let points = || curves.iter().flat_map(|curve| &curve.points);
-    let nines = |share: f64| -(1.0 - share).log10();
-    let most_nines = points().map(|&(share, _)| nines(share)).fold(1.0, f64::max);
+    let nines = |share: f64| 0.5_f64.log10() - (1.0 - share).log10();
+    let most_nines = points().map(|&(share, _)| nines(share)).fold(0.5, f64::max);
     let (low, high) =
         points().fold((f64::INFINITY, 0.0_f64), |(low, high), &(_, y)| (low.min(y), high.max(y)));
     let (low, high) = if high > 0.0 { (low.max(1e-7), high.max(1e-7)) } else { (1e-6, 1e-3) };
@@ -79,7 +79,9 @@ pub(super) fn curves(label: &str, curves: &[Curve]) -> String {
             }
         }
     }
-    for (share, name) in [(0.0, "0"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %")] {
+    for (share, name) in
+        [(0.5, "50 %"), (0.9, "90 %"), (0.99, "99 %"), (0.999, "99.9 %"), (0.9999, "99.99 %")]
+    {
         if nines(share) <= most_nines + 1e-9 {
             line(&mut out, "grid", (x(share), TOP), (x(share), BOTTOM));
             text(&mut out, "tick", x(share), BOTTOM + 18.0, "middle", name);
@@ -147,7 +149,8 @@ mod tests {
 
     /// All values of an attribute.
     fn attributes(svg: &str, name: &str) -> Vec<f64> {
-        let parts = svg.split(&format!(" {name}=\"")).skip(1);
+        let begin = format!(" {name}=\"");
+        let parts = svg.split(&begin).skip(1);
         parts.map(|part| part.split('"').next().unwrap().parse().unwrap()).collect()
     }
 
@@ -165,7 +168,7 @@ mod tests {
 
     #[test]
     fn curves_rise_to_the_right_and_their_axes_are_named() {
-        let curve = Curve { name: "avx", points: vec![(0.0, 50e-6), (0.9, 100e-6), (0.999, 3e-3)] };
+        let curve = Curve { name: "avx", points: vec![(0.5, 50e-6), (0.9, 100e-6), (0.999, 3e-3)] };
         let svg = curves("a", &[curve]);
         for tick in ["50 µs", "1 ms", "99.9 %"] {
             assert!(svg.contains(&format!(">{tick}<")), "{tick} {svg}");
