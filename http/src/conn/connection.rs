@@ -54,7 +54,7 @@ impl<H: Handler, R: Runtime> Engine<H, R> {
             State::Http2(Box::new(Multiplexing::new(Link::new(io, session), peer, shared.clone())))
         } else {
             let session = Session::new(h1::Server::new(config.clone(), now), config);
-            State::Http1(Serving::new(Link::new(io, session), peer))
+            State::Http1(Box::new(Serving::new(Link::new(io, session), peer)))
         };
         Connection { shared, slot: NONE, state }
     }
@@ -90,9 +90,8 @@ pub struct Connection<IO: Stream, H: Handler, R: Runtime> {
     state: State<IO, R>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "few connections are ever anything else than HTTP")]
 enum State<IO, R: Runtime> {
-    Http1(Serving<IO, R>),
+    Http1(Box<Serving<IO, R>>),
     Http2(Box<Multiplexing<IO, R>>),
     /// Whoever has taken the transport over, or a part of it; each to its own end.
     Upgraded(Vec<User>),
@@ -115,6 +114,9 @@ impl<IO: Stream, H: Handler, R: Runtime> Future for Connection<IO, H, R> {
                 State::Http2(serving) => serving.poll(cx, &this.shared, &mut local),
                 State::Upgraded(_) | State::Over => Flow::Waits,
             };
+            if !matches!(flow, Flow::Waits) {
+                this.rest(&mut local);
+            }
             local.put();
             match flow {
                 Flow::Waits => return Poll::Pending,
@@ -128,6 +130,15 @@ impl<IO: Stream, H: Handler, R: Runtime> Future for Connection<IO, H, R> {
 }
 
 impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
+    /// HTTP is over here: gives the thread its buffers back.
+    fn rest(&mut self, local: &mut Local) {
+        match &mut self.state {
+            State::Http1(serving) => serving.link.session.rest(&mut local.scratch),
+            State::Http2(serving) => serving.link.session.rest(&mut local.scratch),
+            State::Upgraded(_) | State::Over => {}
+        }
+    }
+
     /// Lets go of the transport.
     fn leave(&mut self) {
         let mut users = Vec::new();
@@ -147,7 +158,7 @@ impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
     #[cold]
     fn go_on_with_http2(&mut self, cx: &mut Context<'_>) {
         let State::Http1(serving) = mem::replace(&mut self.state, State::Over) else { return };
-        let Serving { mut link, course, upgraded, .. } = serving;
+        let Serving { mut link, course, upgraded, .. } = *serving;
         let peer = course.peer;
         if let Some(upgraded) = upgraded {
             let (machine, exchange) = *upgraded;

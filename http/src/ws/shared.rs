@@ -11,7 +11,7 @@
 //! The attendant (the server's connection, a client's task) does what is left: what is to be written when nobody
 //! polls, pings while nobody reads, deadlines.
 
-use super::pump::State;
+use super::pump::{State, Waits};
 use super::{Error, Event};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -98,24 +98,29 @@ impl Shared {
     /// Moves everything on as far as it goes, and tells those whom that concerns; but not who does it. `own` is the
     /// waker of the attendant's task, if that is where it is done.
     fn work(&self, state: &mut State, by: Option<Side>, own: Option<&Waker>) {
-        if self.waiters.woken.swap(false, Ordering::AcqRel) {
+        if own.is_none() && self.waiters.woken.swap(false, Ordering::AcqRel) {
             state.called();
         }
-        let before = (state.has_arrived(), state.takes_messages(), state.is_flushed());
+        let others = by != Some(Side::Sender) && state.waits[Side::Sender as usize] != Waits::Not;
+        let arrived = state.has_arrived();
+        let (room, flushed) =
+            if others { (state.takes_messages(), state.is_flushed()) } else { (true, true) };
         state.pump(&mut Context::from_waker(own.unwrap_or(&self.waker)));
-        if by != Some(Side::Receiver) && !before.0 && state.has_arrived() {
+        if by != Some(Side::Receiver) && !arrived && state.has_arrived() {
             self.tell(state, Side::Receiver);
         }
-        let room = !before.1 && state.takes_messages() || !before.2 && state.is_flushed();
-        if by != Some(Side::Sender) && room {
+        if !room && state.takes_messages() || !flushed && state.is_flushed() {
             self.tell(state, Side::Sender);
         }
     }
 
     /// What somebody waits for has come.
     fn tell(&self, state: &State, side: Side) {
-        let own = state.waits[side as usize];
-        self.waiters.call(if own { ATTENDANT } else { side as usize });
+        match state.waits[side as usize] {
+            Waits::Not => {}
+            Waits::Along => self.waiters.call(ATTENDANT),
+            Waits::Apart => self.waiters.call(side as usize),
+        }
     }
 
     /// The next message, or with `all` whatever comes next; `None` when the connection was closed in order.
@@ -192,7 +197,7 @@ impl Shared {
 
     /// Somebody waits; who waits in the attendant's own task is polled along with it.
     fn wait(&self, state: &mut State, side: Side, cx: &Context<'_>, own: Option<&Waker>) {
-        state.waits[side as usize] = own.is_some();
+        state.waits[side as usize] = if own.is_some() { Waits::Along } else { Waits::Apart };
         if own.is_none() {
             self.waiters.set(side as usize, cx.waker());
         }
@@ -200,7 +205,7 @@ impl Shared {
 
     /// Somebody waits no longer.
     fn stop(&self, mut state: MutexGuard<'_, State>, side: Side, own: Option<&Waker>) {
-        state.waits[side as usize] = false;
+        state.waits[side as usize] = Waits::Not;
         drop(state);
         if own.is_none() {
             self.waiters.lock()[side as usize] = None;
@@ -232,6 +237,7 @@ impl Shared {
         state.attends();
         self.work(&mut state, None, Some(cx.waker()));
         state.arm(cx);
+        state.attended();
         let over = state.is_over();
         drop(state);
         if over { Poll::Ready(()) } else { Poll::Pending }

@@ -6,7 +6,7 @@ use super::{Error, Event, Message};
 use avx_core::ws::{CloseCode, Kind};
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -48,16 +48,16 @@ impl Socket {
     ///
     /// # Errors
     /// As there.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        self.receiver.recv().await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> + Send {
+        self.receiver.recv()
     }
 
     /// As [`Receiver::next_event`].
     ///
     /// # Errors
     /// As there.
-    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
-        self.receiver.next_event().await
+    pub fn next_event(&mut self) -> impl Future<Output = Result<Option<Event>, Error>> + Send {
+        self.receiver.next_event()
     }
 
     /// As [`Receiver::farewell`].
@@ -69,56 +69,60 @@ impl Socket {
     ///
     /// # Errors
     /// As there.
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        self.sender.send(message).await
+    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.send(message)
     }
 
     /// As [`Sender::send_piece`].
     ///
     /// # Errors
     /// As there.
-    pub async fn send_piece(&mut self, piece: impl Into<Message>, last: bool) -> Result<(), Error> {
-        self.sender.send_piece(piece, last).await
+    pub fn send_piece(
+        &mut self,
+        piece: impl Into<Message>,
+        last: bool,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.send_piece(piece, last)
     }
 
     /// As [`Sender::send_text`].
     ///
     /// # Errors
     /// As there.
-    pub async fn send_text(&mut self, text: &str) -> Result<(), Error> {
-        self.sender.send_text(text).await
+    pub fn send_text(&mut self, text: &str) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.send_text(text)
     }
 
     /// As [`Sender::send_binary`].
     ///
     /// # Errors
     /// As there.
-    pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.sender.send_binary(bytes).await
+    pub fn send_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.send_binary(bytes)
     }
 
     /// As [`Sender::flush`].
     ///
     /// # Errors
     /// As there.
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        self.sender.flush().await
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.flush()
     }
 
     /// As [`Sender::ping`].
     ///
     /// # Errors
     /// As there.
-    pub async fn ping(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.sender.ping(data).await
+    pub fn ping(&mut self, data: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.ping(data)
     }
 
     /// As [`Sender::close`].
     ///
     /// # Errors
     /// As there.
-    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.sender.close(code, reason).await
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.close(code, reason)
     }
 
     /// The two halves. The connection is closed when both are dropped.
@@ -133,9 +137,8 @@ impl Receiver {
     /// # Errors
     /// [`Error::Peer`] when the peer broke the protocol, was silent for too long, or left without a word;
     /// [`Error::Io`]. Every later call says the same.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        let mut waits = Waits::new(&self.0, Side::Receiver);
-        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv(cx, false).map_ok(whole))).await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> + Send {
+        Waiting::new(&self.0, Side::Receiver, |shared, cx| shared.poll_recv(cx, false).map_ok(whole))
     }
 
     /// Whatever comes next: messages in the pieces in which they arrive, pings, pongs; `None` as with
@@ -145,9 +148,8 @@ impl Receiver {
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
-    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
-        let mut waits = Waits::new(&self.0, Side::Receiver);
-        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv(cx, true))).await
+    pub fn next_event(&mut self) -> impl Future<Output = Result<Option<Event>, Error>> + Send {
+        Waiting::new(&self.0, Side::Receiver, |shared, cx| shared.poll_recv(cx, true))
     }
 
     /// As [`recv`](Self::recv), by polling.
@@ -171,9 +173,9 @@ impl Sender {
     /// # Errors
     /// [`Error::Closed`] once the connection is being closed, from either side; else as
     /// [`recv`](Receiver::recv).
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> + Send {
         let mut message = Some(message.into());
-        self.begin(move |state| message.take().map_or(Ok(()), |message| state.send(message))).await
+        self.begin(move |state| message.take().map_or(Ok(()), |message| state.send(message)))
     }
 
     /// Sends a piece of a message, which ends with `last`. The pieces of a message are of one kind, nothing but pings
@@ -182,33 +184,37 @@ impl Sender {
     ///
     /// # Errors
     /// [`Error::Usage`] for a piece of another kind, and so from `send` before the last piece; else as there.
-    pub async fn send_piece(&mut self, piece: impl Into<Message>, last: bool) -> Result<(), Error> {
+    pub fn send_piece(
+        &mut self,
+        piece: impl Into<Message>,
+        last: bool,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
         let mut piece = Some(piece.into());
-        self.begin(move |state| piece.take().map_or(Ok(()), |piece| state.send_piece(piece, last))).await
+        self.begin(move |state| piece.take().map_or(Ok(()), |piece| state.send_piece(piece, last)))
     }
 
     /// As [`send`](Self::send), of borrowed text; copied only when it has to wait.
     ///
     /// # Errors
     /// As there.
-    pub async fn send_text(&mut self, text: &str) -> Result<(), Error> {
-        self.begin(|state| state.send_copy(Kind::Text, text.as_bytes())).await
+    pub fn send_text(&mut self, text: &str) -> impl Future<Output = Result<(), Error>> + Send {
+        self.begin(move |state| state.send_copy(Kind::Text, text.as_bytes()))
     }
 
     /// As [`send`](Self::send), of borrowed bytes; copied only when they have to wait.
     ///
     /// # Errors
     /// As there.
-    pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.begin(|state| state.send_copy(Kind::Binary, bytes)).await
+    pub fn send_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
+        self.begin(move |state| state.send_copy(Kind::Binary, bytes))
     }
 
     /// Sends a ping, of at most 125 bytes. What comes back, and pings of the peer, need no attention.
     ///
     /// # Errors
     /// [`Error::Usage`] when `data` is longer; else as [`send`](Self::send).
-    pub async fn ping(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.begin(|state| state.ping(data)).await
+    pub fn ping(&mut self, data: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
+        self.begin(move |state| state.ping(data))
     }
 
     /// Begins to close the connection, behind what was sent: nothing can be sent any more. What the peer sends
@@ -217,22 +223,24 @@ impl Sender {
     /// # Errors
     /// [`Error::Usage`] when the code is none to be sent or the reason has more than 123 bytes; else as
     /// [`send`](Self::send).
-    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.begin(|state| state.close(code, reason.into())).await
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> impl Future<Output = Result<(), Error>> + Send {
+        self.begin(move |state| state.close(code, reason.into()))
     }
 
     /// Waits until everything sent so far has been handed to the transport.
     ///
     /// # Errors
     /// As [`recv`](Receiver::recv).
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        let mut waits = Waits::new(&self.0, Side::Sender);
-        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_flush(cx))).await
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> + Send {
+        Waiting::new(&self.0, Side::Sender, |shared, cx| shared.poll_flush(cx))
     }
 
-    async fn begin(&mut self, mut begin: impl FnMut(&mut State) -> Result<(), Error>) -> Result<(), Error> {
-        let mut waits = Waits::new(&self.0, Side::Sender);
-        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_send(cx, &mut begin))).await
+    /// Does `begin` as soon as there is room.
+    fn begin(
+        &mut self,
+        mut begin: impl FnMut(&mut State) -> Result<(), Error> + Send + Unpin,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        Waiting::new(&self.0, Side::Sender, move |shared, cx| shared.poll_send(cx, &mut begin))
     }
 }
 
@@ -244,28 +252,35 @@ fn whole(event: Option<Event>) -> Option<Message> {
     }
 }
 
-/// Whoever waits and is given up hands on what it may have been woken for.
-struct Waits<'a> {
+/// A call that may have to wait. Whoever gives up waiting hands on what it may have been woken for.
+struct Waiting<'a, F> {
     shared: &'a Shared,
+    poll: F,
     side: Side,
-    waiting: bool,
+    waits: bool,
 }
 
-impl<'a> Waits<'a> {
-    fn new(shared: &'a Shared, side: Side) -> Self {
-        Waits { shared, side, waiting: false }
+impl<'a, T, F: FnMut(&Shared, &Context<'_>) -> Poll<T> + Unpin> Waiting<'a, F> {
+    fn new(shared: &'a Shared, side: Side, poll: F) -> Self {
+        Waiting { shared, poll, side, waits: false }
     }
+}
 
-    fn check<T>(&mut self, cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-        let polled = poll(cx);
-        self.waiting = polled.is_pending();
+impl<T, F: FnMut(&Shared, &Context<'_>) -> Poll<T> + Unpin> Future for Waiting<'_, F> {
+    type Output = T;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let shared = self.shared;
+        let polled = (self.poll)(shared, cx);
+        self.waits = polled.is_pending();
         polled
     }
 }
 
-impl Drop for Waits<'_> {
+impl<F> Drop for Waiting<'_, F> {
     fn drop(&mut self) {
-        if self.waiting {
+        if self.waits {
             self.shared.gives_up(self.side);
         }
     }
@@ -283,32 +298,20 @@ impl Drop for Receiver {
     }
 }
 
-/// A server's socket with the future that uses it: both in the task of the connection.
-pub(super) struct Attended<F> {
-    user: Option<Pin<Box<F>>>,
-    shared: Arc<Shared>,
-}
-
-impl<F: Future<Output = ()>> Attended<F> {
-    pub(super) fn new(user: F, shared: Arc<Shared>) -> Self {
-        Attended { user: Some(Box::pin(user)), shared }
-    }
-}
-
-impl<F: Future<Output = ()>> Future for Attended<F> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        this.shared.attend(cx);
-        if this.user.as_mut().is_some_and(|user| user.as_mut().poll(cx).is_ready()) {
-            this.user = None;
+/// A server's socket with the future that uses it: both in the task of the connection, and in one piece of memory.
+pub(super) async fn attended<Fut: Future<Output = ()>>(shared: Arc<Shared>, user: impl FnOnce() -> Fut) {
+    let mut user = pin!(Some(user()));
+    poll_fn(|cx| {
+        shared.attend(cx);
+        if user.as_mut().as_pin_mut().is_some_and(|user| user.poll(cx).is_ready()) {
+            user.set(None);
         }
-        match this.shared.poll_attend(cx) {
-            Poll::Ready(()) if this.user.is_none() => Poll::Ready(()),
+        match shared.poll_attend(cx) {
+            Poll::Ready(()) if user.is_none() => Poll::Ready(()),
             _ => Poll::Pending,
         }
-    }
+    })
+    .await;
 }
 
 /// A client's: in a task of its own, to the end of the connection.

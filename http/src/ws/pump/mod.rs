@@ -23,7 +23,7 @@ use std::task::{Context, Poll, Waker};
 
 /// One end of a WebSocket.
 pub(super) struct State {
-    end: Option<Box<End>>,
+    end: Option<End>,
     host: Option<Arc<dyn Host>>,
     epoch: Epoch,
     /// The message that is arriving.
@@ -43,17 +43,19 @@ pub(super) struct State {
     /// What is sent is compressed.
     compresses: bool,
     /// What the peer said as it closed.
-    farewell: Option<Farewell>,
-    error: Option<Error>,
+    farewell: Option<Box<Farewell>>,
+    error: Option<Box<Error>>,
     /// The transport may have something to read, or room.
     readable: bool,
     writable: bool,
+    /// The machine may have something to tell, or to say, that it has not.
+    untold: bool,
     /// Its attendant is about to look here, has this waker, and has looked at the clock.
     attended: bool,
     attendant: Option<Waker>,
     looked: Option<Instant>,
-    /// Who waits in the attendant's own task: to receive, to send.
-    pub(super) waits: [bool; 2],
+    /// Who waits: to receive, to send.
+    pub(super) waits: [Waits; 2],
     /// Nobody receives any more, or sends.
     left: [bool; 2],
     draining: bool,
@@ -68,9 +70,19 @@ pub struct Farewell {
     pub reason: String,
 }
 
+/// Whether somebody waits, and where.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Waits {
+    Not,
+    /// In the attendant's own task, and is polled along with it.
+    Along,
+    /// In another task.
+    Apart,
+}
+
 enum End {
-    Server(Wire<Server>),
-    Client(Wire<Client>),
+    Server(Box<Wire<Server>>),
+    Client(Box<Wire<Client>>),
 }
 
 type Wire<M> = Link<Upgraded, M, Box<dyn Sleep>>;
@@ -89,26 +101,26 @@ use each;
 impl State {
     /// `keys`: of a client's end. `agreed`: how messages are compressed, if they are.
     pub(super) fn new(
-        io: Upgraded,
+        mut io: Upgraded,
         config: Arc<Config>,
         keys: Option<MaskKeys>,
         agreed: Option<Agreed>,
     ) -> Self {
-        let host = io.host().cloned();
+        let host = io.take_host();
         let epoch = host.as_ref().map_or_else(|| Epoch::new(std::time::Instant::now()), |host| *host.epoch());
         let now = host.as_ref().map_or(Instant::ZERO, |host| epoch.instant(host.now()));
         let end = match keys {
             None => {
                 let machine = with_deflate(Server::new(config.clone(), now), agreed);
-                End::Server(Link::new(io, Session::new(machine, &config)))
+                End::Server(Box::new(Link::new(io, Session::new(machine, &config))))
             }
             Some(keys) => {
                 let machine = with_deflate(Client::new(config.clone(), now, keys), agreed);
-                End::Client(Link::new(io, Session::new(machine, &config)))
+                End::Client(Box::new(Link::new(io, Session::new(machine, &config))))
             }
         };
         State {
-            end: Some(Box::new(end)),
+            end: Some(end),
             host,
             epoch,
             partial: None,
@@ -123,10 +135,11 @@ impl State {
             error: None,
             readable: true,
             writable: true,
+            untold: true,
             attended: false,
             attendant: None,
             looked: None,
-            waits: [false; 2],
+            waits: [Waits::Not; 2],
             left: [false; 2],
             draining: false,
         }
@@ -139,8 +152,7 @@ impl State {
 
     /// Whether nothing can arrive before the transport calls.
     pub(super) fn is_dry(&self) -> bool {
-        let unread = |end: &End| each!(end, link => link.session.unread().is_empty());
-        !self.readable && self.end.as_deref().is_some_and(unread)
+        !self.readable && !self.untold
     }
 
     /// Whether there is something for who receives: a message or event, or the end.
@@ -198,7 +210,7 @@ impl State {
 
     /// Whether nothing waits to be written.
     pub(super) fn is_flushed(&self) -> bool {
-        let Some(end) = self.end.as_deref() else { return true };
+        let Some(end) = &self.end else { return true };
         self.queue.is_empty() && each!(end, link => link.session.write_buf().is_empty())
     }
 
@@ -207,14 +219,14 @@ impl State {
     }
 
     pub(super) fn farewell(&self) -> Option<&Farewell> {
-        self.farewell.as_ref()
+        self.farewell.as_deref()
     }
 
     /// Its attendant is about to look here, after others of its task. True if its waker is another one than before.
     pub(super) fn attend(&mut self, waker: &Waker) -> bool {
         // Whatever has woken the task, it may have been the transport.
         self.called();
-        (self.attended, self.looked) = (true, None);
+        (self.attended, self.looked) = (true, Some(self.look()));
         let new = !self.attendant.as_ref().is_some_and(|old| old.will_wake(waker));
         if new {
             self.attendant = Some(waker.clone());
@@ -227,6 +239,11 @@ impl State {
         self.attended = false;
     }
 
+    /// It has looked.
+    pub(super) fn attended(&mut self) {
+        self.looked = None;
+    }
+
     pub(super) fn is_attended(&self) -> bool {
         self.attended
     }
@@ -237,19 +254,18 @@ impl State {
     }
 
     /// The time; it stands still where nobody has a clock, and in one turn of the attendant's task.
-    fn now(&mut self) -> Instant {
-        let (host, epoch) = (&self.host, &self.epoch);
-        let now = || host.as_ref().map_or(Instant::ZERO, |host| epoch.instant(host.now()));
-        if self.attended {
-            *self.looked.get_or_insert_with(now)
-        } else {
-            self.looked.take().unwrap_or_else(now)
-        }
+    #[inline]
+    fn now(&self) -> Instant {
+        self.looked.unwrap_or_else(|| self.look())
+    }
+
+    fn look(&self) -> Instant {
+        self.host.as_ref().map_or(Instant::ZERO, |host| pool::instant(&self.epoch, host.now()))
     }
 
     /// Whether a deadline comes sooner than its attendant knows.
     pub(super) fn wants_attendant(&self) -> bool {
-        !self.attended && self.end.as_deref().is_some_and(|end| each!(end, link => link.wants_arm()))
+        !self.attended && self.end.as_ref().is_some_and(|end| each!(end, link => link.wants_arm()))
     }
 
     /// A half is gone; with both of them the connection is closed.
@@ -267,18 +283,18 @@ impl State {
 
     /// Moves everything on as far as it goes.
     pub(super) fn pump(&mut self, cx: &mut Context<'_>) {
-        let Some(mut end) = self.end.take() else { return };
-        let now = self.now();
         if !self.draining && self.host.as_ref().is_some_and(|host| host.is_draining()) {
             self.draining = true;
-            each!(&mut *end, link => pool::with_scratch(|scratch| link.session.parts(scratch).0.shutdown(now)));
+            self.go_away();
         }
-        let over = pool::with_scratch(|scratch| each!(&mut *end, link => self.drive(link, cx, now, scratch)));
+        let Some(mut end) = self.end.take() else { return };
+        let now = self.now();
+        let over = pool::with_scratch(|scratch| each!(&mut end, link => self.drive(link, cx, now, scratch)));
         if over {
             self.queue.clear();
             self.queued = 0;
             self.partial = None;
-            each!(&mut *end, link => link.leave());
+            each!(&mut end, link => link.leave());
         } else {
             self.end = Some(end);
         }
@@ -292,17 +308,18 @@ impl State {
         now: Instant,
         scratch: &mut Scratch,
     ) -> bool {
-        let mut over = false;
         if link.is_due(now) {
             // What the peer sent and took in time is not held against it.
             self.called();
-            over = self.exchange(link, cx, now, scratch);
+            if self.exchange(link, cx, now, scratch) {
+                return true;
+            }
+            self.untold |= link.check_time(now);
         }
-        if !over {
-            link.check_time(now);
-            over = self.exchange(link, cx, now, scratch);
+        let over = self.exchange(link, cx, now, scratch);
+        if over || !self.attended {
+            link.session.rest(scratch);
         }
-        link.session.rest(scratch);
         over
     }
 
@@ -314,26 +331,17 @@ impl State {
         scratch: &mut Scratch,
     ) -> bool {
         loop {
-            self.receive(link, now, scratch);
+            if self.untold && self.arrived.is_none() {
+                self.receive(link, now, scratch);
+            }
             if self.attended && self.queue.is_empty() && (self.arrived.is_some() || !self.readable) {
                 // Its answer leaves along with what is there already, and so does whatever the machine has to say.
                 return false;
             }
-            self.feed(link, now, scratch);
-            while self.writable {
-                match link.poll_flush(cx, now, &[], &mut 0) {
-                    Poll::Ready(Ok(_)) if self.queue.is_empty() => break,
-                    Poll::Ready(Ok(_)) => {
-                        if !self.feed(link, now, scratch) {
-                            break;
-                        }
-                    }
-                    Poll::Ready(Err(error)) => {
-                        self.fail(Error::Io(error));
-                        return true;
-                    }
-                    Poll::Pending => self.writable = false,
-                }
+            let waited = !link.session.write_buf().is_empty();
+            if let Err(error) = self.flush(link, cx, now, scratch) {
+                self.fail(Error::Io(error));
+                return true;
             }
             link.shut_down(cx);
             if link.session.is_closed() {
@@ -345,13 +353,18 @@ impl State {
             if self.arrived.is_some() {
                 // Whoever is slow now, it is not the peer.
                 link.session.hold(now);
+                self.untold = true;
                 return false;
+            }
+            if self.untold && waited && link.session.write_buf().is_empty() {
+                // There is room for what has found none.
+                continue;
             }
             if !self.readable || link.input_ended || !link.session.wants_read() {
                 return false;
             }
             match link.poll_fill(cx, now, scratch, usize::MAX) {
-                Poll::Ready(Ok(_)) => self.readable = !link.io.is_drained(),
+                Poll::Ready(Ok(_)) => (self.readable, self.untold) = (!link.io.is_drained(), true),
                 Poll::Ready(Err(error)) => {
                     self.fail(Error::Io(error));
                     return true;
@@ -361,36 +374,52 @@ impl State {
         }
     }
 
+    /// Writes what there is, as far as the transport takes it.
+    fn flush<R: Role>(
+        &mut self,
+        link: &mut Wire<Connection<R>>,
+        cx: &mut Context<'_>,
+        now: Instant,
+        scratch: &mut Scratch,
+    ) -> std::io::Result<()> {
+        if !self.queue.is_empty() {
+            self.feed(link, now, scratch);
+        }
+        while self.writable {
+            match link.poll_flush(cx, now, &[], &mut 0) {
+                Poll::Ready(Ok(_)) if self.queue.is_empty() || !self.feed(link, now, scratch) => break,
+                Poll::Ready(flushed) => drop(flushed?),
+                Poll::Pending => self.writable = false,
+            }
+        }
+        Ok(())
+    }
+
     /// Events into messages, until one is whole.
     fn receive<R: Role>(&mut self, link: &mut Wire<Connection<R>>, now: Instant, scratch: &mut Scratch) {
         // What was sent before the peer closed is not lost for it.
         link.session.parts(scratch).0.delay_close(!self.queue.is_empty());
-        while self.arrived.is_none() {
+        while self.untold && self.arrived.is_none() {
             let event = match link.session.turn(now, scratch) {
                 Ok(Some(Turn { event, .. })) => event,
-                Ok(None) => return,
-                Err(error) => {
-                    // What is to be said about it still leaves.
-                    self.fail(Error::Peer(error));
+                end => {
+                    if let Err(error) = end {
+                        // What is to be said about it still leaves.
+                        self.fail(Error::Peer(error));
+                    }
+                    self.untold = !link.session.machine().is_quiet();
                     return;
                 }
             };
             match event {
                 ws::Event::Data { kind, data, last } => {
+                    let whole = last && self.partial.is_none();
                     if self.left[Side::Receiver as usize] {
-                        continue;
-                    }
-                    if self.tells_all || !self.asked {
+                        // Nobody will hear of it.
+                    } else if whole || self.tells_all || !self.asked {
                         self.arrived = Some(Event::Data { data: Message::copy(kind, data), last });
-                        return;
-                    }
-                    let (_, bytes) = self.partial.get_or_insert_with(|| (kind, pool::buffer(data.len())));
-                    bytes.extend_from_slice(data);
-                    if last {
-                        self.arrived = self
-                            .partial
-                            .take()
-                            .map(|(kind, bytes)| Event::Data { data: Message::received(kind, bytes), last });
+                    } else {
+                        self.gather(kind, data, last);
                     }
                 }
                 ws::Event::Ping { data } if self.tells_all => {
@@ -400,10 +429,22 @@ impl State {
                     self.arrived = Some(Event::Pong(Chunk::copy(data)))
                 }
                 ws::Event::Close { code, reason } => {
-                    self.farewell = Some(Farewell { code, reason: reason.into() });
+                    self.farewell = Some(Box::new(Farewell { code, reason: reason.into() }));
                 }
                 _ => {}
             }
+            self.untold = !(link.session.unread().is_empty() && link.session.machine().is_quiet());
+        }
+    }
+
+    /// A piece of a message that is told of when it is whole.
+    fn gather(&mut self, kind: Kind, data: &[u8], last: bool) {
+        let (_, bytes) = self.partial.get_or_insert_with(|| (kind, pool::buffer(data.len())));
+        bytes.extend_from_slice(data);
+        if last {
+            let whole = self.partial.take();
+            self.arrived =
+                whole.map(|(kind, bytes)| Event::Data { data: Message::received(kind, bytes), last });
         }
     }
 
@@ -415,13 +456,14 @@ impl State {
     }
 
     /// The first error is what everybody hears.
+    #[cold]
     fn fail(&mut self, error: Error) {
-        self.error.get_or_insert(error);
+        self.error.get_or_insert_with(|| Box::new(error));
     }
 
     /// Sees to it that the attendant is woken at the next deadline.
     pub(super) fn arm(&mut self, cx: &mut Context<'_>) {
-        let (Some(end), Some(host)) = (self.end.as_deref_mut(), &self.host) else { return };
+        let (Some(end), Some(host)) = (&mut self.end, &self.host) else { return };
         each!(end, link => link.arm_with(cx, &self.epoch, None, |at| host.sleep_until(at)));
     }
 }

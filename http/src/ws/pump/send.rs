@@ -98,6 +98,13 @@ impl State {
         Ok(())
     }
 
+    /// The server shuts down: the connection is closed behind what waits.
+    pub(super) fn go_away(&mut self) {
+        if self.may_send().is_ok() {
+            self.wait(Item::Close(CloseCode::GOING_AWAY, String::new()));
+        }
+    }
+
     fn wait(&mut self, item: Item) {
         self.queued += item.held();
         self.queue.push_back(item);
@@ -105,8 +112,7 @@ impl State {
 
     fn may_send(&self) -> Result<(), Error> {
         let closing = matches!(self.queue.back(), Some(Item::Close(..)));
-        let open =
-            self.end.as_deref().is_some_and(|end| each!(end, link => link.session.machine().is_open()));
+        let open = self.end.as_ref().is_some_and(|end| each!(end, link => link.session.machine().is_open()));
         match &self.error {
             _ if open && !closing => Ok(()),
             Some(error) => Err(error.again()),
@@ -123,7 +129,7 @@ impl State {
     /// Writes a whole message, or piece, into the output, if nothing comes before it and there is room.
     fn send_now(&mut self, kind: Kind, data: &[u8], last: bool) -> bool {
         let now = self.now();
-        let (true, Some(end)) = (self.queue.is_empty(), self.end.as_deref_mut()) else { return false };
+        let (true, Some(end)) = (self.queue.is_empty(), &mut self.end) else { return false };
         pool::with_scratch(|scratch| {
             each!(end, link => {
                 let (machine, out) = link.session.parts(scratch);
@@ -176,6 +182,7 @@ impl State {
                 }
                 // This end has closed: nothing that waits can be sent.
                 Err(_) => {
+                    self.untold = true;
                     self.queue.clear();
                     self.queued = 0;
                     return true;
