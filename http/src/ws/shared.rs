@@ -99,14 +99,14 @@ impl Shared {
     /// waker of the attendant's task, if that is where it is done.
     fn work(&self, state: &mut State, by: Option<Side>, own: Option<&Waker>) {
         if own.is_none() && self.waiters.woken.swap(false, Ordering::AcqRel) {
-            state.called();
+            state.flow.called();
         }
-        let others = by != Some(Side::Sender) && state.waits[Side::Sender as usize] != Waits::Not;
-        let arrived = state.has_arrived();
+        let others = by != Some(Side::Sender) && state.flow.waits[Side::Sender as usize] != Waits::Not;
+        let arrived = state.flow.has_arrived();
         let (room, flushed) =
             if others { (state.takes_messages(), state.is_flushed()) } else { (true, true) };
         state.pump(&mut Context::from_waker(own.unwrap_or(&self.waker)));
-        if by != Some(Side::Receiver) && !arrived && state.has_arrived() {
+        if by != Some(Side::Receiver) && !arrived && state.flow.has_arrived() {
             self.tell(state, Side::Receiver);
         }
         if !room && state.takes_messages() || !flushed && state.is_flushed() {
@@ -116,7 +116,7 @@ impl Shared {
 
     /// What somebody waits for has come.
     fn tell(&self, state: &State, side: Side) {
-        match state.waits[side as usize] {
+        match state.flow.waits[side as usize] {
             Waits::Not => {}
             Waits::Along => self.waiters.call(ATTENDANT),
             Waits::Apart => self.waiters.call(side as usize),
@@ -126,15 +126,17 @@ impl Shared {
     /// The next message, or with `all` whatever comes next; `None` when the connection was closed in order.
     pub(super) fn poll_recv(&self, cx: &Context<'_>, all: bool) -> Poll<Result<Option<Event>, Error>> {
         let mut state = self.lock();
-        state.tell(all);
-        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
-        if !state.has_arrived() {
+        state.flow.tell(all);
+        let own = Some(cx.waker()).filter(|waker| state.flow.is_attended_by(waker));
+        if !state.flow.has_arrived() {
             self.wait(&mut state, Side::Receiver, cx, own);
-            if own.is_none() || !state.is_dry() {
-                self.work(&mut state, Some(Side::Receiver), own);
+            match own {
+                None => self.work(&mut state, Some(Side::Receiver), None),
+                Some(own) if !state.flow.is_dry() => state.fill(&mut Context::from_waker(own)),
+                Some(_) => {}
             }
         }
-        let polled = state.poll_arrived();
+        let polled = state.flow.poll_arrived();
         if polled.is_ready() {
             self.stop(state, Side::Receiver, own);
         } else if state.wants_attendant() {
@@ -151,7 +153,7 @@ impl Shared {
         begin: &mut dyn FnMut(&mut State) -> Result<(), Error>,
     ) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
-        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
+        let own = Some(cx.waker()).filter(|waker| state.flow.is_attended_by(waker));
         if !state.takes_messages() {
             self.wait(&mut state, Side::Sender, cx, own);
             self.work(&mut state, Some(Side::Sender), own);
@@ -167,7 +169,7 @@ impl Shared {
             state = self.lock();
         }
         let begun = begin(&mut state);
-        let attend = match state.is_attended() {
+        let attend = match state.flow.is_attended() {
             // What else is sent in this turn leaves along with it.
             true => false,
             false => {
@@ -185,7 +187,7 @@ impl Shared {
     /// Waits until everything has been handed to the transport.
     pub(super) fn poll_flush(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
-        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
+        let own = Some(cx.waker()).filter(|waker| state.flow.is_attended_by(waker));
         self.wait(&mut state, Side::Sender, cx, own);
         self.work(&mut state, Some(Side::Sender), own);
         let polled = state.poll_flushed();
@@ -197,7 +199,7 @@ impl Shared {
 
     /// Somebody waits; who waits in the attendant's own task is polled along with it.
     fn wait(&self, state: &mut State, side: Side, cx: &Context<'_>, own: Option<&Waker>) {
-        state.waits[side as usize] = if own.is_some() { Waits::Along } else { Waits::Apart };
+        state.flow.waits[side as usize] = if own.is_some() { Waits::Along } else { Waits::Apart };
         if own.is_none() {
             self.waiters.set(side as usize, cx.waker());
         }
@@ -205,7 +207,7 @@ impl Shared {
 
     /// Somebody waits no longer.
     fn stop(&self, mut state: MutexGuard<'_, State>, side: Side, own: Option<&Waker>) {
-        state.waits[side as usize] = Waits::Not;
+        state.flow.waits[side as usize] = Waits::Not;
         drop(state);
         if own.is_none() {
             self.waiters.lock()[side as usize] = None;
@@ -234,11 +236,11 @@ impl Shared {
     /// The attendant's turn. Ready when the transport was let go of.
     pub(super) fn poll_attend(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        state.attends();
+        state.flow.attends();
         self.work(&mut state, None, Some(cx.waker()));
         state.arm(cx);
-        state.attended();
-        let over = state.is_over();
+        state.flow.attended();
+        let over = state.flow.is_over();
         drop(state);
         if over { Poll::Ready(()) } else { Poll::Pending }
     }

@@ -28,7 +28,7 @@ pub struct Receiver(Arc<Shared>);
 
 impl Socket {
     pub(super) fn new(state: State, protocol: Option<Box<str>>) -> (Self, Arc<Shared>) {
-        let compresses = state.compresses();
+        let compresses = state.flow.compresses();
         let shared = Shared::new(state);
         let (sender, receiver) = (Sender(shared.clone()), Receiver(shared.clone()));
         (Socket { sender, receiver, protocol, compresses }, shared)
@@ -162,7 +162,7 @@ impl Receiver {
 
     /// What the peer said as it closed, once [`recv`](Self::recv) has returned `None`.
     pub fn farewell(&self) -> Option<Farewell> {
-        self.0.lock().farewell().cloned()
+        self.0.lock().flow.farewell().cloned()
     }
 }
 
