@@ -14,11 +14,16 @@ use std::task::{Context, Poll};
 ///
 /// It is a [`Stream`] itself, so other protocols may be driven over it.
 pub struct Upgraded {
+    io: Continued,
+    peer: Peer,
+    host: Option<Arc<dyn Host>>,
+}
+
+/// A transport that goes on where somebody has stopped to read.
+pub(crate) struct Continued {
     io: Box<dyn Stream>,
     /// What was read beyond the head, until that has been read here.
     unread: Option<Box<Chunk>>,
-    peer: Peer,
-    host: Option<Arc<dyn Host>>,
     /// What was read last came from the transport.
     direct: bool,
 }
@@ -27,7 +32,7 @@ impl Upgraded {
     /// `io`, with `unread` in front of what it will read.
     pub fn new(io: Box<dyn Stream>, unread: Vec<u8>, peer: Peer) -> Self {
         let unread = (!unread.is_empty()).then(|| Box::new(unread.into()));
-        Upgraded { io, unread, peer, host: None, direct: false }
+        Upgraded { io: Continued { io, unread, direct: false }, peer, host: None }
     }
 
     /// With an engine to ask.
@@ -40,8 +45,8 @@ impl Upgraded {
         self.host.as_ref()
     }
 
-    pub(crate) fn take_host(&mut self) -> Option<Arc<dyn Host>> {
-        self.host.take()
+    pub(crate) fn into_parts(self) -> (Continued, Option<Arc<dyn Host>>) {
+        (self.io, self.host)
     }
 
     /// Who is at the other end.
@@ -51,7 +56,7 @@ impl Upgraded {
 
     /// Bytes that came behind the head and were not read from here yet.
     pub fn unread(&self) -> &[u8] {
-        self.unread.as_deref().map_or(&[], |unread| unread)
+        self.io.unread.as_deref().map_or(&[], |unread| unread)
     }
 
     /// Reads into `buf`; 0 is the end of the input.
@@ -86,6 +91,32 @@ impl Upgraded {
 }
 
 impl Stream for Upgraded {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_read(cx, buf)
+    }
+
+    fn is_drained(&self) -> bool {
+        self.io.is_drained()
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.io.poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_shutdown(cx)
+    }
+
+    fn reset(&mut self) {
+        self.io.reset();
+    }
+}
+
+impl Stream for Continued {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.direct = self.unread.is_none();
         let Some(unread) = &mut self.unread else { return self.io.poll_read(cx, buf) };

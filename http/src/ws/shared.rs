@@ -15,13 +15,12 @@ use super::pump::{State, Waits};
 use super::{Error, Event};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 pub(super) struct Shared {
     state: Mutex<State>,
+    protocol: Option<Box<str>>,
     waiters: Arc<Waiters>,
-    /// Wakes the waiters: what the transport is given.
-    waker: Waker,
 }
 
 /// Who is to be woken when the transport is ready for something.
@@ -85,10 +84,14 @@ impl Wake for Waiters {
 }
 
 impl Shared {
-    pub(super) fn new(state: State) -> Arc<Self> {
+    pub(super) fn new(state: State, protocol: Option<Box<str>>) -> Arc<Self> {
         let waiters = Arc::<Waiters>::default();
-        let waker = waiters.clone().into();
-        Arc::new(Shared { state: Mutex::new(state), waiters, waker })
+        Arc::new(Shared { state: Mutex::new(state), protocol, waiters })
+    }
+
+    /// The subprotocol that was agreed on.
+    pub(super) fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -105,7 +108,10 @@ impl Shared {
         let arrived = state.flow.has_arrived();
         let (room, flushed) =
             if others { (state.takes_messages(), state.is_flushed()) } else { (true, true) };
-        state.pump(&mut Context::from_waker(own.unwrap_or(&self.waker)));
+        match own {
+            Some(own) => state.pump(&mut Context::from_waker(own)),
+            None => state.pump(&mut Context::from_waker(&self.waiters.clone().into())),
+        }
         if by != Some(Side::Receiver) && !arrived && state.flow.has_arrived() {
             self.tell(state, Side::Receiver);
         }
@@ -147,41 +153,53 @@ impl Shared {
     }
 
     /// Does `begin` as soon as there is room, all of it or nothing.
+    #[inline]
     pub(super) fn poll_send(
         &self,
         cx: &Context<'_>,
-        begin: &mut dyn FnMut(&mut State) -> Result<(), Error>,
+        begin: &mut impl FnMut(&mut State) -> Result<(), Error>,
     ) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
-        let own = Some(cx.waker()).filter(|waker| state.flow.is_attended_by(waker));
         if !state.takes_messages() {
-            self.wait(&mut state, Side::Sender, cx, own);
-            self.work(&mut state, Some(Side::Sender), own);
-            if !state.takes_messages() {
-                let attend = state.wants_attendant();
-                drop(state);
-                if attend {
-                    self.waiters.call(ATTENDANT);
-                }
-                return Poll::Pending;
-            }
-            self.stop(state, Side::Sender, own);
-            state = self.lock();
+            state = ready!(self.poll_room(cx, state));
         }
         let begun = begin(&mut state);
-        let attend = match state.flow.is_attended() {
-            // What else is sent in this turn leaves along with it.
-            true => false,
-            false => {
-                self.work(&mut state, Some(Side::Sender), own);
-                state.wants_attendant()
-            }
-        };
+        if !state.flow.is_attended() {
+            self.send_off(state);
+        }
+        // What else is sent in this turn leaves along with it.
+        Poll::Ready(begun)
+    }
+
+    #[cold]
+    fn poll_room<'a>(
+        &'a self,
+        cx: &Context<'_>,
+        mut state: MutexGuard<'a, State>,
+    ) -> Poll<MutexGuard<'a, State>> {
+        let own = Some(cx.waker()).filter(|waker| state.flow.is_attended_by(waker));
+        self.wait(&mut state, Side::Sender, cx, own);
+        self.work(&mut state, Some(Side::Sender), own);
+        if state.takes_messages() {
+            self.stop(state, Side::Sender, own);
+            return Poll::Ready(self.lock());
+        }
+        let attend = state.wants_attendant();
         drop(state);
         if attend {
             self.waiters.call(ATTENDANT);
         }
-        Poll::Ready(begun)
+        Poll::Pending
+    }
+
+    /// What was sent leaves at once.
+    fn send_off(&self, mut state: MutexGuard<'_, State>) {
+        self.work(&mut state, Some(Side::Sender), None);
+        let attend = state.wants_attendant();
+        drop(state);
+        if attend {
+            self.waiters.call(ATTENDANT);
+        }
     }
 
     /// Waits until everything has been handed to the transport.
@@ -206,6 +224,7 @@ impl Shared {
     }
 
     /// Somebody waits no longer.
+    #[inline]
     fn stop(&self, mut state: MutexGuard<'_, State>, side: Side, own: Option<&Waker>) {
         state.flow.waits[side as usize] = Waits::Not;
         drop(state);

@@ -16,8 +16,6 @@ use std::task::{Context, Poll};
 pub struct Socket {
     sender: Sender,
     receiver: Receiver,
-    protocol: Option<Box<str>>,
-    compresses: bool,
 }
 
 /// The half that sends, for a task of its own.
@@ -28,20 +26,18 @@ pub struct Receiver(Arc<Shared>);
 
 impl Socket {
     pub(super) fn new(state: State, protocol: Option<Box<str>>) -> (Self, Arc<Shared>) {
-        let compresses = state.flow.compresses();
-        let shared = Shared::new(state);
-        let (sender, receiver) = (Sender(shared.clone()), Receiver(shared.clone()));
-        (Socket { sender, receiver, protocol, compresses }, shared)
+        let shared = Shared::new(state, protocol);
+        (Socket { sender: Sender(shared.clone()), receiver: Receiver(shared.clone()) }, shared)
     }
 
     /// The subprotocol that was agreed on.
     pub fn protocol(&self) -> Option<&str> {
-        self.protocol.as_deref()
+        self.sender.0.protocol()
     }
 
     /// Whether both ends agreed to compress messages (permessage-deflate).
     pub fn compresses(&self) -> bool {
-        self.compresses
+        self.sender.0.lock().flow.compresses()
     }
 
     /// As [`Receiver::recv`].
@@ -299,19 +295,25 @@ impl Drop for Receiver {
 }
 
 /// A server's socket with the future that uses it: both in the task of the connection, and in one piece of memory.
-pub(super) async fn attended<Fut: Future<Output = ()>>(shared: Arc<Shared>, user: impl FnOnce() -> Fut) {
-    let mut user = pin!(Some(user()));
-    poll_fn(|cx| {
-        shared.attend(cx);
-        if user.as_mut().as_pin_mut().is_some_and(|user| user.poll(cx).is_ready()) {
-            user.set(None);
-        }
-        match shared.poll_attend(cx) {
-            Poll::Ready(()) if user.is_none() => Poll::Ready(()),
-            _ => Poll::Pending,
-        }
-    })
-    .await;
+#[expect(clippy::manual_async_fn, reason = "the arguments of an `async fn` are kept twice")]
+pub(super) fn attended<Fut: Future<Output = ()> + Send>(
+    shared: Arc<Shared>,
+    user: impl FnOnce() -> Fut + Send,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        let mut user = pin!(Some(user()));
+        poll_fn(|cx| {
+            shared.attend(cx);
+            if user.as_mut().as_pin_mut().is_some_and(|user| user.poll(cx).is_ready()) {
+                user.set(None);
+            }
+            match shared.poll_attend(cx) {
+                Poll::Ready(()) if user.is_none() => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        })
+        .await;
+    }
 }
 
 /// A client's: in a task of its own, to the end of the connection.
@@ -328,7 +330,7 @@ impl Future for Attendant {
 
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("protocol", &self.protocol).finish_non_exhaustive()
+        f.debug_struct("Socket").field("protocol", &self.protocol()).finish_non_exhaustive()
     }
 }
 

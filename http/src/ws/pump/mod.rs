@@ -10,9 +10,8 @@ mod send;
 
 use super::Error;
 use super::shared::Side;
-use crate::clock::Epoch;
 use crate::conn::link::Link;
-use crate::message::Host;
+use crate::message::{Continued, Host};
 use crate::pool;
 use crate::rt::Sleep;
 use crate::{Config, Upgraded};
@@ -21,6 +20,7 @@ use avx_core::ws::key::MaskKeys;
 use avx_core::ws::role::Role;
 use avx_core::ws::{Client, CloseCode, Connection, Server};
 use avx_core::{Instant, Session};
+use flow::NEVER;
 pub(super) use flow::{Flow, Waits};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -30,7 +30,6 @@ pub(super) struct State {
     end: End,
     pub(super) flow: Flow,
     host: Option<Arc<dyn Host>>,
-    epoch: Epoch,
 }
 
 /// What a close frame says.
@@ -50,7 +49,7 @@ enum End {
     Over,
 }
 
-type Wire<M> = Link<Upgraded, M, Box<dyn Sleep>>;
+type Wire<M> = Link<Continued, M, Box<dyn Sleep>>;
 
 /// With the link of either end, or else.
 macro_rules! each {
@@ -67,14 +66,13 @@ use each;
 impl State {
     /// `keys`: of a client's end. `agreed`: how messages are compressed, if they are.
     pub(super) fn new(
-        mut io: Upgraded,
+        io: Upgraded,
         config: Arc<Config>,
         keys: Option<MaskKeys>,
         agreed: Option<Agreed>,
     ) -> Self {
-        let host = io.take_host();
-        let epoch = host.as_ref().map_or_else(|| Epoch::new(std::time::Instant::now()), |host| *host.epoch());
-        let now = host.as_ref().map_or(Instant::ZERO, |host| epoch.instant(host.now()));
+        let (io, host) = io.into_parts();
+        let now = host.as_ref().map_or(Instant::ZERO, |host| host.now());
         let end = match keys {
             None => {
                 let machine = with_deflate(Server::new(config.clone(), now), agreed);
@@ -85,7 +83,7 @@ impl State {
                 End::Client(Box::new(Link::new(io, Session::new(machine, &config))))
             }
         };
-        State { end, flow: Flow::new(agreed.is_some()), host, epoch }
+        State { end, flow: Flow::new(agreed.is_some()), host }
     }
 
     pub(super) fn poll_flushed(&self) -> Poll<Result<(), Error>> {
@@ -103,18 +101,18 @@ impl State {
 
     /// Its attendant is about to look here, after others of its task. True if its waker is another one than before.
     pub(super) fn attend(&mut self, waker: &Waker) -> bool {
-        self.flow.looked = Some(self.look());
+        self.flow.looked = self.look();
         self.flow.attend(waker)
     }
 
     /// The time; it stands still where nobody has a clock, and in one turn of the attendant's task.
     #[inline]
     fn now(&self) -> Instant {
-        self.flow.looked.unwrap_or_else(|| self.look())
+        if self.flow.looked == NEVER { self.look() } else { self.flow.looked }
     }
 
     fn look(&self) -> Instant {
-        self.host.as_ref().map_or(Instant::ZERO, |host| pool::instant(&self.epoch, host.now()))
+        self.host.as_ref().map_or(Instant::ZERO, |host| host.now())
     }
 
     /// Whether a deadline comes sooner than its attendant knows.
@@ -156,7 +154,9 @@ impl State {
     /// Sees to it that the attendant is woken at the next deadline.
     pub(super) fn arm(&mut self, cx: &mut Context<'_>) {
         let Some(host) = &self.host else { return };
-        each!(&mut self.end, link => link.arm_with(cx, &self.epoch, None, |at| host.sleep_until(at)), ());
+        each!(&mut self.end, link => if link.wants_arm() {
+            link.arm_with(cx, host.epoch(), None, |at| host.sleep_until(at));
+        }, ());
     }
 }
 

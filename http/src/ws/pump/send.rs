@@ -61,6 +61,7 @@ impl State {
         Ok(())
     }
 
+    #[inline]
     fn put(&mut self, message: Message, last: bool) {
         if !self.send_now(message.kind(), &message, last) {
             self.wait(Item::Message(message, last));
@@ -105,11 +106,13 @@ impl State {
         }
     }
 
+    #[cold]
     fn wait(&mut self, item: Item) {
         self.flow.queued += item.held();
         self.flow.queue.push_back(item);
     }
 
+    #[inline]
     fn may_send(&self) -> Result<(), Error> {
         let closing = matches!(self.flow.queue.back(), Some(Item::Close(..)));
         let open = each!(&self.end, link => link.session.machine().is_open(), false);
@@ -127,6 +130,7 @@ impl State {
     }
 
     /// Writes a whole message, or piece, into the output, if nothing comes before it and there is room.
+    #[inline]
     fn send_now(&mut self, kind: Kind, data: &[u8], last: bool) -> bool {
         if !self.flow.queue.is_empty() {
             return false;
@@ -207,6 +211,7 @@ impl Flow {
 }
 
 /// A message, or a piece of one, into the output; compressed where that was agreed on.
+#[inline]
 fn put<R: Role>(
     machine: &mut Connection<R>,
     now: Instant,
