@@ -271,6 +271,29 @@ fn a_compressed_message_is_compressed_to_its_end() {
     assert!(!read(&driver.out)[0].0.compressed);
 }
 
+/// All of a frame may be consumed before all that it inflates to was told.
+#[test]
+fn a_machine_is_not_quiet_before_a_message_is_inflated_to_its_end() {
+    let agreed = agreed("permessage-deflate");
+    let mut client = deflating_client(Config::default(), &agreed);
+    let mut server = deflating_server(Config::default(), &agreed);
+    let mut loud = 0;
+    for len in (16 << 10) - 10..(16 << 10) + 600 {
+        let data = vec![b'x'; len];
+        client
+            .call(|machine, now, out| machine.send_compressed(now, Kind::Binary, &data, true, out))
+            .unwrap();
+        let bytes = std::mem::take(&mut client.out);
+        server.feed_with(&bytes, &mut |_, seen, machine, _| {
+            loud += usize::from(matches!(seen, Seen::Data(_, _, false)) && !machine.is_quiet());
+        });
+        assert!(server.machine.is_quiet());
+        assert_eq!(server.seen.pop(), Some(Seen::Data(Kind::Binary, data, true)));
+    }
+    assert!(loud > 0);
+    assert_eq!(server.faults, Vec::<String>::new());
+}
+
 #[test]
 fn a_refused_call_does_not_touch_the_context() {
     let mut driver = deflating_server(Config::default(), &agreed(OFFERS[0]));
