@@ -278,8 +278,20 @@ fn a_machine_is_not_quiet_before_a_message_is_inflated_to_its_end() {
     let mut client = deflating_client(Config::default(), &agreed);
     let mut server = deflating_server(Config::default(), &agreed);
     let mut loud = 0;
-    for len in (16 << 10) - 10..(16 << 10) + 600 {
-        let data = vec![b'x'; len];
+    for seed in 0..40_u32 {
+        let mut state = seed;
+        let mut next = |n: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % n
+        };
+        // Words, some of which come again.
+        let words: Vec<String> =
+            (0..50).map(|_| (0..1 + next(9)).map(|_| char::from(b'a' + next(26) as u8)).collect()).collect();
+        let mut data = Vec::new();
+        while data.len() < 16 << 10 {
+            data.extend_from_slice(words[next(50) as usize].as_bytes());
+        }
+        data.truncate((16 << 10) + next(3) as usize);
         client
             .call(|machine, now, out| machine.send_compressed(now, Kind::Binary, &data, true, out))
             .unwrap();
