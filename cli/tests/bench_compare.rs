@@ -85,7 +85,7 @@ fn a_small_comparison_has_a_table_a_page_and_figures() {
         assert_eq!(ran.stdout.matches(&format!("\n| {runtime} | ")).count(), 2, "{}", ran.stdout);
         assert_eq!(
             json.matches(&format!("{{\"runtime\":\"{runtime}\",\"per_second\":")).count(),
-            4,
+            2,
             "{json}"
         );
     }
@@ -125,7 +125,10 @@ fn a_server_that_dies_in_the_middle_ends_the_comparison() {
     let ran = Ran::from(child.wait_with_output().unwrap());
     assert_eq!(ran.code, 1);
     assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
-    assert!(ran.stderr.ends_with("the server under avx died: signal 9\n"), "{}", ran.stderr);
+    // It may have died before it was ready.
+    let began = ["died: signal 9\n", "did not start: signal 9\n"];
+    let told = began.iter().any(|end| ran.stderr.ends_with(&format!("the server under avx {end}")));
+    assert!(told, "{}", ran.stderr);
 }
 
 #[test]

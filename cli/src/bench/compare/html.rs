@@ -27,7 +27,7 @@ pub(super) fn page(result: &Result<'_>) -> String {
     }
     out += "</header>\n";
     for group in &result.groups {
-        section(&mut out, group);
+        section(&mut out, result, group);
     }
     out += "<footer>\n<p>Bars and figures are medians over all rounds; the thin line across a bar spans from the \
             slowest run to the fastest. Latency was taken on a schedule, at half of what the slowest runtime can do, \
@@ -37,8 +37,13 @@ pub(super) fn page(result: &Result<'_>) -> String {
     out
 }
 
-fn section(out: &mut String, group: &Group) {
-    let _ = writeln!(out, "<section>\n<h2>{}</h2>\n<p>{}</p>", group.kind.title(), escape(&group.sentence()));
+fn section(out: &mut String, result: &Result<'_>, group: &Group) {
+    let _ = writeln!(
+        out,
+        "<section>\n<h2>{}</h2>\n<p>{}</p>",
+        group.kind.title(),
+        escape(&result.sentence(group))
+    );
     out.push_str("<div class=\"plots\">\n");
     let unit = if group.kind == super::Kind::WebSocket { "message" } else { "request" };
     figure(out, &format!("Throughput, {unit}s a second"), None, |label| svg::bars(label, &throughput(group)));
@@ -160,7 +165,7 @@ mod tests {
         let page = page(&Result { args: &args, cores: &cores, groups });
         for part in [
             "too small for a claim",
-            "avx answers 1.11 times as many as smol",
+            "No claim: server and load had no processors of their own.",
             "1,234 bytes",
             "title=\"strace is not installed\"",
             "prefers-color-scheme: dark",

@@ -9,6 +9,8 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Connections before those that are measured.
+pub(super) const BEFORE: u32 = 64;
 /// Longer than an answer ever takes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -18,7 +20,7 @@ pub(super) fn per_connection(server: &Server, kind: Kind, n: usize) -> Result<f6
     let failed = |error: std::io::Error| format!("an idle connection failed: {error}");
     // What the server sets up once is not part of the price of one.
     let first: Vec<TcpStream> =
-        (0..n.min(64)).map(|_| visit(server, kind)).collect::<Result<_, _>>().map_err(failed)?;
+        (0..BEFORE).map(|_| visit(server, kind)).collect::<Result<_, _>>().map_err(failed)?;
     let before = rss()?;
     let idle: Vec<TcpStream> =
         (0..n).map(|_| visit(server, kind)).collect::<Result<_, _>>().map_err(failed)?;

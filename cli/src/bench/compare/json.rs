@@ -14,17 +14,17 @@ pub(super) fn text(result: &Result<'_>) -> String {
     object.number("workers", args.workers.into()).number("connections", args.connections.into());
     object.number("rounds", args.rounds.into()).number("duration_s", args.duration.as_secs_f64());
     object.raw("cautions", list(result.cautions().iter().map(|text| string(text))));
-    object.raw("protocols", list(result.groups.iter().map(group)));
+    object.raw("protocols", list(result.groups.iter().map(|group| object_of(result, group))));
     object.close();
     out.push('\n');
     out
 }
 
-fn group(group: &Group) -> String {
+fn object_of(result: &Result<'_>, group: &Group) -> String {
     let mut out = String::new();
     let mut object = Object::open(&mut out);
     object.string("protocol", group.kind.word()).number("half_load_per_second", group.half_rate);
-    object.string("verdict", &group.sentence());
+    object.string("verdict", &result.sentence(group));
     object.raw("runtimes", list(group.entries.iter().map(entry)));
     object.close();
     out

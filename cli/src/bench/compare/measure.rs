@@ -183,7 +183,7 @@ impl Bench<'_> {
     }
 
     fn start(&self, runtime: Name) -> Result<Server, String> {
-        Server::start(runtime, self.args.workers.into(), self.cores)
+        Server::start(runtime, self.args, self.cores)
     }
 
     fn plan(&self, kind: Kind, server: &Server, stop: Stop) -> Plan {

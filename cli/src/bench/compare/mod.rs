@@ -88,6 +88,13 @@ Examples:
 
 Ctrl-C ends it, with all servers; exit status 0 when everything was measured, 1 when not.";
 
+impl Args {
+    /// Connections to a server at the same time, at most.
+    fn most_connections(&self) -> u32 {
+        self.connections.max(self.idle + idle::BEFORE)
+    }
+}
+
 /// All of the result.
 struct Result<'a> {
     args: &'a Args,
@@ -107,7 +114,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
 fn compare(args: &Args) -> std::result::Result<(), Stopped> {
     let runtimes = runtimes(args)?;
     let kinds: &[Kind] = if args.protocols.is_empty() { Kind::value_variants() } else { &args.protocols };
-    super::make_room(args.connections.max(args.idle + 64) as usize)?;
+    super::make_room(args.most_connections() as usize)?;
     let mut interrupt =
         signal::ctrl_c().map_err(|error| format!("signals cannot be listened for: {error}"))?;
     let cores = Cores::share(args.workers.into());

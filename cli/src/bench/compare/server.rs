@@ -1,5 +1,6 @@
 //! A server under test: this program as a child, which ends with it.
 
+use super::Args;
 use super::pin::Cores;
 use crate::bench::usage::{Cpu, memory};
 use crate::serve::runtime::Name;
@@ -30,15 +31,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Server {
     /// Starts `avx serve` under a runtime, ready when this returns.
-    pub(super) fn start(runtime: Name, workers: usize, cores: &Cores) -> Result<Server, String> {
+    pub(super) fn start(runtime: Name, args: &Args, cores: &Cores) -> Result<Server, String> {
         let failed = |why: &dyn std::fmt::Display| {
             format!("the server under {} did not start: {why}", runtime.as_str())
         };
         let program = std::env::current_exe().map_err(|error| failed(&error))?;
         let mut command = cores.command(&program);
         command.args(["serve", "--until-eof", "--addr", "127.0.0.1:0", "--max-streams", "10000"]);
-        command.args(["--max-connections", "100000", "--shutdown-timeout", "1"]);
-        command.args(["--runtime", runtime.as_str(), "--workers", &workers.to_string()]);
+        command.args(["--max-connections", &args.most_connections().to_string(), "--shutdown-timeout", "1"]);
+        command.args(["--runtime", runtime.as_str(), "--workers", &args.workers.to_string()]);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         // Ctrl-C is for this process, which sees to its children.
         command.process_group(0);
@@ -55,13 +56,20 @@ impl Server {
         Ok(server)
     }
 
-    /// What it says about its end.
+    /// What it says about its end, or how that came.
     fn last_words(&mut self) -> String {
-        let _ = self.child.kill();
-        let line = self.words.take().and_then(|words| words.recv_timeout(PATIENCE).ok()).unwrap_or_default();
-        match line.trim() {
-            "" => "it said nothing".to_owned(),
-            line => line.trim_start_matches("avx serve: ").to_owned(),
+        let line = self.words.take().and_then(|words| words.recv_timeout(PATIENCE).ok());
+        let status = match line {
+            // Whoever has closed that has ended, or is about to.
+            Some(_) => self.child.wait().ok(),
+            None => None,
+        };
+        match (line.as_deref().map(str::trim), status) {
+            (None, _) => "it says nothing".to_owned(),
+            (_, Some(status)) if status.signal().is_some() => words(status),
+            (Some(""), Some(status)) => words(status),
+            (Some(""), None) => "it said nothing".to_owned(),
+            (Some(line), _) => line.trim_start_matches("avx serve: ").to_owned(),
         }
     }
 

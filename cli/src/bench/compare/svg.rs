@@ -21,7 +21,8 @@ pub(super) fn bars(label: &str, bars: &[Bar]) -> String {
     const ROW: f64 = 46.0;
     const TOP: f64 = 4.0;
     let longest = bars.iter().map(|bar| bar.range.map_or(0.0, |(_, high)| high).max(bar.parts.iter().sum()));
-    let scale = WIDTH / longest.fold(0.0, f64::max).max(1e-12);
+    // The end of a range is a line, too.
+    let scale = (WIDTH - 1.0) / longest.fold(0.0, f64::max).max(1e-12);
     let height = TOP + ROW * bars.len() as f64;
     let mut out = open(label, height);
     for (i, bar) in bars.iter().enumerate() {
@@ -159,7 +160,7 @@ mod tests {
         let bar =
             |name, parts: &[f64], range| Bar { name, parts: parts.to_vec(), range, text: "1 < 2".into() };
         let svg = bars("a", &[bar("avx", &[50.0, 50.0], None), bar("smol", &[50.0], Some((40.0, 200.0)))]);
-        assert_eq!(attributes(&svg, "width"), [105.0, 105.0, 105.0]);
+        assert_eq!(attributes(&svg, "width"), [104.8, 104.8, 104.8]);
         assert!(attributes(&svg, "x2").into_iter().all(|x| x <= WIDTH));
         assert!(svg.contains("1 &lt; 2") && svg.ends_with("</svg>"));
         // Nothing to show is no division by nothing.

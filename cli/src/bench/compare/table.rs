@@ -25,7 +25,7 @@ pub(super) fn text(result: &Result<'_>) -> String {
         for entry in &group.entries {
             let _ = writeln!(out, "| {} |", row(entry).join(" | "));
         }
-        let _ = writeln!(out, "\n{}\n", group.sentence());
+        let _ = writeln!(out, "\n{}\n", result.sentence(group));
     }
     if let Some(why) =
         result.groups.iter().flat_map(|group| &group.entries).find_map(|entry| entry.calls.as_ref().err())

@@ -6,6 +6,9 @@ use super::measure::{Entry, Group, median, spread};
 /// Runs that are further apart than this share of their median are too noisy for a claim.
 pub(super) const NOISY: f64 = 0.10;
 
+/// A load that uses more than this share of its threads' time is what limits.
+const BUSY: f64 = 0.95;
+
 impl Entry {
     pub(super) fn rate(&self) -> f64 {
         median(self.samples.iter().map(|sample| sample.rate))
@@ -53,9 +56,15 @@ fn all(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     values.filter(|values| !values.is_empty()).map(|values| median(values.into_iter()))
 }
 
+/// Fewer runs than these say nothing about how far they are apart.
+const ENOUGH: usize = 3;
+
 impl Group {
     /// One sentence about throughput: a claim where the runs allow one.
-    pub(super) fn sentence(&self) -> String {
+    fn sentence(&self) -> String {
+        if self.entries.iter().any(|entry| entry.samples.len() < ENOUGH) {
+            return "Too few rounds for a claim.".to_owned();
+        }
         let noisy: Vec<&str> = self
             .entries
             .iter()
@@ -85,6 +94,14 @@ impl Group {
 }
 
 impl Result<'_> {
+    /// One sentence about the throughput of a group: a claim where the setting and the runs allow one.
+    pub(super) fn sentence(&self, group: &Group) -> String {
+        match self.cores.are_apart() {
+            true => group.sentence(),
+            false => "No claim: server and load had no processors of their own.".to_owned(),
+        }
+    }
+
     /// What has to be known before the figures.
     pub(super) fn cautions(&self) -> Vec<String> {
         let mut cautions = Vec::new();
@@ -96,18 +113,36 @@ impl Result<'_> {
                 Some(why) => format!("Server and load are not bound to processors of their own: {why}."),
             });
         }
-        if self.args.rounds < 3 {
+        if usize::from(self.args.rounds) < ENOUGH {
             cautions.push("Fewer than three rounds say nothing about the noise of this machine.".to_owned());
         }
         let own: usize = self.args.workers.into();
         if self.cores.loose.is_none() && self.cores.server.len() < own {
-            cautions.push(format!("{own} workers share {} processor(s).", self.cores.server.len()));
+            cautions.push(format!(
+                "{own} workers share {} of the machine's processors.",
+                self.cores.server.len()
+            ));
         }
         let noisy = self.groups.iter().flat_map(|group| &group.entries).any(|entry| entry.spread() > NOISY);
         if noisy {
             cautions.push(
                 "This machine was noisy: repeat it on a quiet one before drawing conclusions.".to_owned(),
             );
+        }
+        let busy = |entry: &&Entry| {
+            let share = entry.load().unwrap_or(0.0) * entry.rate() / 1e6;
+            share > BUSY * f64::from(self.args.threads)
+        };
+        for group in &self.groups {
+            let limits: Vec<&str> =
+                group.entries.iter().filter(busy).map(|entry| entry.runtime.as_str()).collect();
+            if !limits.is_empty() {
+                cautions.push(format!(
+                    "{}: the load was busy all the time with {}, and may be what limits (-t).",
+                    group.kind.title(),
+                    limits.join(", ")
+                ));
+            }
         }
         let failed: u64 = self.groups.iter().flat_map(|group| &group.entries).map(Entry::failed).sum();
         if failed > 0 {
@@ -119,14 +154,18 @@ impl Result<'_> {
     /// What was measured with what, in a line.
     pub(super) fn setting(&self) -> String {
         format!(
-            "{} worker(s), {} connections, {} rounds of {}; {}",
-            self.args.workers,
-            self.args.connections,
-            self.args.rounds,
+            "{}, {}, {} of {}; {}",
+            plural(self.args.workers.into(), "worker"),
+            plural(self.args.connections, "connection"),
+            plural(self.args.rounds.into(), "round"),
             crate::bench::report::time(self.args.duration),
             self.cores.text()
         )
     }
+}
+
+fn plural(n: u32, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -166,6 +205,35 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn what_spoils_figures_is_said_before_them() {
+        use clap::Parser;
+        let args = super::super::Args::parse_from(["compare", "--rounds", "2", "--workers", "2"]);
+        let cores = |server: &[usize], loose: Option<&str>| super::super::Cores {
+            server: server.to_vec(),
+            load: vec![1],
+            loose: loose.map(str::to_owned),
+        };
+        // Two microseconds of the load for each make a thread busy from half a million on.
+        let groups =
+            || vec![group(vec![entry(Name::Avx, &[490e3, 500e3], 1), entry(Name::Smol, &[10.0, 20.0], 1)])];
+        let of = |cores| Result { args: &args, cores: &cores, groups: groups() }.cautions().join(" ");
+        let apart = of(cores(&[0], None));
+        for part in [
+            "Fewer than three rounds",
+            "was noisy",
+            "busy all the time with avx, and",
+            "2 workers share 1 of",
+        ] {
+            assert!(apart.contains(part), "{part}: {apart}");
+        }
+        assert!(!apart.contains("too small"), "{apart}");
+        assert!(of(cores(&[1], None)).contains("too small for a claim: server and load share a processor"));
+        assert!(
+            of(cores(&[0], Some("no taskset"))).contains("not bound to processors of their own: no taskset.")
+        );
+    }
+
+    #[test]
     fn claims_are_made_only_where_the_runs_allow_one() {
         let of =
             |a: &[f64], b: &[f64]| group(vec![entry(Name::Avx, a, 10), entry(Name::Smol, b, 20)]).sentence();
@@ -178,6 +246,7 @@ pub(super) mod tests {
             of(&[100.0, 150.0, 200.0], &[10.0, 10.0, 10.0])
                 .starts_with("Too noisy for a claim: the runs of avx")
         );
-        assert!(group(vec![entry(Name::Avx, &[1.0], 1)]).sentence().starts_with("One runtime"));
+        assert!(of(&[199.0, 200.0], &[99.0, 100.0]).starts_with("Too few rounds"));
+        assert!(group(vec![entry(Name::Avx, &[1.0; 3], 1)]).sentence().starts_with("One runtime"));
     }
 }
