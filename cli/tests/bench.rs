@@ -114,6 +114,22 @@ fn a_schedule_is_kept_and_latency_counts_from_when_a_request_was_due() {
     assert_eq!(number(&json, "done"), 300.0);
     // The last one is due 299 periods behind the first.
     assert!(number(&json, "elapsed_s") >= 0.1495, "{json}");
+    // In bursts, the last 32 are due 9 periods behind the first.
+    let json = bench(&[
+        "--rate",
+        "1600",
+        "--burst",
+        "32",
+        "-n",
+        "320",
+        "-c",
+        "2",
+        "--http2",
+        "-m",
+        "32",
+        &serving.url("/plaintext"),
+    ]);
+    assert!(number(&json, "done") == 320.0 && number(&json, "elapsed_s") >= 0.179, "{json}");
     // Ten requests are due within 90 ms, and one connection takes at least 50 ms for each.
     let json = bench(&["--rate", "100", "-n", "10", "-c", "1", &serving.url("/delay/50")]);
     assert!(number(&json, "100%") >= 410_000.0, "{json}");
@@ -175,6 +191,12 @@ fn too_few_open_files_are_told_before_anything_begins() {
     let mut command = std::process::Command::new("sh");
     let ran = Ran::from(command.args(["-c", script, env!("CARGO_BIN_EXE_avx")]).output().unwrap());
     refused(&ran, 1, "avx bench: 1000 connections need 1032 open files, and 64 are allowed");
+}
+
+#[test]
+fn a_name_that_nobody_has_is_told() {
+    let ran = run(&["bench", "http://no-such-host.invalid/"], b"");
+    refused(&ran, 1, "avx bench: could not resolve no-such-host.invalid: ");
 }
 
 #[test]

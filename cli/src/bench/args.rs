@@ -71,6 +71,10 @@ pub(crate) struct Load {
     #[arg(long, value_name = "N", value_parser = rate)]
     rate: Option<f64>,
 
+    /// With --rate: so many requests are due at once, on one connection, as a page asks for what it consists of
+    #[arg(long, value_name = "N", default_value = "1", requires = "rate", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    burst: u16,
+
     /// Speak HTTP/2, which the server is known to understand
     #[arg(long, visible_alias = "http2-prior-knowledge")]
     http2: bool,
@@ -210,6 +214,7 @@ impl Load {
             stop: self.requests.map_or(Stop::After(self.duration), Stop::Requests),
             warmup: self.warmup,
             rate: self.rate,
+            burst: self.burst.into(),
             timeout: self.timeout,
         })
     }

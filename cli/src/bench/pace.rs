@@ -25,15 +25,20 @@ pub(super) struct Pace {
     offset: f64,
     slot: u64,
     step: u64,
+    /// Exchanges of a slot, and those of this one that were taken.
+    burst: u64,
+    taken: u64,
 }
 
 impl Pace {
     /// That of a connection, if there is a schedule.
     pub(super) fn of(lane: &Lane, connection: usize) -> Option<Pace> {
         let rate = lane.plan.rate? * lane.connections() as f64 / lane.plan.connections as f64;
-        let period = 1e9 / rate;
+        let burst = lane.plan.burst.max(1);
+        let period = 1e9 * burst as f64 / rate;
         let offset = period * lane.index as f64 / lane.plan.threads as f64;
-        Some(Pace { period, offset, slot: connection as u64, step: lane.connections() as u64 })
+        let (slot, step) = (connection as u64, lane.connections() as u64);
+        Some(Pace { period, offset, slot, step, burst, taken: 0 })
     }
 
     /// When the next exchange is due, nanoseconds.
@@ -42,17 +47,21 @@ impl Pace {
         begin.saturating_add((self.offset + self.slot as f64 * self.period) as u64)
     }
 
-    /// Takes the next slot, if it is due: since when.
+    /// Takes the next exchange, if it is due: since when.
     #[inline]
     pub(super) fn next(&mut self, begin: u64, now: u64) -> Option<u64> {
         let due = self.due(begin);
         (due <= now).then(|| {
-            self.slot += self.step;
+            self.taken += 1;
+            if self.taken >= self.burst {
+                self.taken = 0;
+                self.slot += self.step;
+            }
             due
         })
     }
 
-    /// Slots that were due between two times and are not taken.
+    /// Exchanges that were due between two times and are not taken.
     pub(super) fn missed(&self, begin: u64, from: u64, until: u64) -> impl Iterator<Item = u64> {
         let mut pace = *self;
         std::iter::from_fn(move || pace.next(begin, until)).filter(move |&due| due >= from)
@@ -68,7 +77,8 @@ const NEAR: Duration = Duration::from_millis(2);
 pub(super) async fn keep(lane: Arc<Lane>) {
     let n = lane.connections();
     let Some(mut pace) = Pace::of(&lane, 0) else { return };
-    pace.step = 1;
+    // Each slot once, and all of them.
+    (pace.step, pace.burst) = (1, 1);
     // Whoever shares a core with the server lets it run.
     let spare = std::thread::available_parallelism().map_or(1, usize::from) > lane.plan.threads;
     loop {
@@ -110,11 +120,15 @@ mod tests {
     #[test]
     fn connections_take_the_slots_in_turn_and_each_is_due_in_its_time() {
         let (first, second) = (
-            Pace { period: 1000.0, offset: 0.0, slot: 0, step: 2 },
-            Pace { period: 1000.0, offset: 0.0, slot: 1, step: 2 },
+            Pace { period: 1000.0, offset: 0.0, slot: 0, step: 2, burst: 1, taken: 0 },
+            Pace { period: 1000.0, offset: 0.0, slot: 1, step: 2, burst: 1, taken: 0 },
         );
         let taken = |mut pace: Pace| std::iter::from_fn(move || pace.next(50, 3050)).collect::<Vec<_>>();
         assert_eq!((taken(first), taken(second)), (vec![50, 2050], vec![1050, 3050]));
         assert_eq!(first.missed(50, 1000, 5000).collect::<Vec<_>>(), [2050, 4050]);
+        let bursts = Pace { burst: 2, ..second };
+        assert_eq!(taken(bursts), [1050, 1050, 3050, 3050]);
+        let begun = Pace { taken: 1, ..bursts };
+        assert_eq!(begun.missed(50, 0, 1050).collect::<Vec<_>>(), [1050]);
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct Plan {
     pub(crate) warmup: Duration,
     /// Exchanges a second in all; `None` for as many as there can be.
     pub(crate) rate: Option<f64>,
+    /// How many of them are due at once, on one connection.
+    pub(crate) burst: u64,
     pub(crate) timeout: Duration,
 }
 

@@ -145,7 +145,8 @@ fn title(plan: &Plan) -> String {
         Stop::After(limit) => time(limit),
         Stop::Requests(n) => format!("{} {}", grouped(n), noun(plan)),
     };
-    let rate = plan.rate.map_or(String::new(), |rate| format!(", {} a second", grouped(rate as u64)));
+    let burst = if plan.burst > 1 { format!(" in bursts of {}", plan.burst) } else { String::new() };
+    let rate = plan.rate.map_or(String::new(), |rate| format!(", {} a second{burst}", grouped(rate as u64)));
     format!(
         "{} on {scheme}://{}{}\n{}, {}{depth}, {}, {stop}{rate}",
         what,

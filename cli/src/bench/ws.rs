@@ -30,7 +30,7 @@ pub(super) struct Messages {
 struct Message {
     since: u64,
     begun: u64,
-    /// Where in [`PATTERN`] it begins: neighbours differ, so that an echo of another one is no echo.
+    /// Where in the [`Pattern`] it begins: neighbours differ, so that an echo of another one is no echo.
     at: usize,
     len: usize,
 }

@@ -31,7 +31,8 @@ pub(super) fn page(result: &Result<'_>) -> String {
     }
     out += "<footer>\n<p>Bars and figures are medians over all rounds; the thin line across a bar spans from the \
             slowest run to the fastest. Latency was taken on a schedule, at half of what the slowest runtime can do, \
-            and counts from when a request was due. CPU is that of the server, as the system accounts for it. Memory \
+            and counts from when a request was due; where several are under way on a connection, so many are due at \
+            once. CPU is that of the server, as the system accounts for it. Memory \
             of a connection is what resident memory grew by, for each that had one exchange and then waited.</p>\n\
             </footer>\n</main>\n</html>\n";
     out

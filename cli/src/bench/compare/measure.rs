@@ -211,6 +211,8 @@ impl Bench<'_> {
             stop,
             warmup: Duration::ZERO,
             rate: None,
+            // One at a time, they would cost more than under full load.
+            burst: depth as u64,
             timeout: TIMEOUT,
         }
     }
