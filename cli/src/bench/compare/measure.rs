@@ -224,8 +224,10 @@ impl Bench<'_> {
         drop(progress);
         let why = match result {
             Ok(outcome) if outcome.interrupted => return Err(Stopped::Interrupted),
-            Ok(outcome) if !outcome.is_gone && outcome.is_answered() => return Ok(outcome),
-            Ok(outcome) => outcome.failure.map_or("no answer".to_owned(), |failure| failure.to_string()),
+            Ok(outcome) if !outcome.is_gone && (outcome.is_answered() || outcome.failure.is_none()) => {
+                return Ok(outcome);
+            }
+            Ok(outcome) => outcome.failure.map_or("it is gone".to_owned(), |failure| failure.to_string()),
             Err(failure) => failure.to_string(),
         };
         let death = server
@@ -242,6 +244,11 @@ impl Bench<'_> {
         let plan = self.plan(kind, &server, Stop::After(time));
         let outcome = self.load(&mut server, plan, title)?;
         let used = before.zip(server.cpu()).map(|(before, after)| after.since(before));
+        if outcome.stats.done == 0 {
+            let text =
+                format!("{title}no answer came in time; is this machine too busy to measure anything?");
+            return Err(Stopped::Failed(text));
+        }
         let done = outcome.stats.done as f64;
         let each = |time: Duration| time.as_secs_f64() * 1e6 / done;
         // The parts are known in hundredths of a second, the sum exactly.
@@ -275,7 +282,7 @@ impl Bench<'_> {
             Err(why) => Err(why),
             Ok(count) => {
                 let outcome = self.load(&mut server, plan, &title)?;
-                count.end().map(|calls| calls as f64 / outcome.stats.done as f64)
+                count.end().map(|calls| calls as f64 / outcome.stats.done.max(1) as f64)
             }
         };
         Ok(())
