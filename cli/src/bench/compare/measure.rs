@@ -79,8 +79,8 @@ pub(super) struct Sample {
     pub(super) p99: Duration,
     /// CPU of the server for each exchange, microseconds.
     pub(super) cpu: Option<f64>,
-    /// The part of it in user mode.
-    pub(super) user: Option<f64>,
+    /// The same in all, and its parts to a hundredth of a second.
+    pub(super) used: Option<Cpu>,
     /// The most memory it ever had, bytes.
     pub(super) peak: Option<u64>,
     /// CPU of the load for each exchange, microseconds.
@@ -251,13 +251,11 @@ impl Bench<'_> {
         }
         let done = outcome.stats.done as f64;
         let each = |time: Duration| time.as_secs_f64() * 1e6 / done;
-        // The parts are known in hundredths of a second, the sum exactly.
-        let share = |cpu: Cpu| cpu.user.as_secs_f64() / (cpu.user + cpu.system).as_secs_f64().max(0.01);
         Ok(Sample {
             rate: outcome.rate(),
             p99: outcome.stats.latency.quantile(0.99),
             cpu: used.map(|cpu| each(cpu.total)),
-            user: used.map(|cpu| each(cpu.total) * share(cpu)),
+            used,
             peak: server.memory().map(|(_, peak)| peak),
             load: outcome.cpu.map(|cpu| each(cpu.total)),
             failed: outcome.stats.failed(),

@@ -2,6 +2,8 @@
 
 use super::Result;
 use super::measure::{Entry, Group, median, spread};
+use crate::bench::usage::Cpu;
+use std::time::Duration;
 
 /// Runs that are further apart than this share of their median are too noisy for a claim.
 pub(super) const NOISY: f64 = 0.10;
@@ -29,8 +31,14 @@ impl Entry {
         all(self.samples.iter().map(|sample| sample.cpu))
     }
 
+    /// The part of the CPU in user mode. Single runs are too short for parts in hundredths of a second: all of
+    /// them say how it is divided.
     pub(super) fn user(&self) -> Option<f64> {
-        all(self.samples.iter().map(|sample| sample.user))
+        let used: Option<Vec<Cpu>> = self.samples.iter().map(|sample| sample.used).collect();
+        let sum =
+            |part: fn(&Cpu) -> Duration| used.iter().flatten().map(part).sum::<Duration>().as_secs_f64();
+        let (user, system) = (sum(|cpu| cpu.user), sum(|cpu| cpu.system));
+        self.cpu().filter(|_| user + system > 0.0).map(|cpu| cpu * user / (user + system))
     }
 
     pub(super) fn load(&self) -> Option<f64> {
@@ -174,7 +182,8 @@ pub(super) mod tests {
     use super::*;
     use crate::bench::histogram::Histogram;
     use crate::serve::runtime::Name;
-    use std::time::Duration;
+
+    const TICK: Duration = Duration::from_millis(10);
 
     /// A runtime with these rates, and a latency of so many microseconds.
     pub(in crate::bench::compare) fn entry(runtime: Name, rates: &[f64], micros: u64) -> Entry {
@@ -182,7 +191,7 @@ pub(super) mod tests {
             rate,
             p99: Duration::from_micros(micros),
             cpu: Some(1e6 / rate),
-            user: Some(3e5 / rate),
+            used: Some(Cpu { user: 3 * TICK, system: 7 * TICK, total: 10 * TICK }),
             peak: Some(9 << 20),
             load: Some(2.0),
             failed: 0,
@@ -202,6 +211,13 @@ pub(super) mod tests {
 
     pub(in crate::bench::compare) fn group(entries: Vec<Entry>) -> Group {
         Group { kind: Kind::Http1, half_rate: 45.0, entries }
+    }
+
+    #[test]
+    fn parts_of_the_cpu_are_divided_as_in_all_runs_together() {
+        let entry = entry(Name::Avx, &[100e3, 200e3, 400e3], 1);
+        let (all, user) = (entry.cpu().unwrap(), entry.user().unwrap());
+        assert!((all - 5.0).abs() < 1e-9 && (user - 1.5).abs() < 1e-9, "{all} {user}");
     }
 
     #[test]
