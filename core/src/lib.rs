@@ -70,6 +70,7 @@ extern crate alloc;
 #[doc = include_str!("../EMBEDDING.md")]
 pub mod embedding {}
 
+pub mod any;
 mod bucket;
 pub mod error;
 pub mod fields;
