@@ -209,7 +209,7 @@ fn credit_of_one_exchange_holds_up_no_other() {
 fn an_error_comes_through_while_the_peer_is_held_up() {
     let mut m = any::Server::new(Arc::new(window(10)), NOW);
     let mut out = Vec::new();
-    assert_eq!(told(&mut m, &mut post(100), 80, NOW).2, true);
+    assert!(told(&mut m, &mut post(100), 80, NOW).2);
     m.shutdown(NOW);
     let at = m.poll_timeout().unwrap();
     m.handle_timeout(at);
@@ -222,7 +222,7 @@ fn an_error_comes_through_while_the_peer_is_held_up() {
 fn an_exchange_that_was_answered_does_not_wait_for_credit() {
     let mut m = any::Server::new(Arc::new(window(10)), NOW);
     let mut input = post(100);
-    assert_eq!(told(&mut m, &mut input, 80, NOW).2, true);
+    assert!(told(&mut m, &mut input, 80, NOW).2);
     m.send_full(NOW, StreamId(1), &Response::new(Status::OK, &[]), b"", &mut Vec::new()).unwrap();
     let at = m.poll_timeout().expect("content that nobody reads has a deadline");
     m.handle_timeout(at);
