@@ -5,8 +5,8 @@
 use avx_core::h1::encode::{self, Connection, Length};
 use avx_core::h1::head::{Options, Parsed, Parser};
 use avx_core::{
-    Config, Date, Event, Field, Http, Instant, Lenient, Limits, Machine, Preset, Recv, Response, Scratch,
-    SliceOutput, Span, Status, any, h1,
+    Config, Date, Event, Field, Http, Instant, Lenient, Limits, Preset, Recv, Response, Scratch, SliceOutput,
+    Span, Status, any, h1,
 };
 use std::hint::black_box;
 use std::sync::Arc;

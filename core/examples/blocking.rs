@@ -1,90 +1,159 @@
-//! An HTTP/1.1 server over blocking sockets: a thread per connection, no runtime.
+//! HTTP/1.1, HTTP/2 and WebSocket on one port over blocking sockets: a thread per connection.
 //!
-//! `cargo run -p avx-core --example blocking`, then `curl -d hello http://127.0.0.1:8080/`.
-//! It echoes the content of each request; whatever is beyond reading and writing the socket is the
-//! session's.
+//! `cargo run -p avx-core --example blocking [address]`, then `curl http://127.0.0.1:8080/`, `curl --data-binary @file
+//! http://127.0.0.1:8080/echo | cmp - file`, both with `--http2-prior-knowledge`, and `avx ws ws://127.0.0.1:8080/ws`.
 
-use avx_core::{BodyLen, Config, Event, Http, Instant, Response, Scratch, Session, Status, StreamId, h1};
-use std::io::{self, Read, Write};
+use avx_core::ws::{self, handshake};
+use avx_core::{
+    BodyLen, Config, Drive, ErrorCode, Event, Http, Instant, Method, Output, Response, Scratch, Session,
+    Status, Step, StreamId, Turn, any,
+};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::time::Duration;
 
 fn main() -> io::Result<()> {
-    let listener = TcpListener::bind("127.0.0.1:8080")?;
+    let listener = TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:8080"))?;
     println!("listening on http://{}", listener.local_addr()?);
+    let config = Arc::new(Config::default());
     for stream in listener.incoming() {
-        let stream = stream?;
-        std::thread::spawn(move || {
-            if let Err(error) = serve(stream) {
-                eprintln!("connection: {error}");
-            }
-        });
+        let (stream, connection) = (stream?, Connection::new(config.clone(), Instant::ZERO));
+        std::thread::spawn(move || serve(stream, connection));
     }
     Ok(())
 }
 
-fn serve(mut stream: TcpStream) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+fn serve(mut stream: TcpStream, mut connection: Connection) -> io::Result<()> {
     let start = std::time::Instant::now();
     let now = || Instant::from_nanos(start.elapsed().as_nanos() as u64);
-    let config = Arc::new(Config::default());
     let mut scratch = Scratch::new();
-    let mut session = Session::new(h1::Server::new(config.clone(), now()), &config);
-    let mut echo = Vec::new();
-    let mut shut = false;
-    while !session.is_closed() {
-        // What the peer said, and our answers to it.
-        while let Ok(Some(turn)) = session.turn(now(), &mut scratch) {
-            match turn.event {
-                Event::Request { stream, head, .. } => {
-                    echo.clear();
-                    if head.expect_continue() {
-                        let go_on = Response::new(Status::CONTINUE, &[]);
-                        turn.machine.send_informational(now(), stream, &go_on, turn.out).expect("room");
-                    }
-                }
-                Event::Data { data, .. } => echo.extend_from_slice(data),
-                Event::End { stream, .. } => answer(turn.machine, now(), stream, &echo, turn.out),
-                _ => {}
+    loop {
+        connection.wire().timed_out(now());
+        connection.talk(now(), &mut scratch);
+        let wire = connection.wire();
+        if let Step::Write(_) = wire.next_step(&mut scratch) {
+            wire.did_write(now(), 0); // The time a write takes counts from before it.
+        }
+        let left = wire.deadline().map(|at| at.saturating_since(now()).max(Duration::from_millis(1)));
+        stream.set_write_timeout(left)?;
+        stream.set_read_timeout(left)?;
+        match wire.next_step(&mut scratch) {
+            Step::Write(bytes) => match stream.write(bytes) {
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                done => wire.did_write(now(), done?),
+            },
+            Step::Read(memory) => match stream.read(memory) {
+                Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                done => wire.did_read(now(), done?),
+            },
+            Step::Shutdown => stream.shutdown(Shutdown::Write)?,
+            Step::Close { reset } => {
+                return socket2::SockRef::from(&stream).set_linger(reset.then_some(Duration::ZERO));
             }
+            Step::Wait => std::thread::sleep(left.unwrap_or(Duration::from_secs(1))),
         }
-        // What that came to on the wire.
-        while !session.write_buf().is_empty() {
-            let n = stream.write(session.write_buf())?;
-            session.did_write(now(), n);
-        }
-        if session.wants_shutdown() && !shut {
-            shut = true;
-            stream.shutdown(Shutdown::Write)?;
-        }
-        if session.wants_read() {
-            let left = session
-                .deadline()
-                .map(|at| at.saturating_since(now()).max(std::time::Duration::from_millis(1)));
-            stream.set_read_timeout(left)?;
-            match stream.read(session.read_buf(&mut scratch)) {
-                Ok(n) => session.did_read(now(), n),
-                Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {}
-                Err(e) => return Err(e),
-            }
-        }
-        session.timed_out(now());
     }
-    Ok(())
 }
 
-fn answer(
-    machine: &mut h1::Server,
-    now: Instant,
-    stream: StreamId,
-    content: &[u8],
-    out: &mut avx_core::Outgoing,
-) {
-    let response = Response::new(Status::OK, &[]);
-    if machine.send_full(now, stream, &response, content, out).is_ok() {
-        return;
+struct Connection {
+    http: Session<any::Server>,
+    echoes: Echoes,
+    ws: Option<Session<ws::Server>>,
+    config: Arc<Config>,
+}
+
+impl Connection {
+    fn new(config: Arc<Config>, now: Instant) -> Self {
+        let http = Session::new(any::Server::new(config.clone(), now), &config);
+        Connection { http, echoes: Echoes::new(), ws: None, config }
     }
-    // More than fits at once: this small example says so. The poll example shows how to go on.
-    let busy = Response::new(Status::CONTENT_TOO_LARGE, &[]);
-    let _ = machine.send_response(now, stream, &busy, BodyLen::Empty, out);
+
+    fn wire(&mut self) -> &mut dyn Drive {
+        match &mut self.ws {
+            Some(ws) => ws,
+            None => &mut self.http,
+        }
+    }
+
+    /// Takes what has come, and says what there is to say to it.
+    fn talk(&mut self, now: Instant, scratch: &mut Scratch) {
+        if self.ws.is_none() {
+            answer(&mut self.http, &mut self.echoes, now, scratch);
+        }
+        if self.http.switched().is_some() && self.ws.is_none() {
+            self.ws = Some(self.http.hand_over(ws::Server::new(self.config.clone(), now)));
+        }
+        if let Some(ws) = &mut self.ws {
+            echo(ws, now, scratch);
+        }
+    }
+}
+
+/// Content that is echoed: what waits, and whether that is all.
+type Echoes = HashMap<StreamId, (Vec<u8>, bool)>;
+const OK: Response<'_> = Response::new(Status::OK, &[]);
+const CONTINUE: Response<'_> = Response::new(Status::CONTINUE, &[]);
+const NOT_FOUND: Response<'_> = Response::new(Status::NOT_FOUND, &[]);
+
+fn answer(session: &mut Session<any::Server>, echoes: &mut Echoes, now: Instant, scratch: &mut Scratch) {
+    loop {
+        let (http, out) = session.parts(scratch);
+        echoes.retain(|&stream, (rest, all)| {
+            let n = http.send_data(now, stream, rest, out).unwrap_or(0);
+            rest.drain(..n);
+            http.release(stream, n as u32); // As much may follow.
+            http.wants_write(stream, !rest.is_empty());
+            !(rest.is_empty() && *all && http.send_end(now, stream, &[], out).is_ok())
+        });
+        if out.room() < 4096 {
+            return; // An answer might find no room before the next write.
+        }
+        let Ok(Some(Turn { event, machine: http, out })) = session.turn(now, scratch) else { return };
+        match event {
+            Event::Request { stream, head, body } => {
+                if head.expect_continue() {
+                    let _ = http.send_informational(now, stream, &CONTINUE, out);
+                }
+                let reply = handshake::reply(&head);
+                let sent = match (head.method(), head.path()) {
+                    (Method::Get, b"/") => http.send_full(now, stream, &OK, b"Hello, World!\n", out),
+                    (Method::Get, b"/ws") => {
+                        let fields = reply.fields();
+                        http.send_full(now, stream, &Response::new(reply.status(), &fields), b"", out)
+                    }
+                    (Method::Post, b"/echo") => http.send_response(now, stream, &OK, body, out).map(|body| {
+                        if body != BodyLen::Empty {
+                            echoes.insert(stream, Default::default());
+                        }
+                    }),
+                    _ => http.send_full(now, stream, &NOT_FOUND, b"", out),
+                };
+                if sent.is_err() {
+                    http.reset(now, stream, ErrorCode::INTERNAL_ERROR);
+                }
+            }
+            Event::Data { stream, data, credit } => match echoes.get_mut(&stream) {
+                Some((rest, _)) => rest.extend_from_slice(data),
+                None => http.release(stream, credit),
+            },
+            Event::End { stream, .. } => echoes.get_mut(&stream).into_iter().for_each(|echo| echo.1 = true),
+            Event::Reset { stream, .. } => {
+                echoes.remove(&stream);
+                http.done(now, stream);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn echo(session: &mut Session<ws::Server>, now: Instant, scratch: &mut Scratch) {
+    // A piece is no longer than what was read: what finds no room before the next write is not looked at.
+    while session.write_buf().is_empty() || session.unread().len() + 16 <= session.parts(scratch).1.room() {
+        let Ok(Some(Turn { event, machine, out })) = session.turn(now, scratch) else { return };
+        if let ws::Event::Data { kind, data, last } = event {
+            let _ = machine.send(now, kind, data, last, out); // (Unless the connection is being closed.)
+        }
+    }
 }

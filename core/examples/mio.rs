@@ -1,110 +1,183 @@
-//! An HTTP/1.1 server in a `mio` loop: edge-triggered readiness, one thread.
+//! HTTP/1.1, HTTP/2 and WebSocket on one port in a `mio` loop: edge-triggered readiness, one thread.
 //!
-//! `cargo run -p avx-core --example mio`, then `curl http://127.0.0.1:8080/`. It answers every request
-//! with its own head, as received.
+//! `cargo run -p avx-core --example mio [address]`; what to ask it stands in `blocking.rs`.
 
-use avx_core::{Config, Event, Field, Http, Instant, Response, Scratch, Session, Status, h1};
+use avx_core::ws::{self, handshake};
+use avx_core::{
+    BodyLen, Config, Drive, ErrorCode, Event, Http, Instant, Method, Output, Response, Scratch, Session,
+    Status, Step, StreamId, Turn, any,
+};
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::Shutdown;
 use std::sync::Arc;
-
-const LISTENER: Token = Token(0);
-
-struct Connection {
-    stream: TcpStream,
-    session: Session<h1::Server>,
-    shut: bool,
-}
+use std::time::Duration;
 
 fn main() -> io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or("127.0.0.1:8080".into());
+    let mut listener = TcpListener::bind(address.parse().map_err(io::Error::other)?)?;
+    println!("listening on http://{}", listener.local_addr()?);
     let config = Arc::new(Config::default());
     let start = std::time::Instant::now();
     let now = || Instant::from_nanos(start.elapsed().as_nanos() as u64);
-    let mut listener = TcpListener::bind("127.0.0.1:8080".parse().expect("address"))?;
-    println!("listening on http://{}", listener.local_addr()?);
-    let mut poll = Poll::new()?;
-    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
-    let mut events = Events::with_capacity(256);
-    let mut scratch = Scratch::new();
-    let mut connections: HashMap<Token, Connection> = HashMap::new();
-    let mut next = 1;
+    let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(256));
+    poll.registry().register(&mut listener, Token(0), Interest::READABLE)?;
+    let (mut connections, mut scratch) = (HashMap::<Token, (TcpStream, Connection)>::new(), Scratch::new());
+    let mut tokens = (1..).map(Token);
     loop {
-        let first = connections.values().filter_map(|c| c.session.deadline()).min();
+        let first = connections.values_mut().filter_map(|(_, c)| c.wire().deadline()).min();
         poll.poll(&mut events, first.map(|at| at.saturating_since(now())))?;
-        for event in &events {
-            if event.token() == LISTENER {
-                while let Ok((mut stream, _)) = listener.accept() {
-                    let token = Token(next);
-                    next += 1;
-                    let both = Interest::READABLE | Interest::WRITABLE;
-                    poll.registry().register(&mut stream, token, both)?;
-                    let session = Session::new(h1::Server::new(config.clone(), now()), &config);
-                    connections.insert(token, Connection { stream, session, shut: false });
-                }
-            } else if let Some(connection) = connections.get_mut(&event.token()) {
-                if drive(connection, now(), &mut scratch).is_err() {
-                    connections.remove(&event.token());
-                }
-            }
-        }
         let now = now();
-        connections.retain(|_, c| {
-            let due = c.session.deadline().is_some_and(|at| at <= now);
-            if due {
-                c.session.timed_out(now);
-            }
-            (!due || drive(c, now, &mut scratch).is_ok()) && !c.session.is_closed()
+        while let Ok((mut stream, _)) = listener.accept() {
+            let token = tokens.next().expect("endless");
+            poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+            connections.insert(token, (stream, Connection::new(config.clone(), now)));
+        }
+        // Readiness is told once, so everything goes on until the socket says that it would block.
+        let ready: Vec<Token> = events.iter().map(|event| event.token()).collect();
+        connections.retain(|token, (stream, connection)| {
+            let due = connection.wire().deadline().is_some_and(|at| at <= now);
+            let idle = !due && !ready.contains(token);
+            idle || drive(stream, connection, now, &mut scratch).unwrap_or(false)
         });
     }
 }
 
-/// Readiness is told once, so everything goes on until the socket says it would block.
-fn drive(connection: &mut Connection, now: Instant, scratch: &mut Scratch) -> io::Result<()> {
-    let Connection { stream, session, shut } = connection;
+/// Everything up to the next wait. Says whether the connection goes on.
+fn drive(
+    stream: &mut TcpStream,
+    connection: &mut Connection,
+    now: Instant,
+    scratch: &mut Scratch,
+) -> io::Result<bool> {
+    connection.wire().timed_out(now);
     loop {
-        // One answer at a time, so that each finds an empty output.
-        let mut answered = false;
-        while !answered {
-            let Ok(Some(turn)) = session.turn(now, scratch) else { break };
-            if let Event::Request { stream, head, .. } = turn.event {
-                let fields = [Field::new("content-type", "text/plain")];
-                let response = Response::new(Status::OK, &fields);
-                turn.machine
-                    .send_full(now, stream, &response, head.raw(), turn.out)
-                    .map_err(io::Error::other)?;
-                answered = true;
-            }
-        }
-        while !session.write_buf().is_empty() {
-            match stream.write(session.write_buf()) {
-                Ok(n) => session.did_write(now, n),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    session.did_write(now, 0);
-                    return Ok(());
+        connection.talk(now, scratch);
+        let wire = connection.wire();
+        match wire.next_step(scratch) {
+            Step::Write(bytes) => match stream.write(bytes) {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    wire.did_write(now, 0);
+                    return Ok(true);
                 }
-                Err(e) => return Err(e),
+                done => wire.did_write(now, done?),
+            },
+            Step::Read(memory) => match stream.read(memory) {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    wire.rest(scratch);
+                    return Ok(true);
+                }
+                done => wire.did_read(now, done?),
+            },
+            Step::Shutdown => stream.shutdown(Shutdown::Write)?,
+            Step::Close { reset } => {
+                socket2::SockRef::from(&*stream).set_linger(reset.then_some(Duration::ZERO))?;
+                return Ok(false);
             }
+            Step::Wait => return Ok(true),
         }
-        if answered {
-            continue;
+    }
+}
+
+struct Connection {
+    http: Session<any::Server>,
+    echoes: Echoes,
+    ws: Option<Session<ws::Server>>,
+    config: Arc<Config>,
+}
+
+impl Connection {
+    fn new(config: Arc<Config>, now: Instant) -> Self {
+        let http = Session::new(any::Server::new(config.clone(), now), &config);
+        Connection { http, echoes: Echoes::new(), ws: None, config }
+    }
+
+    fn wire(&mut self) -> &mut dyn Drive {
+        match &mut self.ws {
+            Some(ws) => ws,
+            None => &mut self.http,
         }
-        if session.wants_shutdown() && !*shut {
-            *shut = true;
-            stream.shutdown(Shutdown::Write)?;
+    }
+
+    /// Takes what has come, and says what there is to say to it.
+    fn talk(&mut self, now: Instant, scratch: &mut Scratch) {
+        if self.ws.is_none() {
+            answer(&mut self.http, &mut self.echoes, now, scratch);
         }
-        if !session.wants_read() {
-            return Ok(());
+        if self.http.switched().is_some() && self.ws.is_none() {
+            self.ws = Some(self.http.hand_over(ws::Server::new(self.config.clone(), now)));
         }
-        match stream.read(session.read_buf(scratch)) {
-            Ok(n) => session.did_read(now, n),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                session.rest(scratch);
-                return Ok(());
+        if let Some(ws) = &mut self.ws {
+            echo(ws, now, scratch);
+        }
+    }
+}
+
+/// Content that is echoed: what waits, and whether that is all.
+type Echoes = HashMap<StreamId, (Vec<u8>, bool)>;
+const OK: Response<'_> = Response::new(Status::OK, &[]);
+const CONTINUE: Response<'_> = Response::new(Status::CONTINUE, &[]);
+const NOT_FOUND: Response<'_> = Response::new(Status::NOT_FOUND, &[]);
+
+fn answer(session: &mut Session<any::Server>, echoes: &mut Echoes, now: Instant, scratch: &mut Scratch) {
+    loop {
+        let (http, out) = session.parts(scratch);
+        echoes.retain(|&stream, (rest, all)| {
+            let n = http.send_data(now, stream, rest, out).unwrap_or(0);
+            rest.drain(..n);
+            http.release(stream, n as u32); // As much may follow.
+            http.wants_write(stream, !rest.is_empty());
+            !(rest.is_empty() && *all && http.send_end(now, stream, &[], out).is_ok())
+        });
+        if out.room() < 4096 {
+            return; // An answer might find no room before the next write.
+        }
+        let Ok(Some(Turn { event, machine: http, out })) = session.turn(now, scratch) else { return };
+        match event {
+            Event::Request { stream, head, body } => {
+                if head.expect_continue() {
+                    let _ = http.send_informational(now, stream, &CONTINUE, out);
+                }
+                let reply = handshake::reply(&head);
+                let sent = match (head.method(), head.path()) {
+                    (Method::Get, b"/") => http.send_full(now, stream, &OK, b"Hello, World!\n", out),
+                    (Method::Get, b"/ws") => {
+                        let fields = reply.fields();
+                        http.send_full(now, stream, &Response::new(reply.status(), &fields), b"", out)
+                    }
+                    (Method::Post, b"/echo") => http.send_response(now, stream, &OK, body, out).map(|body| {
+                        if body != BodyLen::Empty {
+                            echoes.insert(stream, Default::default());
+                        }
+                    }),
+                    _ => http.send_full(now, stream, &NOT_FOUND, b"", out),
+                };
+                if sent.is_err() {
+                    http.reset(now, stream, ErrorCode::INTERNAL_ERROR);
+                }
             }
-            Err(e) => return Err(e),
+            Event::Data { stream, data, credit } => match echoes.get_mut(&stream) {
+                Some((rest, _)) => rest.extend_from_slice(data),
+                None => http.release(stream, credit),
+            },
+            Event::End { stream, .. } => echoes.get_mut(&stream).into_iter().for_each(|echo| echo.1 = true),
+            Event::Reset { stream, .. } => {
+                echoes.remove(&stream);
+                http.done(now, stream);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn echo(session: &mut Session<ws::Server>, now: Instant, scratch: &mut Scratch) {
+    // A piece is no longer than what was read: what finds no room before the next write is not looked at.
+    while session.write_buf().is_empty() || session.unread().len() + 16 <= session.parts(scratch).1.room() {
+        let Ok(Some(Turn { event, machine, out })) = session.turn(now, scratch) else { return };
+        if let ws::Event::Data { kind, data, last } = event {
+            let _ = machine.send(now, kind, data, last, out); // (Unless the connection is being closed.)
         }
     }
 }

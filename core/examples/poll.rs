@@ -1,141 +1,184 @@
-//! An HTTP/1.1 server in a bare `poll(2)` loop: one thread, no runtime, only libc.
+//! HTTP/1.1, HTTP/2 and WebSocket on one port in a bare `poll(2)` loop: one thread, no runtime.
 //!
-//! `cargo run -p avx-core --example poll`, then `curl -T big.file http://127.0.0.1:8080/ | cmp - big.file`.
-//! It streams the content of each request back while it arrives, under back-pressure: a connection
-//! whose output does not leave is not read from.
+//! `cargo run -p avx-core --example poll [address]`; what to ask it stands in `blocking.rs`.
 #![allow(unsafe_code)]
 
-use avx_core::{BodyLen, Config, Event, Http, Instant, Response, Scratch, Session, Status, StreamId, h1};
-use std::io::{self, Read, Write};
+use avx_core::ws::{self, handshake};
+use avx_core::{
+    BodyLen, Config, Drive, ErrorCode, Event, Http, Instant, Method, Output, Response, Scratch, Session,
+    Status, Step, StreamId, Turn, any,
+};
+use std::collections::HashMap;
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn main() -> io::Result<()> {
-    let config = Arc::new(Config::default());
-    let start = std::time::Instant::now();
-    let listener = TcpListener::bind("127.0.0.1:8080")?;
+    let listener = TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:8080"))?;
     listener.set_nonblocking(true)?;
     println!("listening on http://{}", listener.local_addr()?);
+    let config = Arc::new(Config::default());
+    let start = std::time::Instant::now();
+    let now = || Instant::from_nanos(start.elapsed().as_nanos() as u64);
     let mut scratch = Scratch::new();
-    let mut connections: Vec<Connection> = Vec::new();
+    // Each with what it waits for.
+    let mut connections: Vec<(TcpStream, Connection, i16)> = Vec::new();
     loop {
         let watch = |fd, events| libc::pollfd { fd, events, revents: 0 };
         let mut fds = vec![watch(listener.as_raw_fd(), libc::POLLIN)];
-        fds.extend(connections.iter().map(|c| watch(c.stream.as_raw_fd(), c.interest())));
-        let now = Instant::from_nanos(start.elapsed().as_nanos() as u64);
-        let first = connections.iter().filter_map(|c| c.session.deadline()).min();
-        let wait = first.map_or(-1, |at| at.saturating_since(now).as_millis() as i32 + 1);
+        fds.extend(connections.iter().map(|(stream, _, events)| watch(stream.as_raw_fd(), *events)));
+        let first = connections.iter_mut().filter_map(|(_, c, _)| c.wire().deadline()).min();
+        let wait = first.map_or(-1, |at| at.saturating_since(now()).as_millis().min(1 << 30) as i32 + 1);
         // SAFETY: `fds` is a slice of initialised pollfd, alive through the call.
         unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, wait) };
-        let now = Instant::from_nanos(start.elapsed().as_nanos() as u64);
-        for connection in &mut connections {
-            connection.gone |= connection.drive(now, &mut scratch).is_err();
-        }
-        connections.retain(|c| !c.gone && !c.session.is_closed());
+        let now = now();
+        connections.retain_mut(|(stream, connection, events)| {
+            let next = drive(stream, connection, now, &mut scratch).unwrap_or(None);
+            *events = next.unwrap_or(0);
+            next.is_some()
+        });
         while let Ok((stream, _)) = listener.accept() {
             stream.set_nonblocking(true)?;
-            connections.push(Connection {
-                stream,
-                session: Session::new(h1::Server::new(config.clone(), now), &config),
-                exchange: None,
-                rest: Vec::new(),
-                ended: false,
-                shut: false,
-                gone: false,
-            });
+            connections.push((stream, Connection::new(config.clone(), now), libc::POLLIN));
+        }
+    }
+}
+
+/// Everything up to the next wait. Says what to wait for, or `None` at the end.
+fn drive(
+    stream: &mut TcpStream,
+    connection: &mut Connection,
+    now: Instant,
+    scratch: &mut Scratch,
+) -> io::Result<Option<i16>> {
+    connection.wire().timed_out(now);
+    loop {
+        connection.talk(now, scratch);
+        let wire = connection.wire();
+        match wire.next_step(scratch) {
+            Step::Write(bytes) => match stream.write(bytes) {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    wire.did_write(now, 0);
+                    return Ok(Some(libc::POLLOUT));
+                }
+                done => wire.did_write(now, done?),
+            },
+            Step::Read(memory) => match stream.read(memory) {
+                Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                    wire.rest(scratch);
+                    return Ok(Some(libc::POLLIN));
+                }
+                done => wire.did_read(now, done?),
+            },
+            Step::Shutdown => stream.shutdown(Shutdown::Write)?,
+            Step::Close { reset } => {
+                socket2::SockRef::from(&*stream).set_linger(reset.then_some(Duration::ZERO))?;
+                return Ok(None);
+            }
+            Step::Wait => return Ok(Some(0)),
         }
     }
 }
 
 struct Connection {
-    stream: TcpStream,
-    session: Session<h1::Server>,
-    /// The exchange whose content is being echoed.
-    exchange: Option<StreamId>,
-    /// Content that found no room yet: at most what one event carried.
-    rest: Vec<u8>,
-    /// The request is complete.
-    ended: bool,
-    shut: bool,
-    gone: bool,
+    http: Session<any::Server>,
+    echoes: Echoes,
+    ws: Option<Session<ws::Server>>,
+    config: Arc<Config>,
 }
 
 impl Connection {
-    fn interest(&self) -> i16 {
-        let write = if self.session.write_buf().is_empty() { 0 } else { libc::POLLOUT };
-        let read = if write == 0 && self.session.wants_read() { libc::POLLIN } else { 0 };
-        read | write
+    fn new(config: Arc<Config>, now: Instant) -> Self {
+        let http = Session::new(any::Server::new(config.clone(), now), &config);
+        Connection { http, echoes: Echoes::new(), ws: None, config }
     }
 
-    /// Everything that can be done without waiting.
-    fn drive(&mut self, now: Instant, scratch: &mut Scratch) -> io::Result<()> {
-        self.session.timed_out(now);
-        loop {
-            self.say(now, scratch);
-            while !self.session.write_buf().is_empty() {
-                match self.stream.write(self.session.write_buf()) {
-                    Ok(n) => self.session.did_write(now, n),
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                        self.session.did_write(now, 0);
-                        return Ok(());
-                    }
-                    Err(e) => return Err(e),
-                }
-            }
-            if !self.rest.is_empty() || self.ended {
-                continue;
-            }
-            if self.session.wants_shutdown() && !self.shut {
-                self.shut = true;
-                self.stream.shutdown(Shutdown::Write)?;
-            }
-            if !self.session.wants_read() {
-                return Ok(());
-            }
-            match self.stream.read(self.session.read_buf(scratch)) {
-                Ok(n) => self.session.did_read(now, n),
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    self.session.rest(scratch);
-                    return Ok(());
-                }
-                Err(e) => return Err(e),
-            }
+    fn wire(&mut self) -> &mut dyn Drive {
+        match &mut self.ws {
+            Some(ws) => ws,
+            None => &mut self.http,
         }
     }
 
-    /// Turns input into output until one of them runs dry.
-    fn say(&mut self, now: Instant, scratch: &mut Scratch) {
-        loop {
-            if let Some(stream) = self.exchange {
-                let (machine, out) = self.session.parts(scratch);
-                let sent = machine.send_data(now, stream, &self.rest, out).unwrap_or(self.rest.len());
-                self.rest.drain(..sent);
-                if !self.rest.is_empty() {
-                    return;
+    /// Takes what has come, and says what there is to say to it.
+    fn talk(&mut self, now: Instant, scratch: &mut Scratch) {
+        if self.ws.is_none() {
+            answer(&mut self.http, &mut self.echoes, now, scratch);
+        }
+        if self.http.switched().is_some() && self.ws.is_none() {
+            self.ws = Some(self.http.hand_over(ws::Server::new(self.config.clone(), now)));
+        }
+        if let Some(ws) = &mut self.ws {
+            echo(ws, now, scratch);
+        }
+    }
+}
+
+/// Content that is echoed: what waits, and whether that is all.
+type Echoes = HashMap<StreamId, (Vec<u8>, bool)>;
+const OK: Response<'_> = Response::new(Status::OK, &[]);
+const CONTINUE: Response<'_> = Response::new(Status::CONTINUE, &[]);
+const NOT_FOUND: Response<'_> = Response::new(Status::NOT_FOUND, &[]);
+
+fn answer(session: &mut Session<any::Server>, echoes: &mut Echoes, now: Instant, scratch: &mut Scratch) {
+    loop {
+        let (http, out) = session.parts(scratch);
+        echoes.retain(|&stream, (rest, all)| {
+            let n = http.send_data(now, stream, rest, out).unwrap_or(0);
+            rest.drain(..n);
+            http.release(stream, n as u32); // As much may follow.
+            http.wants_write(stream, !rest.is_empty());
+            !(rest.is_empty() && *all && http.send_end(now, stream, &[], out).is_ok())
+        });
+        if out.room() < 4096 {
+            return; // An answer might find no room before the next write.
+        }
+        let Ok(Some(Turn { event, machine: http, out })) = session.turn(now, scratch) else { return };
+        match event {
+            Event::Request { stream, head, body } => {
+                if head.expect_continue() {
+                    let _ = http.send_informational(now, stream, &CONTINUE, out);
                 }
-                if self.ended {
-                    if machine.send_end(now, stream, &[], out).is_err() {
-                        return;
+                let reply = handshake::reply(&head);
+                let sent = match (head.method(), head.path()) {
+                    (Method::Get, b"/") => http.send_full(now, stream, &OK, b"Hello, World!\n", out),
+                    (Method::Get, b"/ws") => {
+                        let fields = reply.fields();
+                        http.send_full(now, stream, &Response::new(reply.status(), &fields), b"", out)
                     }
-                    (self.exchange, self.ended) = (None, false);
+                    (Method::Post, b"/echo") => http.send_response(now, stream, &OK, body, out).map(|body| {
+                        if body != BodyLen::Empty {
+                            echoes.insert(stream, Default::default());
+                        }
+                    }),
+                    _ => http.send_full(now, stream, &NOT_FOUND, b"", out),
+                };
+                if sent.is_err() {
+                    http.reset(now, stream, ErrorCode::INTERNAL_ERROR);
                 }
             }
-            let Ok(Some(turn)) = self.session.turn(now, scratch) else { return };
-            match turn.event {
-                Event::Request { stream, head, body } => {
-                    if head.expect_continue() {
-                        let go_on = Response::new(Status::CONTINUE, &[]);
-                        let _ = turn.machine.send_informational(now, stream, &go_on, turn.out);
-                    }
-                    let response = Response::new(Status::OK, &[]);
-                    let follows = turn.machine.send_response(now, stream, &response, body, turn.out);
-                    self.exchange = follows.is_ok_and(|len| len != BodyLen::Empty).then_some(stream);
-                }
-                Event::Data { data, .. } if self.exchange.is_some() => self.rest.extend_from_slice(data),
-                Event::End { .. } => self.ended = self.exchange.is_some(),
-                _ => {}
+            Event::Data { stream, data, credit } => match echoes.get_mut(&stream) {
+                Some((rest, _)) => rest.extend_from_slice(data),
+                None => http.release(stream, credit),
+            },
+            Event::End { stream, .. } => echoes.get_mut(&stream).into_iter().for_each(|echo| echo.1 = true),
+            Event::Reset { stream, .. } => {
+                echoes.remove(&stream);
+                http.done(now, stream);
             }
+            _ => {}
+        }
+    }
+}
+
+fn echo(session: &mut Session<ws::Server>, now: Instant, scratch: &mut Scratch) {
+    // A piece is no longer than what was read: what finds no room before the next write is not looked at.
+    while session.write_buf().is_empty() || session.unread().len() + 16 <= session.parts(scratch).1.room() {
+        let Ok(Some(Turn { event, machine, out })) = session.turn(now, scratch) else { return };
+        if let ws::Event::Data { kind, data, last } = event {
+            let _ = machine.send(now, kind, data, last, out); // (Unless the connection is being closed.)
         }
     }
 }

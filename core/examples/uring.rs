@@ -1,0 +1,227 @@
+//! HTTP/1.1, HTTP/2 and WebSocket on one port over io_uring: completions instead of readiness, one thread.
+//!
+//! `cargo run -p avx-core --example uring [address]` on Linux; what to ask it stands in `blocking.rs`. Each connection
+//! has one operation under way, linked to a timeout at its deadline. The kernel reads into the session's buffer while
+//! it waits, 64 KiB for each connection; poll first, or read into provided buffers and use `read_from`, if that is much.
+#![allow(unsafe_code)]
+
+use avx_core::ws::{self, handshake};
+use avx_core::{
+    BodyLen, Config, Drive, ErrorCode, Event, Http, Instant, Method, Output, Response, Scratch, Session,
+    Status, Step, StreamId, Turn, any,
+};
+use io_uring::types::{Fd, Timespec};
+use io_uring::{IoUring, opcode, squeue};
+use std::collections::HashMap;
+use std::io;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Names of operations that belong to no connection.
+const ACCEPT: u64 = u64::MAX;
+const TIMEOUT: u64 = u64::MAX - 1;
+
+/// What is under way for a connection.
+enum Doing {
+    Nothing,
+    Reading,
+    Writing,
+}
+
+fn main() -> io::Result<()> {
+    let listener = TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:8080"))?;
+    let mut ring = IoUring::new(256)?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let config = Arc::new(Config::default());
+    let start = std::time::Instant::now();
+    let now = || Instant::from_nanos(start.elapsed().as_nanos() as u64);
+    let (mut connections, mut scratch, mut next) = (HashMap::new(), Scratch::new(), 0);
+    let nobody = std::ptr::null_mut();
+    let accept =
+        opcode::Accept::new(Fd(listener.as_raw_fd()), nobody, nobody.cast()).build().user_data(ACCEPT);
+    submit(&mut ring, std::slice::from_ref(&accept))?;
+    loop {
+        ring.submit_and_wait(1)?;
+        let done: Vec<(u64, i32)> =
+            ring.completion().map(|entry| (entry.user_data(), entry.result())).collect();
+        for (mut id, mut result) in done {
+            if id == ACCEPT {
+                submit(&mut ring, std::slice::from_ref(&accept))?;
+                if result < 0 {
+                    continue;
+                }
+                // SAFETY: the kernel has given this descriptor to us just now, and to nobody else.
+                let stream = unsafe { TcpStream::from_raw_fd(result) };
+                (id, result, next) = (next, 0, next + 1);
+                connections.insert(id, (stream, Connection::new(config.clone(), now()), Doing::Nothing));
+            }
+            let Some((stream, connection, doing)) = connections.get_mut(&id) else { continue };
+            match (&doing, usize::try_from(result)) {
+                (Doing::Reading, Ok(n)) => connection.wire().did_read(now(), n),
+                (Doing::Writing, Ok(n)) => connection.wire().did_write(now(), n),
+                _ => {}
+            }
+            // (Cancelled is what is too late.)
+            let failed = result < 0 && !matches!(-result, libc::ECANCELED | libc::EINTR);
+            if failed || !advance(&mut ring, id, stream, connection, doing, now(), &mut scratch)? {
+                connections.remove(&id);
+            }
+        }
+    }
+}
+
+/// Begins the next operation of a connection that has none. Says whether it goes on.
+fn advance(
+    ring: &mut IoUring,
+    id: u64,
+    stream: &TcpStream,
+    connection: &mut Connection,
+    doing: &mut Doing,
+    now: Instant,
+    scratch: &mut Scratch,
+) -> io::Result<bool> {
+    connection.wire().timed_out(now);
+    connection.talk(now, scratch);
+    let (wire, fd) = (connection.wire(), Fd(stream.as_raw_fd()));
+    let mut step = wire.next_step(scratch);
+    if step == Step::Shutdown {
+        let _ = stream.shutdown(Shutdown::Write); // (It may be gone.)
+        step = wire.next_step(scratch);
+    }
+    let entry = match step {
+        Step::Write(bytes) => {
+            *doing = Doing::Writing;
+            let entry = opcode::Send::new(fd, bytes.as_ptr(), bytes.len() as u32).build();
+            wire.did_write(now, 0); // The time a write takes counts from before it.
+            entry
+        }
+        Step::Read(memory) => {
+            *doing = Doing::Reading;
+            opcode::Recv::new(fd, memory.as_mut_ptr(), memory.len() as u32).build()
+        }
+        Step::Close { reset } => {
+            socket2::SockRef::from(stream).set_linger(reset.then_some(Duration::ZERO))?;
+            return Ok(false);
+        }
+        Step::Wait | Step::Shutdown => {
+            *doing = Doing::Nothing;
+            opcode::PollAdd::new(fd, 0).build()
+        }
+    };
+    let left = wire.deadline().map_or(Duration::from_secs(3600), |at| at.saturating_since(now));
+    let left = Timespec::from(left + Duration::from_millis(1));
+    let timeout = opcode::LinkTimeout::new(&left).build().user_data(TIMEOUT);
+    submit(ring, &[entry.flags(squeue::Flags::IO_LINK).user_data(id), timeout])?;
+    Ok(true)
+}
+
+/// Hands operations to the kernel at once: it copies them, with the timeout they point to.
+fn submit(ring: &mut IoUring, entries: &[squeue::Entry]) -> io::Result<usize> {
+    // SAFETY: what the entries point to is the buffer of a session, which nobody touches and which stays where it is
+    // until the operation is over: a connection has one, and is only looked at when that has completed.
+    unsafe { ring.submission().push_multiple(entries) }.map_err(io::Error::other)?;
+    ring.submit()
+}
+
+struct Connection {
+    http: Session<any::Server>,
+    echoes: Echoes,
+    ws: Option<Session<ws::Server>>,
+    config: Arc<Config>,
+}
+
+impl Connection {
+    fn new(config: Arc<Config>, now: Instant) -> Self {
+        let http = Session::new(any::Server::new(config.clone(), now), &config);
+        Connection { http, echoes: Echoes::new(), ws: None, config }
+    }
+
+    fn wire(&mut self) -> &mut dyn Drive {
+        match &mut self.ws {
+            Some(ws) => ws,
+            None => &mut self.http,
+        }
+    }
+
+    /// Takes what has come, and says what there is to say to it.
+    fn talk(&mut self, now: Instant, scratch: &mut Scratch) {
+        if self.ws.is_none() {
+            answer(&mut self.http, &mut self.echoes, now, scratch);
+        }
+        if self.http.switched().is_some() && self.ws.is_none() {
+            self.ws = Some(self.http.hand_over(ws::Server::new(self.config.clone(), now)));
+        }
+        if let Some(ws) = &mut self.ws {
+            echo(ws, now, scratch);
+        }
+    }
+}
+
+/// Content that is echoed: what waits, and whether that is all.
+type Echoes = HashMap<StreamId, (Vec<u8>, bool)>;
+const OK: Response<'_> = Response::new(Status::OK, &[]);
+const CONTINUE: Response<'_> = Response::new(Status::CONTINUE, &[]);
+const NOT_FOUND: Response<'_> = Response::new(Status::NOT_FOUND, &[]);
+
+fn answer(session: &mut Session<any::Server>, echoes: &mut Echoes, now: Instant, scratch: &mut Scratch) {
+    loop {
+        let (http, out) = session.parts(scratch);
+        echoes.retain(|&stream, (rest, all)| {
+            let n = http.send_data(now, stream, rest, out).unwrap_or(0);
+            rest.drain(..n);
+            http.release(stream, n as u32); // As much may follow.
+            http.wants_write(stream, !rest.is_empty());
+            !(rest.is_empty() && *all && http.send_end(now, stream, &[], out).is_ok())
+        });
+        if out.room() < 4096 {
+            return; // An answer might find no room before the next write.
+        }
+        let Ok(Some(Turn { event, machine: http, out })) = session.turn(now, scratch) else { return };
+        match event {
+            Event::Request { stream, head, body } => {
+                if head.expect_continue() {
+                    let _ = http.send_informational(now, stream, &CONTINUE, out);
+                }
+                let reply = handshake::reply(&head);
+                let sent = match (head.method(), head.path()) {
+                    (Method::Get, b"/") => http.send_full(now, stream, &OK, b"Hello, World!\n", out),
+                    (Method::Get, b"/ws") => {
+                        let fields = reply.fields();
+                        http.send_full(now, stream, &Response::new(reply.status(), &fields), b"", out)
+                    }
+                    (Method::Post, b"/echo") => http.send_response(now, stream, &OK, body, out).map(|body| {
+                        if body != BodyLen::Empty {
+                            echoes.insert(stream, Default::default());
+                        }
+                    }),
+                    _ => http.send_full(now, stream, &NOT_FOUND, b"", out),
+                };
+                if sent.is_err() {
+                    http.reset(now, stream, ErrorCode::INTERNAL_ERROR);
+                }
+            }
+            Event::Data { stream, data, credit } => match echoes.get_mut(&stream) {
+                Some((rest, _)) => rest.extend_from_slice(data),
+                None => http.release(stream, credit),
+            },
+            Event::End { stream, .. } => echoes.get_mut(&stream).into_iter().for_each(|echo| echo.1 = true),
+            Event::Reset { stream, .. } => {
+                echoes.remove(&stream);
+                http.done(now, stream);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn echo(session: &mut Session<ws::Server>, now: Instant, scratch: &mut Scratch) {
+    // A piece is no longer than what was read: what finds no room before the next write is not looked at.
+    while session.write_buf().is_empty() || session.unread().len() + 16 <= session.parts(scratch).1.room() {
+        let Ok(Some(Turn { event, machine, out })) = session.turn(now, scratch) else { return };
+        if let ws::Event::Data { kind, data, last } = event {
+            let _ = machine.send(now, kind, data, last, out); // (Unless the connection is being closed.)
+        }
+    }
+}
