@@ -131,6 +131,12 @@ impl<M: Machine> Session<M> {
         &self.machine
     }
 
+    /// The machine, for what its user says without writing: credit, interest, a reset. What that leads to on the wire
+    /// is written by the next [`turn`](Self::turn).
+    pub fn machine_mut(&mut self) -> &mut M {
+        &mut self.machine
+    }
+
     /// Where to read into; never empty.
     #[inline]
     pub fn read_buf(&mut self, scratch: &mut Scratch) -> &mut [u8] {
