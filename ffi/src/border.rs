@@ -162,3 +162,42 @@ pub(crate) unsafe fn put<T>(place: *mut T, value: T) {
         unsafe { place.write(value) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{avx_connection_free, avx_scratch_free, avx_scratch_new, avx_server_new, avx_timed_out};
+
+    #[test]
+    fn a_panic_stops_at_the_border_and_the_handles_stay_unusable() {
+        let mut connection = core::ptr::null_mut();
+        let unusable = Code::AvxErrorUnusable as i32;
+        // SAFETY: handles, and a place to write to.
+        unsafe {
+            assert_eq!(avx_server_new(core::ptr::null(), 0, 0, &raw mut connection), 0);
+            let scratch = avx_scratch_new();
+            assert_eq!(with_both(connection, scratch, |_, _| panic!("a bug")), unusable);
+            assert_eq!(avx_timed_out(connection, 1), unusable);
+            let mut other = core::ptr::null_mut();
+            assert_eq!(avx_server_new(core::ptr::null(), 0, 0, &raw mut other), 0);
+            assert_eq!(with_both(other, scratch, |_, _| Ok(())), unusable, "the scratch may hold anything");
+            assert_eq!(avx_timed_out(other, 1), 0, "which is not the connection's fault");
+            avx_connection_free(connection);
+            avx_connection_free(other);
+            avx_scratch_free(scratch);
+        }
+        assert_eq!(guard_or(7, || panic!("another")), 7);
+    }
+
+    #[test]
+    fn a_call_inside_a_call_is_told_so() {
+        let mut connection = core::ptr::null_mut();
+        // SAFETY: handles, and a place to write to. (The second call looks at a flag, and nothing else.)
+        unsafe {
+            assert_eq!(avx_server_new(core::ptr::null(), 0, 0, &raw mut connection), 0);
+            (*connection).busy().clone_from(&true);
+            assert_eq!(avx_timed_out(connection, 1), Code::AvxErrorUnusable as i32);
+            avx_connection_free(connection);
+        }
+    }
+}
