@@ -6,14 +6,14 @@ use avx_core::ws::handshake::Reply;
 use avx_core::ws::key::MaskKeys;
 use avx_core::{Drive, Instant, Session, StreamId, any, ws};
 use core::ffi::c_char;
-use core::ptr;
+use core::ptr::{self, NonNull};
 use std::sync::{Arc, OnceLock};
 
 /// The memory of a thread: what events borrow, and spare buffers of connections. Some 512 KiB at most, plus one head.
 pub struct Scratch {
     pub(crate) core: avx_core::Scratch,
-    /// What was told last.
-    pub(crate) event: Event,
+    /// What was told last: memory of its own, which the caller may look at while this struct is changed.
+    pub(crate) event: NonNull<Event>,
     pub(crate) fields: Vec<Field>,
     busy: bool,
 }
@@ -76,6 +76,13 @@ impl Handle for Scratch {
     }
 }
 
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // SAFETY: it was leaked when this scratch was made, and is freed here alone.
+        drop(unsafe { Box::from_raw(self.event.as_ptr()) });
+    }
+}
+
 impl Connection {
     pub(crate) fn wire(&mut self) -> &mut dyn Drive {
         session!(self, session => session)
@@ -130,7 +137,7 @@ pub extern "C" fn avx_scratch_new() -> *mut Scratch {
     guard_or(ptr::null_mut(), || {
         Ok(Box::into_raw(Box::new(Scratch {
             core: avx_core::Scratch::new(),
-            event: Event::NOTHING,
+            event: NonNull::from(Box::leak(Box::new(Event::NOTHING))),
             fields: Vec::new(),
             busy: false,
         })))

@@ -175,24 +175,25 @@ pub unsafe extern "C" fn avx_next(
         with_both(connection, scratch, |c, s| {
             let event = borrow(event)?;
             *event = ptr::null();
-            if next(c, s, Instant::from_nanos(now))? {
-                *event = &raw const s.event;
+            if let Some(told) = next(c, s, Instant::from_nanos(now))? {
+                s.event.write(told);
+                *event = s.event.as_ptr();
             }
             Ok(())
         })
     }
 }
 
-/// Puts the next event into the scratch. Says whether there was one.
-fn next(c: &mut Connection, s: &mut Scratch, now: Instant) -> Answer<bool> {
+/// The next event, if there is one.
+fn next(c: &mut Connection, s: &mut Scratch, now: Instant) -> Answer<Option<Event>> {
     if c.failed {
         return Err(Code::AvxErrorHandshake);
     }
-    s.event = Event::NOTHING;
+    let mut event = Event::NOTHING;
     loop {
         let told = match &mut c.speaks {
             Speaks::Server(session) => {
-                let told = turn_http(session, s, now, |head, event| {
+                let told = turn_http(session, s, now, &mut event, |head, event| {
                     // Nearly no request is one: the rest is not looked at.
                     if head.version() == Version::Http11 && head.upgrade().is_some() {
                         let reply = handshake::reply(head);
@@ -203,15 +204,15 @@ fn next(c: &mut Connection, s: &mut Scratch, now: Instant) -> Answer<bool> {
                 if told == Some(false) && !c.told && session.switched() == Some(Protocol::WebSocket) {
                     let next = session.hand_over(ws::Server::new(c.config.clone(), now));
                     c.speaks = Speaks::WebSocketServer(next);
-                    (c.reply, s.event.kind) = (None, EventKind::AvxEventOpen);
-                    return Ok(true);
+                    c.reply = None;
+                    return Ok(Some(Event { kind: EventKind::AvxEventOpen, ..Event::NOTHING }));
                 }
                 told
             }
             Speaks::Client(session) => {
                 let asked = &mut c.asked;
                 let mut answer = Ok(());
-                let told = turn_client(session, s, now, &mut |stream, head| {
+                let told = turn_client(session, s, now, &mut event, &mut |stream, head| {
                     let Some(handshake) = asked.as_mut().filter(|asked| asked.stream == stream) else {
                         return;
                     };
@@ -224,7 +225,7 @@ fn next(c: &mut Connection, s: &mut Scratch, now: Instant) -> Answer<bool> {
                 })?;
                 if answer.is_err() {
                     c.failed = true;
-                    return answer.map(|()| false);
+                    return answer.map(|()| None);
                 }
                 let goes_on =
                     told == Some(false) && !c.told && session.switched() == Some(Protocol::WebSocket);
@@ -232,34 +233,32 @@ fn next(c: &mut Connection, s: &mut Scratch, now: Instant) -> Answer<bool> {
                     let keys = MaskKeys::new(asked.seed);
                     let next = session.hand_over(ws::Client::new(c.config.clone(), now, keys));
                     c.speaks = Speaks::WebSocketClient(next);
-                    s.event.kind = EventKind::AvxEventOpen;
-                    return Ok(true);
+                    return Ok(Some(Event { kind: EventKind::AvxEventOpen, ..Event::NOTHING }));
                 }
                 told
             }
-            Speaks::WebSocketServer(session) => turn_websocket(session, s, now)?,
-            Speaks::WebSocketClient(session) => turn_websocket(session, s, now)?,
+            Speaks::WebSocketServer(session) => turn_websocket(session, s, now, &mut event)?,
+            Speaks::WebSocketClient(session) => turn_websocket(session, s, now, &mut event)?,
         };
         match told {
-            Some(true) => return Ok(true),
+            Some(true) => return Ok(Some(event)),
             // One that C is not told of.
             None => {}
-            Some(false) => return Ok(switched(c, s)),
+            Some(false) => return Ok(switched(c)),
         }
     }
 }
 
 /// Tells once of a protocol that this library does not go on with.
-fn switched(c: &mut Connection, s: &mut Scratch) -> bool {
-    let to = crate::session!(c, session => session.switched());
-    let Some(to) = to.filter(|_| !core::mem::replace(&mut c.told, to.is_some())) else { return false };
-    s.event.kind = EventKind::AvxEventSwitched;
-    s.event.code = match to {
+fn switched(c: &mut Connection) -> Option<Event> {
+    let to = crate::session!(c, session => session.switched()).filter(|_| !c.told)?;
+    c.told = true;
+    let code = match to {
         Protocol::Http2 => 1,
         Protocol::WebSocket => 2,
         _ => 3,
     };
-    true
+    Some(Event { kind: EventKind::AvxEventSwitched, code, ..Event::NOTHING })
 }
 
 /// Whether so much can be written beside what waits.
@@ -273,10 +272,11 @@ fn turn_http(
     session: &mut Session<avx_core::any::Server>,
     s: &mut Scratch,
     now: Instant,
+    told: &mut Event,
     on_request: impl FnOnce(&RequestHead<'_>, &mut Event),
 ) -> Answer<Option<bool>> {
     let mut on_request = Some(on_request);
-    turn(session, s, now, &mut |event, told| {
+    turn(session, s, now, told, &mut |event, told| {
         if let (avx_core::Event::Request { head, .. }, Some(on_request)) = (event, on_request.take()) {
             on_request(head, told);
         }
@@ -290,9 +290,10 @@ fn turn_client(
     session: &mut Session<avx_core::any::Client>,
     s: &mut Scratch,
     now: Instant,
+    told: &mut Event,
     on_response: OnResponse<'_>,
 ) -> Answer<Option<bool>> {
-    turn(session, s, now, &mut |event, _| {
+    turn(session, s, now, told, &mut |event, _| {
         if let avx_core::Event::Response { stream, head, .. } = event {
             on_response(*stream, head);
         }
@@ -306,12 +307,13 @@ fn turn<M: Http>(
     session: &mut Session<M>,
     s: &mut Scratch,
     now: Instant,
+    told: &mut Event,
     look: Look<'_>,
 ) -> Answer<Option<bool>> {
     if !has_room(session, s, ROOM) {
         return Ok(Some(false));
     }
-    let Scratch { core, event: told, fields, .. } = s;
+    let Scratch { core, fields, .. } = s;
     let Some(turn) = session.turn(now, core).map_err(|_| Code::AvxErrorPeer)? else { return Ok(Some(false)) };
     Ok(if tell(&turn.event, told, fields) {
         look(&turn.event, told);
@@ -408,7 +410,12 @@ fn content_length(body: BodyLen) -> i64 {
     }
 }
 
-fn turn_websocket<M>(session: &mut Session<M>, s: &mut Scratch, now: Instant) -> Answer<Option<bool>>
+fn turn_websocket<M>(
+    session: &mut Session<M>,
+    s: &mut Scratch,
+    now: Instant,
+    told: &mut Event,
+) -> Answer<Option<bool>>
 where
     M: for<'b> Machine<Event<'b> = ws::Event<'b>>,
 {
@@ -417,7 +424,7 @@ where
     if !has_room(session, s, room) {
         return Ok(Some(false));
     }
-    let Scratch { core, event: told, .. } = s;
+    let core = &mut s.core;
     let Some(turn) = session.turn(now, core).map_err(|_| Code::AvxErrorPeer)? else { return Ok(Some(false)) };
     *told = match turn.event {
         ws::Event::Data { kind, data, last } => {

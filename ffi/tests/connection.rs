@@ -64,6 +64,7 @@ fn an_exchange_with_trailers_is_the_same_over_both_versions() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "long, and nothing new to see")]
 fn what_is_not_released_holds_the_peer_up_over_both_versions() {
     for version in [11, 20] {
         let mut server = {
@@ -267,6 +268,7 @@ fn a_reader_who_does_not_read_is_reset() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "long, and nothing new to see")]
 fn pipelined_requests_always_find_room_for_their_answers() {
     let mut server = End::server();
     server.hear(&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2000));
@@ -326,6 +328,64 @@ fn the_next_stream_to_write_is_one_that_wants_to() {
             assert_eq!(avx_next_writable(server.connection), 0);
             assert_eq!(avx_wants_write(server.connection, stream, true), 0);
             assert_eq!(avx_next_writable(server.connection), stream);
+        }
+    }
+}
+
+/// The event itself, and all it points to: looked at behind each call that the header allows.
+#[test]
+fn an_event_stays_while_it_is_answered() {
+    for version in [11, 20] {
+        let (mut client, mut server) = (End::client(version), End::server());
+        let (_, stream) = client.request(c"POST", "/path?query", &[field("x-y", "z")], -1);
+        client.data(stream, b"content");
+        client.all();
+        client.write();
+        let up = core::mem::take(&mut client.out);
+        server.hear(&up);
+        let mut event: *const Event = ptr::null();
+        let (c, s) = (server.connection, server.scratch);
+        // SAFETY: handles of this test.
+        while unsafe { avx_next(c, s, NOW, &raw mut event) } == 0 && !event.is_null() {
+            // SAFETY: the header says that it is valid through all of this.
+            let look = || Told::of(unsafe { &*event });
+            let first = look();
+            if first.kind == K::AvxEventRequest {
+                assert_eq!(server.respond(stream, 200, -1), (0, true));
+                assert_eq!(look(), first);
+            }
+            assert_eq!(server.data(stream, &first.data).1, first.data.len());
+            assert_eq!((look(), server.release(stream, first.data.len())), (first.clone(), 0));
+            // SAFETY: handles of this test.
+            unsafe {
+                assert_eq!(
+                    (avx_wants_write(c, stream, true), avx_hold(c, NOW), avx_timed_out(c, NOW)),
+                    (0, 0, 0)
+                );
+                assert_eq!(
+                    (avx_next_writable(c), avx_deadline(c) > NOW, avx_is_idle(c)),
+                    (stream, true, false)
+                );
+                assert_eq!(
+                    (avx_done(c, NOW, 99), avx_reset(c, NOW, 99, 8), avx_did_write(c, NOW, 0)),
+                    (0, 0, 0)
+                );
+            }
+            assert_eq!(look(), first);
+        }
+    }
+    // SAFETY: a place.
+    let mut socket = End::of(|place| unsafe { avx_websocket_server_new(ptr::null(), NOW, place) });
+    socket.hear(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+    let mut event: *const Event = ptr::null();
+    // SAFETY: handles of this test, and an event that stays while it is answered.
+    unsafe {
+        assert_eq!(avx_next(socket.connection, socket.scratch, NOW, &raw mut event), 0);
+        for _ in 0..3 {
+            let data = (*event).data;
+            assert_eq!(socket.say(true, slice(data), true), 0);
+            assert_eq!(avx_websocket_ping(socket.connection, socket.scratch, NOW, data.data, data.len), 0);
+            assert_eq!(slice((*event).data), b"Hello");
         }
     }
 }

@@ -241,6 +241,7 @@ fn a_connection_goes_on_with_another_scratch() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "long, and nothing new to see")]
 fn every_option_takes_what_it_says_and_survives_what_makes_no_sense() {
     let config = avx_config_new();
     // SAFETY: handles and places.
