@@ -27,7 +27,8 @@
 // - Results. AVX_OK is 0, errors are negative (enum avx_code), and an error has changed nothing and written nothing,
 //   unless said otherwise. A null pointer where one is needed is AVX_ERROR_NULL, never a crash.
 // - Pointers. A pointer to bytes comes with a length and may be null when that is 0. Bytes handed in are copied or
-//   used up before the call returns. Handles are from their own constructors; free each once. NULL may be freed.
+//   used up before the call returns; they may be those of an event, but for avx_read_from. Handles are from their own
+//   constructors; free each once. NULL may be freed.
 // - Events. What an event points to (itself, fields, names, data) is valid until the next call of avx_next,
 //   avx_next_step, avx_did_read, avx_read_from, avx_discard, avx_rest or a free with the same connection or the same
 //   scratch. Every avx_send_*, avx_websocket_*, avx_release and the like leaves it alone: answer while you hold it.
@@ -38,7 +39,8 @@
 // - Panics never leave the library. Should there be a bug inside, the call returns AVX_ERROR_UNUSABLE, and so does every
 //   later one with the same handles: free them.
 // - Memory. A connection allocates when it is made, when it turns out to be one of HTTP/2, for streams up to the limit,
-//   and takes 64 KiB buffers from the scratch while something is pending. Events and answers allocate nothing.
+//   and takes 64 KiB buffers from the scratch while something is pending. Events and answers allocate nothing, beyond
+//   24 field lines apart. When the system has no memory left, the process is aborted.
 
 
 #ifndef AVX_H
@@ -392,7 +394,7 @@ uint32_t avx_abi_version(void);
 // What a code means, in English, whose fault first. Static, never null.
 const char *avx_strerror(int32_t code);
 
-// A configuration with the defaults; free it with avx_config_free. Null when there is no memory.
+// A configuration with the defaults; free it with avx_config_free.
 struct avx_config *avx_config_new(void);
 
 // Frees a configuration. Connections that were made with it keep what they need.
@@ -407,7 +409,7 @@ int32_t avx_config_set(struct avx_config *config,
 // Reads an option (enum avx_option) into `value`. AVX_ERROR_ARGUMENT: there is no such option.
 int32_t avx_config_get(const struct avx_config *config, uint32_t option, uint64_t *value);
 
-// The memory of a thread; free it with avx_scratch_free. Null when there is none.
+// The memory of a thread; free it with avx_scratch_free.
 struct avx_scratch *avx_scratch_new(void);
 
 // Frees it. Connections that were used with it go on with another one.
@@ -679,7 +681,7 @@ int32_t avx_websocket_close(struct avx_connection *connection,
 // What a code means, in English, whose fault first. Static, never null.
 const char *avx_strerror(int32_t code);
 
-// A configuration with the defaults; free it with avx_config_free. Null when there is no memory.
+// A configuration with the defaults; free it with avx_config_free.
 struct avx_config *avx_config_new(void);
 
 // Frees a configuration. Connections that were made with it keep what they need.
@@ -694,7 +696,7 @@ int32_t avx_config_set(struct avx_config *config,
 // Reads an option (enum avx_option) into `value`. AVX_ERROR_ARGUMENT: there is no such option.
 int32_t avx_config_get(const struct avx_config *config, uint32_t option, uint64_t *value);
 
-// The memory of a thread; free it with avx_scratch_free. Null when there is none.
+// The memory of a thread; free it with avx_scratch_free.
 struct avx_scratch *avx_scratch_new(void);
 
 // Frees it. Connections that were used with it go on with another one.

@@ -1,6 +1,7 @@
 //! Where pointers of C become references, and panics become codes.
 
 use crate::{Code, Connection, Field, Scratch};
+use core::mem::MaybeUninit;
 use core::ptr::NonNull;
 use core::slice;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -134,12 +135,12 @@ pub(crate) unsafe fn with_fields<T>(
 ) -> Answer<T> {
     // SAFETY: the caller's promise.
     let fields = unsafe { list(fields, len) }?;
-    let mut few = [avx_core::Field { name: b"", value: b"", sensitive: false }; FEW];
+    let mut few = [const { MaybeUninit::uninit() }; FEW];
     let mut many = Vec::new();
     let lines = match few.get_mut(..len) {
         Some(lines) => lines,
         None => {
-            many.resize(len, few[0]);
+            many.resize_with(len, MaybeUninit::uninit);
             &mut many[..]
         }
     };
@@ -147,9 +148,10 @@ pub(crate) unsafe fn with_fields<T>(
         // SAFETY: the caller's promise holds for what each line points to.
         let (name, value) =
             unsafe { (bytes(field.name.data, field.name.len)?, bytes(field.value.data, field.value.len)?) };
-        *line = avx_core::Field { name, value, sensitive: field.sensitive != 0 };
+        line.write(avx_core::Field { name, value, sensitive: field.sensitive != 0 });
     }
-    call(lines)
+    // SAFETY: `lines` and `fields` are of one length, so that every line was written.
+    call(unsafe { slice::from_raw_parts(lines.as_ptr().cast::<avx_core::Field<'_>>(), lines.len()) })
 }
 
 /// Writes a result to where the caller wants it; not at all if that is null.

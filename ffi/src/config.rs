@@ -200,7 +200,7 @@ settings! {
     AvxOptionRepeatedContentLength: lenient.repeated_content_length;
 }
 
-/// A configuration with the defaults; free it with avx_config_free. Null when there is no memory.
+/// A configuration with the defaults; free it with avx_config_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn avx_config_new() -> *mut Config {
     guard_or(core::ptr::null_mut(), || Ok(Box::into_raw(Box::new(Config { shared: Arc::default() }))))

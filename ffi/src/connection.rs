@@ -131,7 +131,7 @@ fn http2(version: u32) -> Answer<bool> {
     }
 }
 
-/// The memory of a thread; free it with avx_scratch_free. Null when there is none.
+/// The memory of a thread; free it with avx_scratch_free.
 #[unsafe(no_mangle)]
 pub extern "C" fn avx_scratch_new() -> *mut Scratch {
     guard_or(ptr::null_mut(), || {

@@ -1,12 +1,12 @@
 //! What happens: one struct for all events, with what does not belong to one of them left at zero.
 
 use crate::border::{Answer, borrow, with_both};
+use crate::connection::Asked;
 use crate::{Code, Connection, Scratch, Speaks};
 use avx_core::ws::handshake::{self, Handshake};
 use avx_core::ws::key::MaskKeys;
 use avx_core::{
-    BodyLen, Fields, Http, Initiator, Instant, Machine, Output, Protocol, RequestHead, ResponseHead, Session,
-    Version, ws,
+    BodyLen, Fields, Http, Initiator, Instant, Machine, Output, Protocol, ResponseHead, Session, Version, ws,
 };
 use core::ptr;
 
@@ -175,129 +175,113 @@ pub unsafe extern "C" fn avx_next(
         with_both(connection, scratch, |c, s| {
             let event = borrow(event)?;
             *event = ptr::null();
-            if let Some(told) = next(c, s, Instant::from_nanos(now))? {
-                s.event.write(told);
-                *event = s.event.as_ptr();
+            let place = s.event;
+            // What was told before is not valid any more, so that nobody else looks at this.
+            if next(c, s, Instant::from_nanos(now), &mut *place.as_ptr())? {
+                *event = place.as_ptr();
             }
             Ok(())
         })
     }
 }
 
-/// The next event, if there is one.
-fn next(c: &mut Connection, s: &mut Scratch, now: Instant) -> Answer<Option<Event>> {
+/// Puts the next event into `event`. Says whether there was one.
+fn next(c: &mut Connection, s: &mut Scratch, now: Instant, event: &mut Event) -> Answer<bool> {
     if c.failed {
         return Err(Code::AvxErrorHandshake);
     }
-    let mut event = Event::NOTHING;
     loop {
         let told = match &mut c.speaks {
             Speaks::Server(session) => {
-                let told = turn_http(session, s, now, &mut event, |head, event| {
-                    // Nearly no request is one: the rest is not looked at.
-                    if head.version() == Version::Http11 && head.upgrade().is_some() {
-                        let reply = handshake::reply(head);
-                        event.websocket = reply.accepts();
-                        c.reply = Some((avx_core::StreamId(event.stream), reply));
+                let told = turn(session, s, now, event, &mut |seen, event| {
+                    // Nearly no request is a handshake: the rest is not looked at.
+                    if let avx_core::Event::Request { stream, head, .. } = seen {
+                        if head.version() == Version::Http11 && head.upgrade().is_some() {
+                            let reply = handshake::reply(head);
+                            event.websocket = reply.accepts();
+                            c.reply = Some((*stream, reply));
+                        }
                     }
                 })?;
-                if told == Some(false) && !c.told && session.switched() == Some(Protocol::WebSocket) {
+                if told == Told::Nothing && !c.told && session.switched() == Some(Protocol::WebSocket) {
                     let next = session.hand_over(ws::Server::new(c.config.clone(), now));
-                    c.speaks = Speaks::WebSocketServer(next);
-                    c.reply = None;
-                    return Ok(Some(Event { kind: EventKind::AvxEventOpen, ..Event::NOTHING }));
+                    (c.speaks, c.reply) = (Speaks::WebSocketServer(next), None);
+                    event.begin(EventKind::AvxEventOpen, 0);
+                    return Ok(true);
                 }
                 told
             }
             Speaks::Client(session) => {
-                let asked = &mut c.asked;
-                let mut answer = Ok(());
-                let told = turn_client(session, s, now, &mut event, &mut |stream, head| {
-                    let Some(handshake) = asked.as_mut().filter(|asked| asked.stream == stream) else {
-                        return;
-                    };
-                    let said = Handshake::new(handshake.nonce).protocols(&handshake.protocols);
-                    match said.check(head) {
-                        Ok(_) => handshake.accepted = true,
-                        Err(handshake::Failure::Status(_)) => *asked = None,
-                        Err(_) => answer = Err(Code::AvxErrorHandshake),
+                let told = turn(session, s, now, event, &mut |seen, _| {
+                    if let avx_core::Event::Response { stream, head, .. } = seen {
+                        c.failed = c.asked.as_ref().is_some_and(|asked| asked.stream == *stream)
+                            && !is_answered(&mut c.asked, head);
                     }
                 })?;
-                if answer.is_err() {
-                    c.failed = true;
-                    return answer.map(|()| None);
+                if c.failed {
+                    return Err(Code::AvxErrorHandshake);
                 }
                 let goes_on =
-                    told == Some(false) && !c.told && session.switched() == Some(Protocol::WebSocket);
+                    told == Told::Nothing && !c.told && session.switched() == Some(Protocol::WebSocket);
                 if let Some(asked) = c.asked.take_if(|asked| goes_on && asked.accepted) {
                     let keys = MaskKeys::new(asked.seed);
                     let next = session.hand_over(ws::Client::new(c.config.clone(), now, keys));
                     c.speaks = Speaks::WebSocketClient(next);
-                    return Ok(Some(Event { kind: EventKind::AvxEventOpen, ..Event::NOTHING }));
+                    event.begin(EventKind::AvxEventOpen, 0);
+                    return Ok(true);
                 }
                 told
             }
-            Speaks::WebSocketServer(session) => turn_websocket(session, s, now, &mut event)?,
-            Speaks::WebSocketClient(session) => turn_websocket(session, s, now, &mut event)?,
+            Speaks::WebSocketServer(session) => turn_websocket(session, s, now, event)?,
+            Speaks::WebSocketClient(session) => turn_websocket(session, s, now, event)?,
         };
         match told {
-            Some(true) => return Ok(Some(event)),
-            // One that C is not told of.
-            None => {}
-            Some(false) => return Ok(switched(c)),
+            Told::Event => return Ok(true),
+            Told::Skipped => {}
+            Told::Nothing => return Ok(switched(c, event)),
         }
     }
 }
 
+/// What a turn came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Event,
+    /// One that C is not told of.
+    Skipped,
+    Nothing,
+}
+
+/// Looks at the response to a handshake: another status ends it, one that accepts it has to be right.
+fn is_answered(asked: &mut Option<Box<Asked>>, head: &ResponseHead<'_>) -> bool {
+    let Some(handshake) = asked else { return true };
+    match Handshake::new(handshake.nonce).protocols(&handshake.protocols).check(head) {
+        Ok(_) => handshake.accepted = true,
+        Err(handshake::Failure::Status(_)) => *asked = None,
+        Err(_) => return false,
+    }
+    true
+}
+
 /// Tells once of a protocol that this library does not go on with.
-fn switched(c: &mut Connection) -> Option<Event> {
-    let to = crate::session!(c, session => session.switched()).filter(|_| !c.told)?;
+fn switched(c: &mut Connection, event: &mut Event) -> bool {
+    let Some(to) = crate::session!(c, session => session.switched()).filter(|_| !c.told) else {
+        return false;
+    };
     c.told = true;
-    let code = match to {
+    event.begin(EventKind::AvxEventSwitched, 0);
+    event.code = match to {
         Protocol::Http2 => 1,
         Protocol::WebSocket => 2,
         _ => 3,
     };
-    Some(Event { kind: EventKind::AvxEventSwitched, code, ..Event::NOTHING })
+    true
 }
 
 /// Whether so much can be written beside what waits.
 fn has_room<M: Machine>(session: &mut Session<M>, s: &mut Scratch, room: usize) -> bool {
     let (_, out) = session.parts(&mut s.core);
     out.is_empty() || out.room() >= room
-}
-
-/// A turn of a server: `Some(true)` for an event, `None` for one that is none to C, `Some(false)` for the rest.
-fn turn_http(
-    session: &mut Session<avx_core::any::Server>,
-    s: &mut Scratch,
-    now: Instant,
-    told: &mut Event,
-    on_request: impl FnOnce(&RequestHead<'_>, &mut Event),
-) -> Answer<Option<bool>> {
-    let mut on_request = Some(on_request);
-    turn(session, s, now, told, &mut |event, told| {
-        if let (avx_core::Event::Request { head, .. }, Some(on_request)) = (event, on_request.take()) {
-            on_request(head, told);
-        }
-    })
-}
-
-/// What a client does with a response head.
-type OnResponse<'a> = &'a mut dyn FnMut(avx_core::StreamId, &ResponseHead<'_>);
-
-fn turn_client(
-    session: &mut Session<avx_core::any::Client>,
-    s: &mut Scratch,
-    now: Instant,
-    told: &mut Event,
-    on_response: OnResponse<'_>,
-) -> Answer<Option<bool>> {
-    turn(session, s, now, told, &mut |event, _| {
-        if let avx_core::Event::Response { stream, head, .. } = event {
-            on_response(*stream, head);
-        }
-    })
 }
 
 /// What is done with an event before it is told.
@@ -309,89 +293,93 @@ fn turn<M: Http>(
     now: Instant,
     told: &mut Event,
     look: Look<'_>,
-) -> Answer<Option<bool>> {
+) -> Answer<Told> {
     if !has_room(session, s, ROOM) {
-        return Ok(Some(false));
+        return Ok(Told::Nothing);
     }
     let Scratch { core, fields, .. } = s;
-    let Some(turn) = session.turn(now, core).map_err(|_| Code::AvxErrorPeer)? else { return Ok(Some(false)) };
-    Ok(if tell(&turn.event, told, fields) {
-        look(&turn.event, told);
-        Some(true)
-    } else {
-        None
-    })
+    let Some(turn) = session.turn(now, core).map_err(|_| Code::AvxErrorPeer)? else {
+        return Ok(Told::Nothing);
+    };
+    if !tell(&turn.event, told, fields) {
+        return Ok(Told::Skipped);
+    }
+    look(&turn.event, told);
+    Ok(Told::Event)
 }
 
 /// Fills in what C is told. Says whether it is told of this event.
 fn tell(event: &avx_core::Event<'_>, told: &mut Event, lines: &mut Vec<Field>) -> bool {
     use avx_core::Event as E;
-    *told = match event {
-        E::Request { stream, head, body } => Event {
-            kind: EventKind::AvxEventRequest,
-            stream: stream.0,
-            version: version(head.version()),
-            content_length: content_length(*body),
-            method: head.method().as_bytes().into(),
-            target: head.target().into(),
-            path: head.path().into(),
-            query: head.query().map_or(NONE, Bytes::from),
-            authority: head.authority().into(),
-            expects_continue: head.expect_continue(),
-            ..with_fields(head.fields(), lines)
-        },
+    match event {
+        E::Request { stream, head, body } => {
+            told.begin(EventKind::AvxEventRequest, stream.0);
+            told.version = version(head.version());
+            told.content_length = content_length(*body);
+            told.method = head.method().as_bytes().into();
+            told.target = head.target().into();
+            told.path = head.path().into();
+            told.query = head.query().map_or(NONE, Bytes::from);
+            told.authority = head.authority().into();
+            told.expects_continue = head.expect_continue();
+            told.tell_fields(head.fields(), lines);
+        }
         E::Informational { stream, head } => {
-            Event { kind: EventKind::AvxEventInformational, stream: stream.0, ..response(head, lines) }
+            told.begin(EventKind::AvxEventInformational, stream.0);
+            told.tell_response(head, lines);
         }
-        E::Response { stream, head, body } => Event {
-            kind: EventKind::AvxEventResponse,
-            stream: stream.0,
-            content_length: content_length(*body),
-            ..response(head, lines)
-        },
+        E::Response { stream, head, body } => {
+            told.begin(EventKind::AvxEventResponse, stream.0);
+            told.content_length = content_length(*body);
+            told.tell_response(head, lines);
+        }
         E::Data { stream, data, .. } => {
-            let data: &[u8] = data;
-            Event { kind: EventKind::AvxEventData, stream: stream.0, data: data.into(), ..Event::NOTHING }
+            told.begin(EventKind::AvxEventData, stream.0);
+            told.data = (&**data).into();
         }
-        E::End { stream, trailers, dropped } => Event {
-            kind: EventKind::AvxEventEnd,
-            stream: stream.0,
-            dropped: (*dropped).into(),
-            ..with_fields(*trailers, lines)
-        },
-        E::Reset { stream, code, by } => Event {
-            kind: EventKind::AvxEventReset,
-            stream: stream.0,
-            code: code.0,
-            by_peer: *by == Initiator::Remote,
-            ..Event::NOTHING
-        },
-        E::GoAway { last, code, debug } => Event {
-            kind: EventKind::AvxEventGoAway,
-            stream: last.0,
-            code: code.0,
-            data: (*debug).into(),
-            ..Event::NOTHING
-        },
+        E::End { stream, trailers, dropped } => {
+            told.begin(EventKind::AvxEventEnd, stream.0);
+            told.dropped = (*dropped).into();
+            told.tell_fields(*trailers, lines);
+        }
+        E::Reset { stream, code, by } => {
+            told.begin(EventKind::AvxEventReset, stream.0);
+            told.code = code.0;
+            told.by_peer = *by == Initiator::Remote;
+        }
+        E::GoAway { last, code, debug } => {
+            told.begin(EventKind::AvxEventGoAway, last.0);
+            told.code = code.0;
+            told.data = (*debug).into();
+        }
         // Priorities, settings, promises (never asked for) and raw views.
         _ => return false,
-    };
+    }
     true
 }
 
-fn response(head: &ResponseHead<'_>, lines: &mut Vec<Field>) -> Event {
-    Event {
-        version: version(head.version()),
-        status: head.status().code().into(),
-        reason: head.reason().into(),
-        ..with_fields(head.fields(), lines)
+impl Event {
+    fn begin(&mut self, kind: EventKind, stream: u64) {
+        *self = Event::NOTHING;
+        (self.kind, self.stream) = (kind, stream);
     }
-}
 
-fn with_fields(fields: Fields<'_>, lines: &mut Vec<Field>) -> Event {
-    lines.clear();
-    lines.extend(fields.iter().map(|f| Field { name: f.name.into(), value: f.value.into(), sensitive: 0 }));
-    Event { fields: lines.as_ptr(), fields_len: lines.len(), ..Event::NOTHING }
+    fn tell_response(&mut self, head: &ResponseHead<'_>, lines: &mut Vec<Field>) {
+        self.version = version(head.version());
+        self.status = head.status().code().into();
+        self.reason = head.reason().into();
+        self.tell_fields(head.fields(), lines);
+    }
+
+    fn tell_fields(&mut self, fields: Fields<'_>, lines: &mut Vec<Field>) {
+        lines.clear();
+        lines.extend(fields.iter().map(|f| Field {
+            name: f.name.into(),
+            value: f.value.into(),
+            sensitive: 0,
+        }));
+        (self.fields, self.fields_len) = (lines.as_ptr(), lines.len());
+    }
 }
 
 fn version(version: Version) -> u32 {
@@ -415,36 +403,38 @@ fn turn_websocket<M>(
     s: &mut Scratch,
     now: Instant,
     told: &mut Event,
-) -> Answer<Option<bool>>
+) -> Answer<Told>
 where
     M: for<'b> Machine<Event<'b> = ws::Event<'b>>,
 {
     // The header of a frame, and the echo of a piece, which is no longer than what was read.
     let room = session.unread().len() + 32;
     if !has_room(session, s, room) {
-        return Ok(Some(false));
+        return Ok(Told::Nothing);
     }
-    let core = &mut s.core;
-    let Some(turn) = session.turn(now, core).map_err(|_| Code::AvxErrorPeer)? else { return Ok(Some(false)) };
-    *told = match turn.event {
+    let Some(turn) = session.turn(now, &mut s.core).map_err(|_| Code::AvxErrorPeer)? else {
+        return Ok(Told::Nothing);
+    };
+    match turn.event {
         ws::Event::Data { kind, data, last } => {
-            let data: &[u8] = data;
-            let text = kind == ws::Kind::Text;
-            Event { kind: EventKind::AvxEventMessage, data: data.into(), text, last, ..Event::NOTHING }
+            told.begin(EventKind::AvxEventMessage, 0);
+            told.data = (&*data).into();
+            (told.text, told.last) = (kind == ws::Kind::Text, last);
         }
         ws::Event::Ping { data } => {
-            Event { kind: EventKind::AvxEventPing, data: data.into(), ..Event::NOTHING }
+            told.begin(EventKind::AvxEventPing, 0);
+            told.data = data.into();
         }
         ws::Event::Pong { data } => {
-            Event { kind: EventKind::AvxEventPong, data: data.into(), ..Event::NOTHING }
+            told.begin(EventKind::AvxEventPong, 0);
+            told.data = data.into();
         }
-        ws::Event::Close { code, reason } => Event {
-            kind: EventKind::AvxEventClose,
-            code: code.0.into(),
-            data: reason.as_bytes().into(),
-            ..Event::NOTHING
-        },
-        _ => return Ok(None),
-    };
-    Ok(Some(true))
+        ws::Event::Close { code, reason } => {
+            told.begin(EventKind::AvxEventClose, 0);
+            told.code = code.0.into();
+            told.data = reason.as_bytes().into();
+        }
+        _ => return Ok(Told::Skipped),
+    }
+    Ok(Told::Event)
 }
