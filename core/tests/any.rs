@@ -195,6 +195,28 @@ fn over_http_1_content_that_nobody_gives_back_holds_the_peer_up() {
 }
 
 #[test]
+fn over_http_1_a_client_holds_its_server_up_as_well() {
+    let mut driver = Driver::new(any::Client::http1(Arc::new(window(1000)), NOW), NOW);
+    let request = Request { method: Method::Get, target: b"/", authority: b"a", fields: &[] };
+    let stream = driver.call(|m, now, out| m.send_request(now, &request, BodyLen::Empty, out)).unwrap();
+    let content = |driver: &Driver<any::Client>| match driver.seen.last() {
+        Some(Seen::Data(_, data)) => data.len(),
+        _ => 0,
+    };
+    driver.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n");
+    for _ in 0..5 {
+        driver.feed(&[b'x'; 400]);
+    }
+    assert_eq!((content(&driver), driver.machine.wants_read()), (1200, false));
+    // What ends meanwhile is told of when there is room again.
+    driver.eof_with(&mut |_, _, _, _| {});
+    assert_eq!((content(&driver), driver.error), (1200, None));
+    driver.call(|m, _, _| m.release(stream, 1200));
+    driver.feed(&[]);
+    assert_eq!((content(&driver), driver.error), (2000, Some(PeerError::UnexpectedEof)));
+}
+
+#[test]
 fn credit_of_one_exchange_holds_up_no_other() {
     let mut m = any::Server::new(Arc::new(window(1000)), NOW);
     let mut out = Vec::new();

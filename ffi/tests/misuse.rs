@@ -314,3 +314,47 @@ fn every_code_has_a_text() {
         assert!(include_str!("../build.rs").contains(&format!("libavx.so.{}", avx_abi_version())));
     }
 }
+
+/// The layout that programs were compiled for. Whoever has to change this test changes AVX_ABI_VERSION, unless a member
+/// was appended to an event.
+#[test]
+#[cfg(target_pointer_width = "64")]
+fn the_layout_is_that_of_abi_0() {
+    use core::mem::offset_of;
+    assert_eq!(avx_abi_version(), 0);
+    assert_eq!((size_of::<Bytes>(), size_of::<Field>(), size_of::<Step>()), (16, 40, 40));
+    let field = (offset_of!(Field, name), offset_of!(Field, value), offset_of!(Field, sensitive));
+    assert_eq!(field, (0, 16, 32));
+    let step =
+        (offset_of!(Step, kind), offset_of!(Step, reset), offset_of!(Step, bytes), offset_of!(Step, memory));
+    assert_eq!((step, offset_of!(Step, memory_len)), ((0, 4, 8, 24), 32));
+    let event = [
+        (offset_of!(Event, kind), 0),
+        (offset_of!(Event, version), 4),
+        (offset_of!(Event, stream), 8),
+        (offset_of!(Event, content_length), 16),
+        (offset_of!(Event, status), 24),
+        (offset_of!(Event, code), 28),
+        (offset_of!(Event, method), 32),
+        (offset_of!(Event, target), 48),
+        (offset_of!(Event, path), 64),
+        (offset_of!(Event, query), 80),
+        (offset_of!(Event, authority), 96),
+        (offset_of!(Event, reason), 112),
+        (offset_of!(Event, data), 128),
+        (offset_of!(Event, fields), 144),
+        (offset_of!(Event, fields_len), 152),
+        (offset_of!(Event, dropped), 160),
+        (offset_of!(Event, expects_continue), 164),
+        (offset_of!(Event, websocket), 165),
+        (offset_of!(Event, text), 166),
+        (offset_of!(Event, last), 167),
+        (offset_of!(Event, by_peer), 168),
+    ];
+    assert!(event.iter().all(|(offset, expected)| offset == expected), "{event:?}");
+    let codes: Vec<i32> = CODES.iter().map(|&code| code as i32).collect();
+    assert_eq!(codes, (-6..=0).rev().chain((-39..=-20).rev()).collect::<Vec<_>>());
+    let options: Vec<u32> = SETTINGS.iter().map(|&option| option as u32).collect();
+    let expected = (1..=8).chain(20..=29).chain(40..=51).chain(60..=66).chain(80..=82);
+    assert_eq!(options, expected.collect::<Vec<_>>());
+}

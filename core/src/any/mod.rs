@@ -67,7 +67,7 @@ macro_rules! tell {
 macro_rules! machines {
     ($name:ident, $http1:ty, $http2:ty) => {
         impl $name {
-            /// The version spoken; over HTTP/1.1 also before that is known, as long as only HTTP/1.1 has such errors.
+            /// Whether HTTP/2 is spoken; false as long as it is not known, because until then HTTP/1.1 answers errors.
             pub fn is_http2(&self) -> bool {
                 matches!(self.speaks, Speaks::Http2(_))
             }
