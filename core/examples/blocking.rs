@@ -5,8 +5,8 @@
 
 use avx_core::ws::{self, handshake};
 use avx_core::{
-    BodyLen, Config, Drive, ErrorCode, Event, Http, Instant, Method, Output, Response, Scratch, Session,
-    Status, Step, StreamId, Turn, any,
+    BodyLen, Config, Drive, ErrorCode, Event, Http, Instant, Method, Response, Scratch, Session, Status,
+    Step, StreamId, Turn, any,
 };
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, Read, Write};
@@ -107,10 +107,9 @@ fn answer(session: &mut Session<any::Server>, echoes: &mut Echoes, now: Instant,
             http.wants_write(stream, !rest.is_empty());
             !(rest.is_empty() && *all && http.send_end(now, stream, &[], out).is_ok())
         });
-        if out.room() < 4096 {
-            return; // An answer might find no room before the next write.
-        }
-        let Ok(Some(Turn { event, machine: http, out })) = session.turn(now, scratch) else { return };
+        // (An answer finds room, or its request is not looked at before the next write.)
+        let next = session.turn_with_room(now, scratch, 4096);
+        let Ok(Some(Turn { event, machine: http, out })) = next else { return };
         match event {
             Event::Request { stream, head, body } => {
                 if head.expect_continue() {
@@ -149,9 +148,10 @@ fn answer(session: &mut Session<any::Server>, echoes: &mut Echoes, now: Instant,
 }
 
 fn echo(session: &mut Session<ws::Server>, now: Instant, scratch: &mut Scratch) {
-    // A piece is no longer than what was read: what finds no room before the next write is not looked at.
-    while session.write_buf().is_empty() || session.unread().len() + 16 <= session.parts(scratch).1.room() {
-        let Ok(Some(Turn { event, machine, out })) = session.turn(now, scratch) else { return };
+    loop {
+        let room = session.unread().len() + 16; // A piece is no longer than what was read.
+        let next = session.turn_with_room(now, scratch, room);
+        let Ok(Some(Turn { event, machine, out })) = next else { return };
         if let ws::Event::Data { kind, data, last } = event {
             let _ = machine.send(now, kind, data, last, out); // (Unless the connection is being closed.)
         }

@@ -119,6 +119,25 @@ impl<M: Machine> Session<M> {
         }
     }
 
+    /// As [`turn`](Self::turn), but there is no event while output waits that leaves less than `room` bytes beside it:
+    /// whoever answers while he holds an event finds as much room. The peer's time stands still meanwhile
+    /// ([`hold`](Self::hold)). With nothing waiting everything fits, whatever its size.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn turn_with_room<'a>(
+        &'a mut self,
+        now: Instant,
+        scratch: &'a mut Scratch,
+        room: usize,
+    ) -> Result<Option<Turn<'a, M>>, PeerError> {
+        if !self.out.is_empty() && self.out.room() < room {
+            self.hold(now);
+            return Ok(None);
+        }
+        self.turn(now, scratch)
+    }
+
     /// The machine and the output, for answers that come later than their event.
     #[inline]
     pub fn parts(&mut self, scratch: &mut Scratch) -> (&mut M, &mut Outgoing) {

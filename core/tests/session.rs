@@ -305,3 +305,22 @@ fn what_is_handed_over_is_gone_from_where_it_was() {
     let turn = next.turn(NOW, &mut scratch).unwrap().expect("the message that came along");
     assert!(matches!(turn.event, ws::Event::Data { data: [b'h', b'i'], last: true, .. }), "{:?}", turn.event);
 }
+
+#[test]
+fn an_event_waits_for_room_and_the_peer_does_not_pay_for_that() {
+    let (mut session, mut scratch) = waiting(GET, 60_000);
+    session.read_from(NOW, &mut scratch, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+    assert!(session.turn_with_room(NOW, &mut scratch, 10_000).unwrap().is_none(), "5,470 bytes are left");
+    let turn = session.turn_with_room(NOW, &mut scratch, 5_000).unwrap().expect("a request");
+    assert!(matches!(turn.event, Event::Request { .. }));
+    // The client owes content, and then does not any more.
+    assert!(session.turn(NOW, &mut scratch).unwrap().is_none());
+    assert_eq!(session.deadline(), Some(at(5.0)));
+    session.read_from(at(4.0), &mut scratch, b"too much ");
+    assert!(session.turn_with_room(at(4.0), &mut scratch, 10_000).unwrap().is_none());
+    assert_eq!(session.deadline(), Some(at(30.0)), "nothing but its reading is waited for");
+    let all = session.write_buf().len();
+    session.did_write(at(20.0), all);
+    let turn = session.turn_with_room(at(20.0), &mut scratch, 10_000).unwrap().expect("its content");
+    assert!(matches!(turn.event, Event::Data { .. }));
+}

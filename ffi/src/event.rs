@@ -6,7 +6,7 @@ use crate::{Code, Connection, Scratch, Speaks};
 use avx_core::ws::handshake::{self, Handshake};
 use avx_core::ws::key::MaskKeys;
 use avx_core::{
-    BodyLen, Fields, Http, Initiator, Instant, Machine, Output, Protocol, ResponseHead, Session, Version, ws,
+    BodyLen, Fields, Http, Initiator, Instant, Machine, Protocol, ResponseHead, Session, Version, ws,
 };
 use core::ptr;
 
@@ -278,12 +278,6 @@ fn switched(c: &mut Connection, event: &mut Event) -> bool {
     true
 }
 
-/// Whether so much can be written beside what waits.
-fn has_room<M: Machine>(session: &mut Session<M>, s: &mut Scratch, room: usize) -> bool {
-    let (_, out) = session.parts(&mut s.core);
-    out.is_empty() || out.room() >= room
-}
-
 /// What is done with an event before it is told.
 type Look<'a> = &'a mut dyn FnMut(&avx_core::Event<'_>, &mut Event);
 
@@ -294,13 +288,9 @@ fn turn<M: Http>(
     told: &mut Event,
     look: Look<'_>,
 ) -> Answer<Told> {
-    if !has_room(session, s, ROOM) {
-        return Ok(Told::Nothing);
-    }
     let Scratch { core, fields, .. } = s;
-    let Some(turn) = session.turn(now, core).map_err(|_| Code::AvxErrorPeer)? else {
-        return Ok(Told::Nothing);
-    };
+    let turn = session.turn_with_room(now, core, ROOM).map_err(|_| Code::AvxErrorPeer)?;
+    let Some(turn) = turn else { return Ok(Told::Nothing) };
     if !tell(&turn.event, told, fields) {
         return Ok(Told::Skipped);
     }
@@ -409,12 +399,8 @@ where
 {
     // The header of a frame, and the echo of a piece, which is no longer than what was read.
     let room = session.unread().len() + 32;
-    if !has_room(session, s, room) {
-        return Ok(Told::Nothing);
-    }
-    let Some(turn) = session.turn(now, &mut s.core).map_err(|_| Code::AvxErrorPeer)? else {
-        return Ok(Told::Nothing);
-    };
+    let turn = session.turn_with_room(now, &mut s.core, room).map_err(|_| Code::AvxErrorPeer)?;
+    let Some(turn) = turn else { return Ok(Told::Nothing) };
     match turn.event {
         ws::Event::Data { kind, data, last } => {
             told.begin(EventKind::AvxEventMessage, 0);
