@@ -19,34 +19,33 @@ fn main() -> io::Result<()> {
     println!("listening on http://{}", listener.local_addr()?);
     let config = Arc::new(Config::default());
     for stream in listener.incoming() {
-        let (stream, connection) = (stream?, Connection::new(config.clone(), Instant::ZERO));
+        let (stream, connection) = (stream?, any::Connection::new(config.clone(), Instant::ZERO));
         std::thread::spawn(move || serve(stream, connection));
     }
     Ok(())
 }
 
-fn serve(mut stream: TcpStream, mut connection: Connection) -> io::Result<()> {
+fn serve(mut stream: TcpStream, mut connection: any::Connection) -> io::Result<()> {
     let start = std::time::Instant::now();
     let now = || Instant::from_nanos(start.elapsed().as_nanos() as u64);
-    let mut scratch = Scratch::new();
+    let (mut scratch, mut echoes) = (Scratch::new(), Echoes::new());
     loop {
-        connection.wire().timed_out(now());
-        connection.talk(now(), &mut scratch);
-        let wire = connection.wire();
-        if let Step::Write(_) = wire.next_step(&mut scratch) {
-            wire.did_write(now(), 0); // The time a write takes counts from before it.
+        connection.timed_out(now());
+        talk(&mut connection, &mut echoes, now(), &mut scratch);
+        if let Step::Write(_) = connection.next_step(&mut scratch) {
+            connection.did_write(now(), 0); // The time a write takes counts from before it.
         }
-        let left = wire.deadline().map(|at| at.saturating_since(now()).max(Duration::from_millis(1)));
+        let left = connection.deadline().map(|at| at.saturating_since(now()).max(Duration::from_millis(1)));
         stream.set_write_timeout(left)?;
         stream.set_read_timeout(left)?;
-        match wire.next_step(&mut scratch) {
+        match connection.next_step(&mut scratch) {
             Step::Write(bytes) => match stream.write(bytes) {
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                done => wire.did_write(now(), done?),
+                done => connection.did_write(now(), done?),
             },
             Step::Read(memory) => match stream.read(memory) {
                 Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
-                done => wire.did_read(now(), done?),
+                done => connection.did_read(now(), done?),
             },
             Step::Shutdown => stream.shutdown(Shutdown::Write)?,
             Step::Close { reset } => {
@@ -57,37 +56,14 @@ fn serve(mut stream: TcpStream, mut connection: Connection) -> io::Result<()> {
     }
 }
 
-struct Connection {
-    http: Session<any::Server>,
-    echoes: Echoes,
-    ws: Option<Session<ws::Server>>,
-    config: Arc<Config>,
-}
-
-impl Connection {
-    fn new(config: Arc<Config>, now: Instant) -> Self {
-        let http = Session::new(any::Server::new(config.clone(), now), &config);
-        Connection { http, echoes: Echoes::new(), ws: None, config }
+/// Takes what has come, and says what there is to say to it.
+fn talk(connection: &mut any::Connection, echoes: &mut Echoes, now: Instant, scratch: &mut Scratch) {
+    if let any::Connection::Http(session) = connection {
+        answer(session, echoes, now, scratch);
     }
-
-    fn wire(&mut self) -> &mut dyn Drive {
-        match &mut self.ws {
-            Some(ws) => ws,
-            None => &mut self.http,
-        }
-    }
-
-    /// Takes what has come, and says what there is to say to it.
-    fn talk(&mut self, now: Instant, scratch: &mut Scratch) {
-        if self.ws.is_none() {
-            answer(&mut self.http, &mut self.echoes, now, scratch);
-        }
-        if self.http.switched().is_some() && self.ws.is_none() {
-            self.ws = Some(self.http.hand_over(ws::Server::new(self.config.clone(), now)));
-        }
-        if let Some(ws) = &mut self.ws {
-            echo(ws, now, scratch);
-        }
+    connection.upgrade(now);
+    if let any::Connection::WebSocket(session) = connection {
+        echo(session, now, scratch);
     }
 }
 

@@ -24,94 +24,75 @@ fn main() -> io::Result<()> {
     let now = || Instant::from_nanos(start.elapsed().as_nanos() as u64);
     let (mut poll, mut events) = (Poll::new()?, Events::with_capacity(256));
     poll.registry().register(&mut listener, Token(0), Interest::READABLE)?;
-    let (mut connections, mut scratch) = (HashMap::<Token, (TcpStream, Connection)>::new(), Scratch::new());
+    let (mut clients, mut scratch) = (HashMap::<Token, Client>::new(), Scratch::new());
     let mut tokens = (1..).map(Token);
     loop {
-        let first = connections.values_mut().filter_map(|(_, c)| c.wire().deadline()).min();
+        let first = clients.values().filter_map(|client| client.connection.deadline()).min();
         poll.poll(&mut events, first.map(|at| at.saturating_since(now())))?;
         let now = now();
         while let Ok((mut stream, _)) = listener.accept() {
             let token = tokens.next().expect("endless");
             poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-            connections.insert(token, (stream, Connection::new(config.clone(), now)));
+            let connection = any::Connection::new(config.clone(), now);
+            clients.insert(token, Client { stream, connection, echoes: Echoes::new() });
         }
         // Readiness is told once, so everything goes on until the socket says that it would block.
         let ready: Vec<Token> = events.iter().map(|event| event.token()).collect();
-        connections.retain(|token, (stream, connection)| {
-            let due = connection.wire().deadline().is_some_and(|at| at <= now);
+        clients.retain(|token, client| {
+            let due = client.connection.deadline().is_some_and(|at| at <= now);
             let idle = !due && !ready.contains(token);
-            idle || drive(stream, connection, now, &mut scratch).unwrap_or(false)
+            idle || client.drive(now, &mut scratch).unwrap_or(false)
         });
     }
 }
 
-/// Everything up to the next wait. Says whether the connection goes on.
-fn drive(
-    stream: &mut TcpStream,
-    connection: &mut Connection,
-    now: Instant,
-    scratch: &mut Scratch,
-) -> io::Result<bool> {
-    connection.wire().timed_out(now);
-    loop {
-        connection.talk(now, scratch);
-        let wire = connection.wire();
-        match wire.next_step(scratch) {
-            Step::Write(bytes) => match stream.write(bytes) {
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                    wire.did_write(now, 0);
-                    return Ok(true);
-                }
-                done => wire.did_write(now, done?),
-            },
-            Step::Read(memory) => match stream.read(memory) {
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                    wire.rest(scratch);
-                    return Ok(true);
-                }
-                done => wire.did_read(now, done?),
-            },
-            Step::Shutdown => stream.shutdown(Shutdown::Write)?,
-            Step::Close { reset } => {
-                socket2::SockRef::from(&*stream).set_linger(reset.then_some(Duration::ZERO))?;
-                return Ok(false);
-            }
-            Step::Wait => return Ok(true),
-        }
-    }
-}
-
-struct Connection {
-    http: Session<any::Server>,
+struct Client {
+    stream: TcpStream,
+    connection: any::Connection,
     echoes: Echoes,
-    ws: Option<Session<ws::Server>>,
-    config: Arc<Config>,
 }
 
-impl Connection {
-    fn new(config: Arc<Config>, now: Instant) -> Self {
-        let http = Session::new(any::Server::new(config.clone(), now), &config);
-        Connection { http, echoes: Echoes::new(), ws: None, config }
-    }
-
-    fn wire(&mut self) -> &mut dyn Drive {
-        match &mut self.ws {
-            Some(ws) => ws,
-            None => &mut self.http,
+impl Client {
+    /// Everything up to the next wait. Says whether the connection goes on.
+    fn drive(&mut self, now: Instant, scratch: &mut Scratch) -> io::Result<bool> {
+        let Client { stream, connection, echoes } = self;
+        connection.timed_out(now);
+        loop {
+            talk(connection, echoes, now, scratch);
+            match connection.next_step(scratch) {
+                Step::Write(bytes) => match stream.write(bytes) {
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                        connection.did_write(now, 0);
+                        return Ok(true);
+                    }
+                    done => connection.did_write(now, done?),
+                },
+                Step::Read(memory) => match stream.read(memory) {
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                        connection.rest(scratch);
+                        return Ok(true);
+                    }
+                    done => connection.did_read(now, done?),
+                },
+                Step::Shutdown => stream.shutdown(Shutdown::Write)?,
+                Step::Close { reset } => {
+                    socket2::SockRef::from(&*stream).set_linger(reset.then_some(Duration::ZERO))?;
+                    return Ok(false);
+                }
+                Step::Wait => return Ok(true),
+            }
         }
     }
+}
 
-    /// Takes what has come, and says what there is to say to it.
-    fn talk(&mut self, now: Instant, scratch: &mut Scratch) {
-        if self.ws.is_none() {
-            answer(&mut self.http, &mut self.echoes, now, scratch);
-        }
-        if self.http.switched().is_some() && self.ws.is_none() {
-            self.ws = Some(self.http.hand_over(ws::Server::new(self.config.clone(), now)));
-        }
-        if let Some(ws) = &mut self.ws {
-            echo(ws, now, scratch);
-        }
+/// Takes what has come, and says what there is to say to it.
+fn talk(connection: &mut any::Connection, echoes: &mut Echoes, now: Instant, scratch: &mut Scratch) {
+    if let any::Connection::Http(session) = connection {
+        answer(session, echoes, now, scratch);
+    }
+    connection.upgrade(now);
+    if let any::Connection::WebSocket(session) = connection {
+        echo(session, now, scratch);
     }
 }
 

@@ -24,95 +24,76 @@ fn main() -> io::Result<()> {
     let now = || Instant::from_nanos(start.elapsed().as_nanos() as u64);
     let mut scratch = Scratch::new();
     // Each with what it waits for.
-    let mut connections: Vec<(TcpStream, Connection, i16)> = Vec::new();
+    let mut clients: Vec<(Client, i16)> = Vec::new();
     loop {
         let watch = |fd, events| libc::pollfd { fd, events, revents: 0 };
         let mut fds = vec![watch(listener.as_raw_fd(), libc::POLLIN)];
-        fds.extend(connections.iter().map(|(stream, _, events)| watch(stream.as_raw_fd(), *events)));
-        let first = connections.iter_mut().filter_map(|(_, c, _)| c.wire().deadline()).min();
+        fds.extend(clients.iter().map(|(client, events)| watch(client.stream.as_raw_fd(), *events)));
+        let first = clients.iter().filter_map(|(client, _)| client.connection.deadline()).min();
         let wait = first.map_or(-1, |at| at.saturating_since(now()).as_millis().min(1 << 30) as i32 + 1);
         // SAFETY: `fds` is a slice of initialised pollfd, alive through the call.
         unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, wait) };
         let now = now();
-        connections.retain_mut(|(stream, connection, events)| {
-            let next = drive(stream, connection, now, &mut scratch).unwrap_or(None);
+        clients.retain_mut(|(client, events)| {
+            let next = client.drive(now, &mut scratch).unwrap_or(None);
             *events = next.unwrap_or(0);
             next.is_some()
         });
         while let Ok((stream, _)) = listener.accept() {
             stream.set_nonblocking(true)?;
-            connections.push((stream, Connection::new(config.clone(), now), libc::POLLIN));
+            let connection = any::Connection::new(config.clone(), now);
+            clients.push((Client { stream, connection, echoes: Echoes::new() }, libc::POLLIN));
         }
     }
 }
 
-/// Everything up to the next wait. Says what to wait for, or `None` at the end.
-fn drive(
-    stream: &mut TcpStream,
-    connection: &mut Connection,
-    now: Instant,
-    scratch: &mut Scratch,
-) -> io::Result<Option<i16>> {
-    connection.wire().timed_out(now);
-    loop {
-        connection.talk(now, scratch);
-        let wire = connection.wire();
-        match wire.next_step(scratch) {
-            Step::Write(bytes) => match stream.write(bytes) {
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                    wire.did_write(now, 0);
-                    return Ok(Some(libc::POLLOUT));
-                }
-                done => wire.did_write(now, done?),
-            },
-            Step::Read(memory) => match stream.read(memory) {
-                Err(e) if e.kind() == ErrorKind::WouldBlock => {
-                    wire.rest(scratch);
-                    return Ok(Some(libc::POLLIN));
-                }
-                done => wire.did_read(now, done?),
-            },
-            Step::Shutdown => stream.shutdown(Shutdown::Write)?,
-            Step::Close { reset } => {
-                socket2::SockRef::from(&*stream).set_linger(reset.then_some(Duration::ZERO))?;
-                return Ok(None);
-            }
-            Step::Wait => return Ok(Some(0)),
-        }
-    }
-}
-
-struct Connection {
-    http: Session<any::Server>,
+struct Client {
+    stream: TcpStream,
+    connection: any::Connection,
     echoes: Echoes,
-    ws: Option<Session<ws::Server>>,
-    config: Arc<Config>,
 }
 
-impl Connection {
-    fn new(config: Arc<Config>, now: Instant) -> Self {
-        let http = Session::new(any::Server::new(config.clone(), now), &config);
-        Connection { http, echoes: Echoes::new(), ws: None, config }
-    }
-
-    fn wire(&mut self) -> &mut dyn Drive {
-        match &mut self.ws {
-            Some(ws) => ws,
-            None => &mut self.http,
+impl Client {
+    /// Everything up to the next wait. Says what to wait for, or `None` at the end.
+    fn drive(&mut self, now: Instant, scratch: &mut Scratch) -> io::Result<Option<i16>> {
+        let Client { stream, connection, echoes } = self;
+        connection.timed_out(now);
+        loop {
+            talk(connection, echoes, now, scratch);
+            match connection.next_step(scratch) {
+                Step::Write(bytes) => match stream.write(bytes) {
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                        connection.did_write(now, 0);
+                        return Ok(Some(libc::POLLOUT));
+                    }
+                    done => connection.did_write(now, done?),
+                },
+                Step::Read(memory) => match stream.read(memory) {
+                    Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                        connection.rest(scratch);
+                        return Ok(Some(libc::POLLIN));
+                    }
+                    done => connection.did_read(now, done?),
+                },
+                Step::Shutdown => stream.shutdown(Shutdown::Write)?,
+                Step::Close { reset } => {
+                    socket2::SockRef::from(&*stream).set_linger(reset.then_some(Duration::ZERO))?;
+                    return Ok(None);
+                }
+                Step::Wait => return Ok(Some(0)),
+            }
         }
     }
+}
 
-    /// Takes what has come, and says what there is to say to it.
-    fn talk(&mut self, now: Instant, scratch: &mut Scratch) {
-        if self.ws.is_none() {
-            answer(&mut self.http, &mut self.echoes, now, scratch);
-        }
-        if self.http.switched().is_some() && self.ws.is_none() {
-            self.ws = Some(self.http.hand_over(ws::Server::new(self.config.clone(), now)));
-        }
-        if let Some(ws) = &mut self.ws {
-            echo(ws, now, scratch);
-        }
+/// Takes what has come, and says what there is to say to it.
+fn talk(connection: &mut any::Connection, echoes: &mut Echoes, now: Instant, scratch: &mut Scratch) {
+    if let any::Connection::Http(session) = connection {
+        answer(session, echoes, now, scratch);
+    }
+    connection.upgrade(now);
+    if let any::Connection::WebSocket(session) = connection {
+        echo(session, now, scratch);
     }
 }
 

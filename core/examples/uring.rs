@@ -37,7 +37,7 @@ fn main() -> io::Result<()> {
     let config = Arc::new(Config::default());
     let start = std::time::Instant::now();
     let now = || Instant::from_nanos(start.elapsed().as_nanos() as u64);
-    let (mut connections, mut scratch, mut next) = (HashMap::new(), Scratch::new(), 0);
+    let (mut clients, mut scratch, mut next) = (HashMap::new(), Scratch::new(), 0);
     let nobody = std::ptr::null_mut();
     let accept =
         opcode::Accept::new(Fd(listener.as_raw_fd()), nobody, nobody.cast()).build().user_data(ACCEPT);
@@ -55,18 +55,20 @@ fn main() -> io::Result<()> {
                 // SAFETY: the kernel has given this descriptor to us just now, and to nobody else.
                 let stream = unsafe { TcpStream::from_raw_fd(result) };
                 (id, result, next) = (next, 0, next + 1);
-                connections.insert(id, (stream, Connection::new(config.clone(), now()), Doing::Nothing));
+                let connection = any::Connection::new(config.clone(), now());
+                clients
+                    .insert(id, Client { stream, connection, echoes: Echoes::new(), doing: Doing::Nothing });
             }
-            let Some((stream, connection, doing)) = connections.get_mut(&id) else { continue };
-            match (&doing, usize::try_from(result)) {
-                (Doing::Reading, Ok(n)) => connection.wire().did_read(now(), n),
-                (Doing::Writing, Ok(n)) => connection.wire().did_write(now(), n),
+            let Some(client) = clients.get_mut(&id) else { continue };
+            match (&client.doing, usize::try_from(result)) {
+                (Doing::Reading, Ok(n)) => client.connection.did_read(now(), n),
+                (Doing::Writing, Ok(n)) => client.connection.did_write(now(), n),
                 _ => {}
             }
             // (Cancelled is what is too late.)
             let failed = result < 0 && !matches!(-result, libc::ECANCELED | libc::EINTR);
-            if failed || !advance(&mut ring, id, stream, connection, doing, now(), &mut scratch)? {
-                connections.remove(&id);
+            if failed || !advance(&mut ring, id, client, now(), &mut scratch)? {
+                clients.remove(&id);
             }
         }
     }
@@ -76,25 +78,24 @@ fn main() -> io::Result<()> {
 fn advance(
     ring: &mut IoUring,
     id: u64,
-    stream: &TcpStream,
-    connection: &mut Connection,
-    doing: &mut Doing,
+    client: &mut Client,
     now: Instant,
     scratch: &mut Scratch,
 ) -> io::Result<bool> {
-    connection.wire().timed_out(now);
-    connection.talk(now, scratch);
-    let (wire, fd) = (connection.wire(), Fd(stream.as_raw_fd()));
-    let mut step = wire.next_step(scratch);
+    let Client { stream, connection, echoes, doing } = client;
+    connection.timed_out(now);
+    talk(connection, echoes, now, scratch);
+    let fd = Fd(stream.as_raw_fd());
+    let mut step = connection.next_step(scratch);
     if step == Step::Shutdown {
         let _ = stream.shutdown(Shutdown::Write); // (It may be gone.)
-        step = wire.next_step(scratch);
+        step = connection.next_step(scratch);
     }
     let entry = match step {
         Step::Write(bytes) => {
             *doing = Doing::Writing;
             let entry = opcode::Send::new(fd, bytes.as_ptr(), bytes.len() as u32).build();
-            wire.did_write(now, 0); // The time a write takes counts from before it.
+            connection.did_write(now, 0); // The time a write takes counts from before it.
             entry
         }
         Step::Read(memory) => {
@@ -102,7 +103,7 @@ fn advance(
             opcode::Recv::new(fd, memory.as_mut_ptr(), memory.len() as u32).build()
         }
         Step::Close { reset } => {
-            socket2::SockRef::from(stream).set_linger(reset.then_some(Duration::ZERO))?;
+            socket2::SockRef::from(&*stream).set_linger(reset.then_some(Duration::ZERO))?;
             return Ok(false);
         }
         Step::Wait | Step::Shutdown => {
@@ -110,7 +111,7 @@ fn advance(
             opcode::PollAdd::new(fd, 0).build()
         }
     };
-    let left = wire.deadline().map_or(Duration::from_secs(3600), |at| at.saturating_since(now));
+    let left = connection.deadline().map_or(Duration::from_secs(3600), |at| at.saturating_since(now));
     let left = Timespec::from(left + Duration::from_millis(1));
     let timeout = opcode::LinkTimeout::new(&left).build().user_data(TIMEOUT);
     submit(ring, &[entry.flags(squeue::Flags::IO_LINK).user_data(id), timeout])?;
@@ -125,37 +126,21 @@ fn submit(ring: &mut IoUring, entries: &[squeue::Entry]) -> io::Result<usize> {
     ring.submit()
 }
 
-struct Connection {
-    http: Session<any::Server>,
+struct Client {
+    stream: TcpStream,
+    connection: any::Connection,
     echoes: Echoes,
-    ws: Option<Session<ws::Server>>,
-    config: Arc<Config>,
+    doing: Doing,
 }
 
-impl Connection {
-    fn new(config: Arc<Config>, now: Instant) -> Self {
-        let http = Session::new(any::Server::new(config.clone(), now), &config);
-        Connection { http, echoes: Echoes::new(), ws: None, config }
+/// Takes what has come, and says what there is to say to it.
+fn talk(connection: &mut any::Connection, echoes: &mut Echoes, now: Instant, scratch: &mut Scratch) {
+    if let any::Connection::Http(session) = connection {
+        answer(session, echoes, now, scratch);
     }
-
-    fn wire(&mut self) -> &mut dyn Drive {
-        match &mut self.ws {
-            Some(ws) => ws,
-            None => &mut self.http,
-        }
-    }
-
-    /// Takes what has come, and says what there is to say to it.
-    fn talk(&mut self, now: Instant, scratch: &mut Scratch) {
-        if self.ws.is_none() {
-            answer(&mut self.http, &mut self.echoes, now, scratch);
-        }
-        if self.http.switched().is_some() && self.ws.is_none() {
-            self.ws = Some(self.http.hand_over(ws::Server::new(self.config.clone(), now)));
-        }
-        if let Some(ws) = &mut self.ws {
-            echo(ws, now, scratch);
-        }
+    connection.upgrade(now);
+    if let any::Connection::WebSocket(session) = connection {
+        echo(session, now, scratch);
     }
 }
 

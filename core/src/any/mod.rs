@@ -7,6 +7,8 @@
 //!                                     └── 101, CONNECT ─▶ Recv::Switched { to: WebSocket | Tunnel }
 //! ```
 //!
+//! [`Connection`] is a session of such a server that goes on with WebSocket: one type for an event loop.
+//!
 //! # What is the same, and what is not
 //!
 //! - Events and calls are those of [`Http`](crate::Http). Streams of HTTP/1.1 come one after the other, those of
@@ -25,10 +27,12 @@
 //! (`cargo bench -p avx-core --bench machine -- any 1000`, counted).
 
 mod client;
+mod connection;
 mod credit;
 mod server;
 
 pub use client::Client;
+pub use connection::Connection;
 pub use server::Server;
 
 use alloc::boxed::Box;

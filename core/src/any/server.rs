@@ -79,6 +79,11 @@ impl Server {
         }
     }
 
+    /// What it was configured with.
+    pub(super) fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
     #[inline]
     fn recv_any<'b>(
         &mut self,
