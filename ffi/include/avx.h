@@ -476,7 +476,8 @@ int32_t avx_did_write(struct avx_connection *connection,
                       uint64_t now,
                       size_t n);
 
-// Takes input from elsewhere: copies `len` bytes, instead of a step that reads.
+// Takes input from elsewhere: copies `len` bytes, instead of a step that reads. All of them are held until avx_next has
+// taken them: hand in no more before it has no more events. They must not be bytes of an event.
 int32_t avx_read_from(struct avx_connection *connection,
                       struct avx_scratch *scratch,
                       uint64_t now,
@@ -776,7 +777,8 @@ int32_t avx_did_write(struct avx_connection *connection,
                       uint64_t now,
                       size_t n);
 
-// Takes input from elsewhere: copies `len` bytes, instead of a step that reads.
+// Takes input from elsewhere: copies `len` bytes, instead of a step that reads. All of them are held until avx_next has
+// taken them: hand in no more before it has no more events. They must not be bytes of an event.
 int32_t avx_read_from(struct avx_connection *connection,
                       struct avx_scratch *scratch,
                       uint64_t now,

@@ -126,7 +126,8 @@ pub unsafe extern "C" fn avx_did_write(connection: *mut Connection, now: u64, n:
     }
 }
 
-/// Takes input from elsewhere: copies `len` bytes, instead of a step that reads.
+/// Takes input from elsewhere: copies `len` bytes, instead of a step that reads. All of them are held until avx_next has
+/// taken them: hand in no more before it has no more events. They must not be bytes of an event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn avx_read_from(
     connection: *mut Connection,

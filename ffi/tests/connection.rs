@@ -390,6 +390,42 @@ fn an_event_stays_while_it_is_answered() {
     }
 }
 
+/// What a proxy or an echo does: from the event into the answer, without a copy in between.
+#[test]
+fn fields_and_bytes_of_an_event_can_be_sent_as_they_are() {
+    for version in [11, 20] {
+        let (mut client, mut server) = (End::client(version), End::server());
+        let (_, stream) = client.request(c"GET", "/path", &[field("x-y", "z"), field("x-z", "y")], 0);
+        client.all();
+        client.write();
+        let up = core::mem::take(&mut client.out);
+        server.hear(&up);
+        let (c, s, mut event) = (server.connection, server.scratch, ptr::null::<Event>());
+        let mut sent = 0;
+        // SAFETY: handles of this test, and an event that is valid while it is answered.
+        unsafe {
+            while avx_next(c, s, NOW, &raw mut event) == 0 && !event.is_null() {
+                let Event { kind, fields, fields_len, path, .. } = *event;
+                if kind == K::AvxEventRequest {
+                    assert_eq!(
+                        avx_send_full(c, s, NOW, stream, 200, fields, fields_len, path.data, path.len),
+                        0
+                    );
+                    sent += 1;
+                }
+            }
+        }
+        assert_eq!(sent, 1);
+        server.write();
+        let down = core::mem::take(&mut server.out);
+        client.hear(&down);
+        let told = client.all();
+        let response = told.iter().find(|told| told.kind == K::AvxEventResponse).expect("a response");
+        assert!(response.fields.contains(&("x-z".to_owned(), "y".to_owned())), "{response:?}");
+        assert!(told.iter().any(|told| told.data == b"/path"));
+    }
+}
+
 /// "No allocation per event": neither for the event, nor for its answer, once a connection is warm.
 #[test]
 fn events_and_answers_allocate_nothing() {
