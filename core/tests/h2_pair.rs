@@ -443,3 +443,25 @@ fn lines_of_a_preset_give_way_over_http2_as_well() {
         assert_eq!(reply.fields, lines(&want));
     }
 }
+
+/// The path is measured with a PING for each round trip on which enough of a window is used.
+#[test]
+fn small_responses_for_ever_are_no_flood_of_pings() {
+    let mut pair = Pair::new();
+    for round in 0..4000 {
+        let streams: Vec<StreamId> = (0..32).map(|_| pair.get("/", &[])).collect();
+        let up = std::mem::take(&mut pair.client.out);
+        pair.server.feed(&up);
+        for stream in streams {
+            pair.answer(stream, b"Hello, World!");
+        }
+        pair.run();
+        assert_eq!((pair.server.error, pair.client.error), (None, None), "after {round} rounds");
+        for seen in std::mem::take(&mut pair.client.seen) {
+            if let Seen::Data(stream, data) = seen {
+                pair.client.call(|m, _, _| m.release(StreamId(stream), data.len() as u32));
+            }
+        }
+        pair.server.seen.clear();
+    }
+}

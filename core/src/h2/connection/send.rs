@@ -123,6 +123,7 @@ impl Connection {
         let id = self.streams[slot].id;
         self.write_section(now, id, None, complete, &lines, &checked, content, out)?;
         let n = content.len() as u32;
+        self.flood.moved |= n > 0;
         self.send.take(n);
         let stream = &mut self.streams[slot];
         stream.send.take(n);
