@@ -25,8 +25,9 @@ fn main() -> std::io::Result<()> {
 async fn serve(executor: Arc<Executor<'static>>) -> std::io::Result<()> {
     let counts = Arc::new(Counts::default());
     let seen = counts.clone();
-    let router = Router::new()
-        .get("/", move || format!("{} ticks, {} guests\n", seen.ticks.load(Relaxed), seen.guests.load(Relaxed)));
+    let router = Router::new().get("/", move || {
+        format!("{} ticks, {} guests\n", seen.ticks.load(Relaxed), seen.guests.load(Relaxed))
+    });
     let rt = Smol::on(executor.clone(), 1);
     let server = Server::new(router).bind("127.0.0.1:8080").start(&rt).await?;
 

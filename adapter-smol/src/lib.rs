@@ -3,9 +3,9 @@
 mod net;
 mod stream;
 
-pub use net::{Listener, Socket, Tcp};
 #[cfg(unix)]
 pub use net::Unix;
+pub use net::{Listener, Socket, Tcp};
 pub use stream::Io;
 
 use avx_http::rt::{self, Runtime};

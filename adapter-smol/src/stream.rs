@@ -70,11 +70,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for Io<S> {
 }
 
 impl<S: Stream> AsyncRead for Io<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         self.stream.poll_read(cx, buf)
     }
 }

@@ -102,11 +102,7 @@ struct Buffered {
 }
 
 impl AsyncRead for Buffered {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
@@ -139,8 +135,7 @@ impl AsyncWrite for Buffered {
 fn what_a_stream_buffers_is_flushed() {
     smol::block_on(async {
         for protocol in [Protocol::Http1, Protocol::Http2] {
-            let connection =
-                connection(protocol, |stream| Io::new(Buffered { stream, kept: Vec::new() }));
+            let connection = connection(protocol, |stream| Io::new(Buffered { stream, kept: Vec::new() }));
             exchanges(&connection).await;
             messages(&connection).await;
         }

@@ -21,8 +21,9 @@ struct Counts {
 async fn main() -> std::io::Result<()> {
     let counts = Arc::new(Counts::default());
     let seen = counts.clone();
-    let router = Router::new()
-        .get("/", move || format!("{} ticks, {} guests\n", seen.ticks.load(Relaxed), seen.guests.load(Relaxed)));
+    let router = Router::new().get("/", move || {
+        format!("{} ticks, {} guests\n", seen.ticks.load(Relaxed), seen.guests.load(Relaxed))
+    });
     let server = Server::new(router).bind("127.0.0.1:8080").start(&Tokio::current()).await?;
 
     let ticking = counts.clone();

@@ -34,7 +34,8 @@ fn a_server_runs_beside_other_tasks_and_ends_alone() {
                 }
             });
             let rt = Tokio::current();
-            let path = std::env::temp_dir().join(format!("avx-tokio-{}-{}", std::process::id(), rt.workers()));
+            let path =
+                std::env::temp_dir().join(format!("avx-tokio-{}-{}", std::process::id(), rt.workers()));
             let server = Server::new(Router::new().get("/", || "hello"));
             let server = server.bind("127.0.0.1:0").bind(path).start(&rt).await.unwrap();
             for address in server.local_addrs() {

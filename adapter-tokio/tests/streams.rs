@@ -66,8 +66,7 @@ async fn exchanges(connection: &Connection, much: usize) {
 }
 
 async fn messages(connection: &Connection, much: usize) {
-    let mut socket =
-        ws::open(&Tokio::current(), connection, "/ws", &ws::Options::default()).await.unwrap();
+    let mut socket = ws::open(&Tokio::current(), connection, "/ws", &ws::Options::default()).await.unwrap();
     for len in [0, 1, 1000, much] {
         let text = "x".repeat(len);
         socket.send_text(text.as_str()).await.unwrap();
