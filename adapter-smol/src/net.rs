@@ -161,7 +161,7 @@ pub(crate) fn bind(addr: SocketAddr, backlog: u32, shared: bool) -> io::Result<s
 #[cfg(unix)]
 pub(crate) mod unix {
     use super::*;
-    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::os::unix::net::UnixListener;
     use std::path::PathBuf;
     use std::time::Duration;
 
@@ -180,14 +180,21 @@ pub(crate) mod unix {
         }
     }
 
-    /// While the backlog is full the system neither connects nor says when it would, so this tries again.
+    /// While the backlog is full the system neither connects nor says when it would, so this tries again. (smol's
+    /// own takes that for a connection under way.)
     pub(crate) async fn connect_unix(path: PathBuf) -> io::Result<Unix> {
+        let address = socket2::SockAddr::unix(path)?;
         let mut pause = Duration::from_millis(1);
         loop {
-            match Async::<UnixStream>::connect(&path).await {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => smol::Timer::after(pause).await,
-                result => return result.map(Socket::from),
-            };
+            let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
+            socket.set_nonblocking(true)?;
+            match socket.connect(&address) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => drop(socket),
+                result => {
+                    return result.and_then(|()| Async::new_nonblocking(socket.into())).map(Socket::from);
+                }
+            }
+            smol::Timer::after(pause).await;
             pause = (pause * 2).min(Duration::from_millis(32));
         }
     }
