@@ -78,6 +78,7 @@ impl OwnedRequest {
         let fresh = request.pipe.is_none();
         let writer = request.pipe.get_or_insert_with(|| Writer::new(request.body_len));
         let pipe = writer.pipe().cloned();
+        let given = request.take_content();
         OwnedRequest {
             method: arena.place(whole, request.method().as_bytes()),
             target: arena.place(whole, request.target()),
@@ -92,6 +93,7 @@ impl OwnedRequest {
             names: request.names.cloned(),
             extensions: mem::take(&mut request.extensions),
             body: match (request.body_len, &pipe) {
+                _ if given.is_some() => given.unwrap_or_default(),
                 (BodyLen::Empty, _) | (_, None) => Body::empty(),
                 (len, Some(pipe)) if fresh => Body::incoming(pipe.clone(), len),
                 _ => Body::empty(),
