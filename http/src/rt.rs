@@ -22,7 +22,8 @@ pub trait Stream: Send + Unpin + 'static {
         false
     }
 
-    /// Writes from `buf`; may take less than all of it.
+    /// Writes from `buf`; may take less than all of it. Whoever is told `Pending` comes with the same bytes again, as
+    /// long as the stream is to carry anything: a stream that flushes may have taken them already.
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>>;
 
     /// Writes from several buffers with one call where the system can.
