@@ -38,6 +38,8 @@ pub(crate) fn after(now: time::Instant, time: Duration) -> time::Instant {
 pub(crate) struct Reading(Option<(Epoch, time::Instant, Instant)>);
 
 impl Reading {
+    pub(crate) const NONE: Reading = Reading(None);
+
     /// As [`Epoch::instant`].
     #[inline]
     pub(crate) fn instant(&mut self, epoch: &Epoch, now: time::Instant) -> Instant {

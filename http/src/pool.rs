@@ -1,10 +1,11 @@
 //! Memory that each thread recycles: buffers of pieces, heads, pipes, and the scratch of core.
 
 use crate::body::Pipe;
-use crate::clock::{PresetCache, Reading};
+use crate::clock::{Epoch, PresetCache, Reading};
 use crate::conn::Exchange;
 use crate::message::{Arena, FieldLine};
-use avx_core::{BodyLen, Scratch};
+use avx_core::ws::Limits;
+use avx_core::{BodyLen, Config, Instant, Scratch};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -18,6 +19,8 @@ const LARGE_HEAD: usize = 16 << 10;
 const LINES: usize = 8;
 /// Items kept of each kind.
 const SPARE: usize = 32;
+/// Configurations that differ only in the limits of their WebSockets.
+const CONFIGS: usize = 4;
 
 /// What one poll of a connection works with: taken for its duration.
 pub(crate) struct Local {
@@ -31,6 +34,7 @@ pub(crate) struct Local {
 thread_local! {
     static LOCAL: Cell<Option<Box<Local>>> = const { Cell::new(None) };
     static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
+    static READING: Cell<Reading> = const { Cell::new(Reading::NONE) };
     static POOL: RefCell<Pool> = const { RefCell::new(Pool::new()) };
 }
 
@@ -65,7 +69,17 @@ pub(crate) fn with_scratch<T>(f: impl FnOnce(&mut Scratch) -> T) -> T {
     result
 }
 
+/// `now` as the machines count, for what is done inside of that poll or beside it.
+#[inline]
+pub(crate) fn instant(epoch: &Epoch, now: std::time::Instant) -> Instant {
+    let mut reading = READING.try_with(Cell::take).unwrap_or_default();
+    let instant = reading.instant(epoch, now);
+    let _ = READING.try_with(|slot| slot.set(reading));
+    instant
+}
+
 struct Pool {
+    configs: Vec<[Arc<Config>; 2]>,
     large: Vec<Vec<u8>>,
     small: Vec<Vec<u8>>,
     arenas: Vec<Arena>,
@@ -76,6 +90,7 @@ struct Pool {
 impl Pool {
     const fn new() -> Self {
         Pool {
+            configs: Vec::new(),
             large: Vec::new(),
             small: Vec::new(),
             arenas: Vec::new(),
@@ -130,6 +145,28 @@ pub(crate) fn give_lines(mut lines: Vec<FieldLine>) {
             }
         });
     }
+}
+
+/// `config` with other limits of WebSockets; all connections that were accepted alike share one.
+pub(crate) fn with_limits(config: &Arc<Config>, limits: Limits) -> Arc<Config> {
+    let fresh = || {
+        let mut own = Config::clone(config);
+        own.ws = limits;
+        Arc::new(own)
+    };
+    let shared = with(|pool| {
+        let known = pool.configs.iter().find(|[base, own]| Arc::ptr_eq(base, config) && own.ws == limits);
+        if let Some([_, own]) = known {
+            return own.clone();
+        }
+        let own = fresh();
+        if pool.configs.len() == CONFIGS {
+            pool.configs.remove(0);
+        }
+        pool.configs.push([config.clone(), own.clone()]);
+        own
+    });
+    shared.unwrap_or_else(fresh)
 }
 
 pub(crate) fn arena() -> Arena {

@@ -72,6 +72,70 @@ fn rfc6455_7_4_1_a_server_that_shuts_down_says_1001() {
 }
 
 #[test]
+fn what_was_sent_before_the_server_shuts_down_leaves_before_1001() {
+    let (sim, gate) = (Sim::new(), Gate::default());
+    let wait = gate.clone();
+    let server = server(move |mut socket: Socket| {
+        let gate = wait.clone();
+        async move {
+            gate.passed().await;
+            socket.send(vec![7; 300_000]).await.unwrap();
+            assert!(socket.recv().await.unwrap().is_none());
+        }
+    });
+    let server = start_with(&sim, server);
+    let client = Rude::open(&sim);
+    // More than the transport and the machine's output take.
+    client.0.set_window(1000);
+    gate.open();
+    sim.run();
+    server.shutdown();
+    sim.run();
+    let mut heard = Vec::new();
+    loop {
+        let some = client.0.recv();
+        if some.is_empty() {
+            break;
+        }
+        heard.extend(some);
+        sim.run();
+    }
+    let (message, farewell) = heard.split_at(heard.len() - 4);
+    assert_eq!(farewell, b"\x88\x02\x03\xe9");
+    let content = message.iter().filter(|&&byte| byte == 7).count();
+    assert_eq!(content, 300_000);
+    client.frame(0x88, b"\x03\xe9");
+    sim.run();
+    assert_eq!(server.connections(), 0);
+}
+
+/// Other connections get their turn.
+#[test]
+fn a_flood_that_nobody_receives_is_read_in_turns() {
+    let (sim, gate) = (Sim::new(), Gate::default());
+    let wait = gate.clone();
+    let server = server(move |socket: Socket| {
+        let gate = wait.clone();
+        async move {
+            let (sender, receiver) = socket.split();
+            drop(receiver);
+            gate.passed().await;
+            drop(sender);
+        }
+    });
+    let _server = start_with(&sim, server);
+    let client = Rude::open(&sim);
+    sim.run();
+    let message = [&[0x82, 0x80 | 126, 0xea, 0x60, 0, 0, 0, 0][..], &[7; 60_000]].concat();
+    client.0.send(message.repeat(256));
+    let polls = sim.run();
+    assert!(polls > 4, "15 MB in {polls} turns");
+    assert_eq!(client.0.unread_by_peer(), 0);
+    gate.open();
+    sim.run();
+}
+
+#[test]
 fn whoever_drops_a_socket_closes_it_in_order() {
     for protocol in BOTH {
         // The server.

@@ -7,7 +7,7 @@ use core::time::Duration;
 ///
 /// Messages are told of in pieces and stored nowhere, so none of these limits is memory of a machine; those who
 /// join the pieces hold at most [`message`](Self::message) bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// A whole message, bytes, inflated where it was compressed. Default 16 MiB; beyond it 1009. Stops messages

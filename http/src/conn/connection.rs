@@ -54,7 +54,7 @@ impl<H: Handler, R: Runtime> Engine<H, R> {
             State::Http2(Box::new(Multiplexing::new(Link::new(io, session), peer, shared.clone())))
         } else {
             let session = Session::new(h1::Server::new(config.clone(), now), config);
-            State::Http1(Serving::new(Link::new(io, session), peer))
+            State::Http1(Box::new(Serving::new(Link::new(io, session), peer)))
         };
         Connection { shared, slot: NONE, state }
     }
@@ -90,12 +90,13 @@ pub struct Connection<IO: Stream, H: Handler, R: Runtime> {
     state: State<IO, R>,
 }
 
-#[expect(clippy::large_enum_variant, reason = "few connections are ever anything else than HTTP")]
 enum State<IO, R: Runtime> {
-    Http1(Serving<IO, R>),
+    Http1(Box<Serving<IO, R>>),
     Http2(Box<Multiplexing<IO, R>>),
-    /// Whoever has taken the transport over, or a part of it; each to its own end.
-    Upgraded(Vec<User>),
+    /// Whoever has taken the transport over.
+    Upgraded(User),
+    /// Those who had taken parts of it over; each to its own end.
+    Several(Vec<User>),
     Over,
 }
 
@@ -108,13 +109,16 @@ impl<IO: Stream, H: Handler, R: Runtime> Future for Connection<IO, H, R> {
         if this.slot == NONE {
             this.slot = this.shared.life.tasks.insert(cx);
         }
-        while !matches!(this.state, State::Upgraded(_) | State::Over) {
+        while matches!(this.state, State::Http1(_) | State::Http2(_)) {
             let mut local = Local::take();
             let flow = match &mut this.state {
                 State::Http1(serving) => serving.poll(cx, &this.shared, &mut local),
                 State::Http2(serving) => serving.poll(cx, &this.shared, &mut local),
-                State::Upgraded(_) | State::Over => Flow::Waits,
+                _ => Flow::Waits,
             };
+            if !matches!(flow, Flow::Waits) {
+                this.rest(&mut local);
+            }
             local.put();
             match flow {
                 Flow::Waits => return Poll::Pending,
@@ -128,6 +132,15 @@ impl<IO: Stream, H: Handler, R: Runtime> Future for Connection<IO, H, R> {
 }
 
 impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
+    /// HTTP is over here: gives the thread its buffers back.
+    fn rest(&mut self, local: &mut Local) {
+        match &mut self.state {
+            State::Http1(serving) => serving.link.session.rest(&mut local.scratch),
+            State::Http2(serving) => serving.link.session.rest(&mut local.scratch),
+            _ => {}
+        }
+    }
+
     /// Lets go of the transport.
     fn leave(&mut self) {
         let mut users = Vec::new();
@@ -137,9 +150,9 @@ impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
                 serving.link.leave();
                 users = mem::take(&mut serving.users);
             }
-            State::Upgraded(_) | State::Over => {}
+            _ => {}
         }
-        self.state = if users.is_empty() { State::Over } else { State::Upgraded(users) };
+        self.state = if users.is_empty() { State::Over } else { State::Several(users) };
     }
 
     /// The peer speaks HTTP/2 from here on: by the preface in its first bytes, which is still unread, or by an
@@ -147,7 +160,7 @@ impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
     #[cold]
     fn go_on_with_http2(&mut self, cx: &mut Context<'_>) {
         let State::Http1(serving) = mem::replace(&mut self.state, State::Over) else { return };
-        let Serving { mut link, course, upgraded, .. } = serving;
+        let Serving { mut link, course, upgraded, .. } = *serving;
         let peer = course.peer;
         if let Some(upgraded) = upgraded {
             let (machine, exchange) = *upgraded;
@@ -175,28 +188,33 @@ impl<IO: Stream, H: Handler, R: Runtime> Connection<IO, H, R> {
                 let unread = serving.link.session.unread().to_vec();
                 let io = Upgraded::new(Box::new(serving.link.io), unread, serving.course.peer);
                 let io = io.of(self.shared.clone());
-                self.state = State::Upgraded(vec![take_over(io)]);
+                self.state = State::Upgraded(take_over(io));
             }
         }
     }
 
-    #[cold]
     fn poll_upgraded(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let State::Upgraded(users) = &mut self.state {
-            if self.shared.life.stage() < Stage::Aborted {
-                users.retain_mut(|user| match catch_unwind(AssertUnwindSafe(|| user.as_mut().poll(cx))) {
-                    Ok(polled) => polled.is_pending(),
-                    Err(_) => {
-                        self.shared.report(None, ConnectionError::Panicked);
-                        false
-                    }
-                });
-                if !users.is_empty() {
-                    return Poll::Pending;
-                }
+        let shared = &self.shared;
+        let mut goes_on = |user: &mut User| match catch_unwind(AssertUnwindSafe(|| user.as_mut().poll(cx))) {
+            Ok(polled) => polled.is_pending(),
+            Err(_) => {
+                shared.report(None, ConnectionError::Panicked);
+                false
             }
-            self.state = State::Over;
+        };
+        let any = match &mut self.state {
+            _ if shared.life.stage() == Stage::Aborted => false,
+            State::Upgraded(user) => goes_on(user),
+            State::Several(users) => {
+                users.retain_mut(goes_on);
+                !users.is_empty()
+            }
+            _ => false,
+        };
+        if any {
+            return Poll::Pending;
         }
+        self.state = State::Over;
         Poll::Ready(())
     }
 }

@@ -1,17 +1,20 @@
 //! What whoever has taken a transport over may still ask of the engine that it comes from.
 
 use crate::clock::Epoch;
+use crate::pool;
 use crate::rt::{Runtime, Sleep};
 use crate::server::{Shared, Stage};
 use crate::{Config, Handler};
+use avx_core::Instant;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time;
 
 /// Time, limits, and whether the end has begun.
 pub(crate) trait Host: Send + Sync {
+    /// The time, as the machines count.
     fn now(&self) -> Instant;
     fn epoch(&self) -> &Epoch;
-    fn sleep_until(&self, at: Instant) -> Box<dyn Sleep>;
+    fn sleep_until(&self, at: time::Instant) -> Box<dyn Sleep>;
     fn config(&self) -> &Arc<Config>;
     /// Whether the server shuts down. The task of its connection is woken when that begins.
     fn is_draining(&self) -> bool;
@@ -19,14 +22,14 @@ pub(crate) trait Host: Send + Sync {
 
 impl<H: Handler, R: Runtime> Host for Shared<H, R> {
     fn now(&self) -> Instant {
-        self.rt.now()
+        pool::instant(&self.epoch, self.rt.now())
     }
 
     fn epoch(&self) -> &Epoch {
         &self.epoch
     }
 
-    fn sleep_until(&self, at: Instant) -> Box<dyn Sleep> {
+    fn sleep_until(&self, at: time::Instant) -> Box<dyn Sleep> {
         Box::new(self.rt.sleep_until(at))
     }
 
@@ -48,14 +51,14 @@ pub(crate) struct Plain<R> {
 
 impl<R: Runtime> Host for Plain<R> {
     fn now(&self) -> Instant {
-        self.rt.now()
+        pool::instant(&self.epoch, self.rt.now())
     }
 
     fn epoch(&self) -> &Epoch {
         &self.epoch
     }
 
-    fn sleep_until(&self, at: Instant) -> Box<dyn Sleep> {
+    fn sleep_until(&self, at: time::Instant) -> Box<dyn Sleep> {
         Box::new(self.rt.sleep_until(at))
     }
 

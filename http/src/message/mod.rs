@@ -26,6 +26,7 @@ pub use params::{BadParam, decode};
 pub use push::Push;
 pub use request::Request;
 pub use response::Response;
+pub(crate) use upgrade::Continued;
 pub use upgrade::Upgraded;
 
 pub(crate) use fields::Wire;

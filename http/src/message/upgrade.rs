@@ -1,6 +1,7 @@
 //! The transport after an upgrade or CONNECT.
 
 use super::Host;
+use crate::Chunk;
 use crate::rt::{Peer, Stream};
 use std::fmt;
 use std::future::poll_fn;
@@ -13,11 +14,16 @@ use std::task::{Context, Poll};
 ///
 /// It is a [`Stream`] itself, so other protocols may be driven over it.
 pub struct Upgraded {
-    io: Box<dyn Stream>,
-    unread: Vec<u8>,
-    at: usize,
+    io: Continued,
     peer: Peer,
     host: Option<Arc<dyn Host>>,
+}
+
+/// A transport that goes on where somebody has stopped to read.
+pub(crate) struct Continued {
+    io: Box<dyn Stream>,
+    /// What was read beyond the head, until that has been read here.
+    unread: Option<Box<Chunk>>,
     /// What was read last came from the transport.
     direct: bool,
 }
@@ -25,7 +31,8 @@ pub struct Upgraded {
 impl Upgraded {
     /// `io`, with `unread` in front of what it will read.
     pub fn new(io: Box<dyn Stream>, unread: Vec<u8>, peer: Peer) -> Self {
-        Upgraded { io, unread, at: 0, peer, host: None, direct: false }
+        let unread = (!unread.is_empty()).then(|| Box::new(unread.into()));
+        Upgraded { io: Continued { io, unread, direct: false }, peer, host: None }
     }
 
     /// With an engine to ask.
@@ -38,6 +45,10 @@ impl Upgraded {
         self.host.as_ref()
     }
 
+    pub(crate) fn into_parts(self) -> (Continued, Option<Arc<dyn Host>>) {
+        (self.io, self.host)
+    }
+
     /// Who is at the other end.
     pub fn peer(&self) -> Peer {
         self.peer
@@ -45,7 +56,7 @@ impl Upgraded {
 
     /// Bytes that came behind the head and were not read from here yet.
     pub fn unread(&self) -> &[u8] {
-        &self.unread[self.at..]
+        self.io.unread.as_deref().map_or(&[], |unread| unread)
     }
 
     /// Reads into `buf`; 0 is the end of the input.
@@ -81,16 +92,39 @@ impl Upgraded {
 
 impl Stream for Upgraded {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        self.direct = self.at == self.unread.len();
-        if self.direct {
-            return self.io.poll_read(cx, buf);
-        }
-        let rest = &self.unread[self.at..];
-        let n = rest.len().min(buf.len());
-        buf[..n].copy_from_slice(&rest[..n]);
-        self.at += n;
-        if self.at == self.unread.len() {
-            (self.unread, self.at) = (Vec::new(), 0);
+        self.io.poll_read(cx, buf)
+    }
+
+    fn is_drained(&self) -> bool {
+        self.io.is_drained()
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.io.poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.io.poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.io.poll_shutdown(cx)
+    }
+
+    fn reset(&mut self) {
+        self.io.reset();
+    }
+}
+
+impl Stream for Continued {
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.direct = self.unread.is_none();
+        let Some(unread) = &mut self.unread else { return self.io.poll_read(cx, buf) };
+        let n = unread.len().min(buf.len());
+        buf[..n].copy_from_slice(&unread[..n]);
+        unread.advance(n);
+        if unread.is_empty() {
+            self.unread = None;
         }
         Poll::Ready(Ok(n))
     }

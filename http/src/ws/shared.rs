@@ -11,17 +11,16 @@
 //! The attendant (the server's connection, a client's task) does what is left: what is to be written when nobody
 //! polls, pings while nobody reads, deadlines.
 
-use super::pump::State;
+use super::pump::{State, Waits};
 use super::{Error, Event};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 
 pub(super) struct Shared {
     state: Mutex<State>,
+    protocol: Option<Box<str>>,
     waiters: Arc<Waiters>,
-    /// Wakes the waiters: what the transport is given.
-    waker: Waker,
 }
 
 /// Who is to be woken when the transport is ready for something.
@@ -85,10 +84,14 @@ impl Wake for Waiters {
 }
 
 impl Shared {
-    pub(super) fn new(state: State) -> Arc<Self> {
+    pub(super) fn new(state: State, protocol: Option<Box<str>>) -> Arc<Self> {
         let waiters = Arc::<Waiters>::default();
-        let waker = waiters.clone().into();
-        Arc::new(Shared { state: Mutex::new(state), waiters, waker })
+        Arc::new(Shared { state: Mutex::new(state), protocol, waiters })
+    }
+
+    /// The subprotocol that was agreed on.
+    pub(super) fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -98,38 +101,48 @@ impl Shared {
     /// Moves everything on as far as it goes, and tells those whom that concerns; but not who does it. `own` is the
     /// waker of the attendant's task, if that is where it is done.
     fn work(&self, state: &mut State, by: Option<Side>, own: Option<&Waker>) {
-        if self.waiters.woken.swap(false, Ordering::AcqRel) {
-            state.called();
+        if own.is_none() && self.waiters.woken.swap(false, Ordering::AcqRel) {
+            state.flow.called();
         }
-        let before = (state.has_arrived(), state.takes_messages(), state.is_flushed());
-        state.pump(&mut Context::from_waker(own.unwrap_or(&self.waker)));
-        if by != Some(Side::Receiver) && !before.0 && state.has_arrived() {
+        let others = by != Some(Side::Sender) && state.flow.waits[Side::Sender as usize] != Waits::Not;
+        let arrived = state.flow.has_arrived();
+        let (room, flushed) =
+            if others { (state.takes_messages(), state.is_flushed()) } else { (true, true) };
+        match own {
+            Some(own) => state.pump(&mut Context::from_waker(own)),
+            None => state.pump(&mut Context::from_waker(&self.waiters.clone().into())),
+        }
+        if by != Some(Side::Receiver) && !arrived && state.flow.has_arrived() {
             self.tell(state, Side::Receiver);
         }
-        let room = !before.1 && state.takes_messages() || !before.2 && state.is_flushed();
-        if by != Some(Side::Sender) && room {
+        if !room && state.takes_messages() || !flushed && state.is_flushed() {
             self.tell(state, Side::Sender);
         }
     }
 
     /// What somebody waits for has come.
     fn tell(&self, state: &State, side: Side) {
-        let own = state.waits[side as usize];
-        self.waiters.call(if own { ATTENDANT } else { side as usize });
+        match state.flow.waits[side as usize] {
+            Waits::Not => {}
+            Waits::Along => self.waiters.call(ATTENDANT),
+            Waits::Apart => self.waiters.call(side as usize),
+        }
     }
 
     /// The next message, or with `all` whatever comes next; `None` when the connection was closed in order.
     pub(super) fn poll_recv(&self, cx: &Context<'_>, all: bool) -> Poll<Result<Option<Event>, Error>> {
         let mut state = self.lock();
-        state.tell(all);
-        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
-        if !state.has_arrived() {
+        state.flow.tell(all);
+        let own = Some(cx.waker()).filter(|waker| state.flow.is_attended_by(waker));
+        if !state.flow.has_arrived() {
             self.wait(&mut state, Side::Receiver, cx, own);
-            if own.is_none() || !state.is_dry() {
-                self.work(&mut state, Some(Side::Receiver), own);
+            match own {
+                None => self.work(&mut state, Some(Side::Receiver), None),
+                Some(own) if !state.flow.is_dry() => state.fill(&mut Context::from_waker(own)),
+                Some(_) => {}
             }
         }
-        let polled = state.poll_arrived();
+        let polled = state.flow.poll_arrived();
         if polled.is_ready() {
             self.stop(state, Side::Receiver, own);
         } else if state.wants_attendant() {
@@ -140,47 +153,59 @@ impl Shared {
     }
 
     /// Does `begin` as soon as there is room, all of it or nothing.
+    #[inline]
     pub(super) fn poll_send(
         &self,
         cx: &Context<'_>,
-        begin: &mut dyn FnMut(&mut State) -> Result<(), Error>,
+        begin: &mut impl FnMut(&mut State) -> Result<(), Error>,
     ) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
-        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
         if !state.takes_messages() {
-            self.wait(&mut state, Side::Sender, cx, own);
-            self.work(&mut state, Some(Side::Sender), own);
-            if !state.takes_messages() {
-                let attend = state.wants_attendant();
-                drop(state);
-                if attend {
-                    self.waiters.call(ATTENDANT);
-                }
-                return Poll::Pending;
-            }
-            self.stop(state, Side::Sender, own);
-            state = self.lock();
+            state = ready!(self.poll_room(cx, state));
         }
         let begun = begin(&mut state);
-        let attend = match state.is_attended() {
-            // What else is sent in this turn leaves along with it.
-            true => false,
-            false => {
-                self.work(&mut state, Some(Side::Sender), own);
-                state.wants_attendant()
-            }
-        };
+        if !state.flow.is_attended() {
+            self.send_off(state);
+        }
+        // What else is sent in this turn leaves along with it.
+        Poll::Ready(begun)
+    }
+
+    #[cold]
+    fn poll_room<'a>(
+        &'a self,
+        cx: &Context<'_>,
+        mut state: MutexGuard<'a, State>,
+    ) -> Poll<MutexGuard<'a, State>> {
+        let own = Some(cx.waker()).filter(|waker| state.flow.is_attended_by(waker));
+        self.wait(&mut state, Side::Sender, cx, own);
+        self.work(&mut state, Some(Side::Sender), own);
+        if state.takes_messages() {
+            self.stop(state, Side::Sender, own);
+            return Poll::Ready(self.lock());
+        }
+        let attend = state.wants_attendant();
         drop(state);
         if attend {
             self.waiters.call(ATTENDANT);
         }
-        Poll::Ready(begun)
+        Poll::Pending
+    }
+
+    /// What was sent leaves at once.
+    fn send_off(&self, mut state: MutexGuard<'_, State>) {
+        self.work(&mut state, Some(Side::Sender), None);
+        let attend = state.wants_attendant();
+        drop(state);
+        if attend {
+            self.waiters.call(ATTENDANT);
+        }
     }
 
     /// Waits until everything has been handed to the transport.
     pub(super) fn poll_flush(&self, cx: &Context<'_>) -> Poll<Result<(), Error>> {
         let mut state = self.lock();
-        let own = Some(cx.waker()).filter(|waker| state.is_attended_by(waker));
+        let own = Some(cx.waker()).filter(|waker| state.flow.is_attended_by(waker));
         self.wait(&mut state, Side::Sender, cx, own);
         self.work(&mut state, Some(Side::Sender), own);
         let polled = state.poll_flushed();
@@ -192,15 +217,16 @@ impl Shared {
 
     /// Somebody waits; who waits in the attendant's own task is polled along with it.
     fn wait(&self, state: &mut State, side: Side, cx: &Context<'_>, own: Option<&Waker>) {
-        state.waits[side as usize] = own.is_some();
+        state.flow.waits[side as usize] = if own.is_some() { Waits::Along } else { Waits::Apart };
         if own.is_none() {
             self.waiters.set(side as usize, cx.waker());
         }
     }
 
     /// Somebody waits no longer.
+    #[inline]
     fn stop(&self, mut state: MutexGuard<'_, State>, side: Side, own: Option<&Waker>) {
-        state.waits[side as usize] = false;
+        state.flow.waits[side as usize] = Waits::Not;
         drop(state);
         if own.is_none() {
             self.waiters.lock()[side as usize] = None;
@@ -229,10 +255,11 @@ impl Shared {
     /// The attendant's turn. Ready when the transport was let go of.
     pub(super) fn poll_attend(&self, cx: &mut Context<'_>) -> Poll<()> {
         let mut state = self.lock();
-        state.attends();
+        state.flow.attends();
         self.work(&mut state, None, Some(cx.waker()));
         state.arm(cx);
-        let over = state.is_over();
+        state.flow.attended();
+        let over = state.flow.is_over();
         drop(state);
         if over { Poll::Ready(()) } else { Poll::Pending }
     }

@@ -6,7 +6,7 @@ use super::{Error, Event, Message};
 use avx_core::ws::{CloseCode, Kind};
 use std::fmt;
 use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
@@ -16,8 +16,6 @@ use std::task::{Context, Poll};
 pub struct Socket {
     sender: Sender,
     receiver: Receiver,
-    protocol: Option<Box<str>>,
-    compresses: bool,
 }
 
 /// The half that sends, for a task of its own.
@@ -28,36 +26,34 @@ pub struct Receiver(Arc<Shared>);
 
 impl Socket {
     pub(super) fn new(state: State, protocol: Option<Box<str>>) -> (Self, Arc<Shared>) {
-        let compresses = state.compresses();
-        let shared = Shared::new(state);
-        let (sender, receiver) = (Sender(shared.clone()), Receiver(shared.clone()));
-        (Socket { sender, receiver, protocol, compresses }, shared)
+        let shared = Shared::new(state, protocol);
+        (Socket { sender: Sender(shared.clone()), receiver: Receiver(shared.clone()) }, shared)
     }
 
     /// The subprotocol that was agreed on.
     pub fn protocol(&self) -> Option<&str> {
-        self.protocol.as_deref()
+        self.sender.0.protocol()
     }
 
     /// Whether both ends agreed to compress messages (permessage-deflate).
     pub fn compresses(&self) -> bool {
-        self.compresses
+        self.sender.0.lock().flow.compresses()
     }
 
     /// As [`Receiver::recv`].
     ///
     /// # Errors
     /// As there.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        self.receiver.recv().await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> + Send {
+        self.receiver.recv()
     }
 
     /// As [`Receiver::next_event`].
     ///
     /// # Errors
     /// As there.
-    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
-        self.receiver.next_event().await
+    pub fn next_event(&mut self) -> impl Future<Output = Result<Option<Event>, Error>> + Send {
+        self.receiver.next_event()
     }
 
     /// As [`Receiver::farewell`].
@@ -69,56 +65,60 @@ impl Socket {
     ///
     /// # Errors
     /// As there.
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        self.sender.send(message).await
+    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.send(message)
     }
 
     /// As [`Sender::send_piece`].
     ///
     /// # Errors
     /// As there.
-    pub async fn send_piece(&mut self, piece: impl Into<Message>, last: bool) -> Result<(), Error> {
-        self.sender.send_piece(piece, last).await
+    pub fn send_piece(
+        &mut self,
+        piece: impl Into<Message>,
+        last: bool,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.send_piece(piece, last)
     }
 
     /// As [`Sender::send_text`].
     ///
     /// # Errors
     /// As there.
-    pub async fn send_text(&mut self, text: &str) -> Result<(), Error> {
-        self.sender.send_text(text).await
+    pub fn send_text(&mut self, text: &str) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.send_text(text)
     }
 
     /// As [`Sender::send_binary`].
     ///
     /// # Errors
     /// As there.
-    pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.sender.send_binary(bytes).await
+    pub fn send_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.send_binary(bytes)
     }
 
     /// As [`Sender::flush`].
     ///
     /// # Errors
     /// As there.
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        self.sender.flush().await
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.flush()
     }
 
     /// As [`Sender::ping`].
     ///
     /// # Errors
     /// As there.
-    pub async fn ping(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.sender.ping(data).await
+    pub fn ping(&mut self, data: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.ping(data)
     }
 
     /// As [`Sender::close`].
     ///
     /// # Errors
     /// As there.
-    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.sender.close(code, reason).await
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> impl Future<Output = Result<(), Error>> + Send {
+        self.sender.close(code, reason)
     }
 
     /// The two halves. The connection is closed when both are dropped.
@@ -133,9 +133,8 @@ impl Receiver {
     /// # Errors
     /// [`Error::Peer`] when the peer broke the protocol, was silent for too long, or left without a word;
     /// [`Error::Io`]. Every later call says the same.
-    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        let mut waits = Waits::new(&self.0, Side::Receiver);
-        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv(cx, false).map_ok(whole))).await
+    pub fn recv(&mut self) -> impl Future<Output = Result<Option<Message>, Error>> + Send {
+        Waiting::new(&self.0, Side::Receiver, |shared, cx| shared.poll_recv(cx, false).map_ok(whole))
     }
 
     /// Whatever comes next: messages in the pieces in which they arrive, pings, pongs; `None` as with
@@ -145,9 +144,8 @@ impl Receiver {
     ///
     /// # Errors
     /// As [`recv`](Self::recv).
-    pub async fn next_event(&mut self) -> Result<Option<Event>, Error> {
-        let mut waits = Waits::new(&self.0, Side::Receiver);
-        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_recv(cx, true))).await
+    pub fn next_event(&mut self) -> impl Future<Output = Result<Option<Event>, Error>> + Send {
+        Waiting::new(&self.0, Side::Receiver, |shared, cx| shared.poll_recv(cx, true))
     }
 
     /// As [`recv`](Self::recv), by polling.
@@ -160,7 +158,7 @@ impl Receiver {
 
     /// What the peer said as it closed, once [`recv`](Self::recv) has returned `None`.
     pub fn farewell(&self) -> Option<Farewell> {
-        self.0.lock().farewell().cloned()
+        self.0.lock().flow.farewell().cloned()
     }
 }
 
@@ -171,9 +169,9 @@ impl Sender {
     /// # Errors
     /// [`Error::Closed`] once the connection is being closed, from either side; else as
     /// [`recv`](Receiver::recv).
-    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+    pub fn send(&mut self, message: impl Into<Message>) -> impl Future<Output = Result<(), Error>> + Send {
         let mut message = Some(message.into());
-        self.begin(move |state| message.take().map_or(Ok(()), |message| state.send(message))).await
+        self.begin(move |state| message.take().map_or(Ok(()), |message| state.send(message)))
     }
 
     /// Sends a piece of a message, which ends with `last`. The pieces of a message are of one kind, nothing but pings
@@ -182,33 +180,37 @@ impl Sender {
     ///
     /// # Errors
     /// [`Error::Usage`] for a piece of another kind, and so from `send` before the last piece; else as there.
-    pub async fn send_piece(&mut self, piece: impl Into<Message>, last: bool) -> Result<(), Error> {
+    pub fn send_piece(
+        &mut self,
+        piece: impl Into<Message>,
+        last: bool,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
         let mut piece = Some(piece.into());
-        self.begin(move |state| piece.take().map_or(Ok(()), |piece| state.send_piece(piece, last))).await
+        self.begin(move |state| piece.take().map_or(Ok(()), |piece| state.send_piece(piece, last)))
     }
 
     /// As [`send`](Self::send), of borrowed text; copied only when it has to wait.
     ///
     /// # Errors
     /// As there.
-    pub async fn send_text(&mut self, text: &str) -> Result<(), Error> {
-        self.begin(|state| state.send_copy(Kind::Text, text.as_bytes())).await
+    pub fn send_text(&mut self, text: &str) -> impl Future<Output = Result<(), Error>> + Send {
+        self.begin(move |state| state.send_copy(Kind::Text, text.as_bytes()))
     }
 
     /// As [`send`](Self::send), of borrowed bytes; copied only when they have to wait.
     ///
     /// # Errors
     /// As there.
-    pub async fn send_binary(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.begin(|state| state.send_copy(Kind::Binary, bytes)).await
+    pub fn send_binary(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
+        self.begin(move |state| state.send_copy(Kind::Binary, bytes))
     }
 
     /// Sends a ping, of at most 125 bytes. What comes back, and pings of the peer, need no attention.
     ///
     /// # Errors
     /// [`Error::Usage`] when `data` is longer; else as [`send`](Self::send).
-    pub async fn ping(&mut self, data: &[u8]) -> Result<(), Error> {
-        self.begin(|state| state.ping(data)).await
+    pub fn ping(&mut self, data: &[u8]) -> impl Future<Output = Result<(), Error>> + Send {
+        self.begin(move |state| state.ping(data))
     }
 
     /// Begins to close the connection, behind what was sent: nothing can be sent any more. What the peer sends
@@ -217,22 +219,24 @@ impl Sender {
     /// # Errors
     /// [`Error::Usage`] when the code is none to be sent or the reason has more than 123 bytes; else as
     /// [`send`](Self::send).
-    pub async fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), Error> {
-        self.begin(|state| state.close(code, reason.into())).await
+    pub fn close(&mut self, code: CloseCode, reason: &str) -> impl Future<Output = Result<(), Error>> + Send {
+        self.begin(move |state| state.close(code, reason.into()))
     }
 
     /// Waits until everything sent so far has been handed to the transport.
     ///
     /// # Errors
     /// As [`recv`](Receiver::recv).
-    pub async fn flush(&mut self) -> Result<(), Error> {
-        let mut waits = Waits::new(&self.0, Side::Sender);
-        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_flush(cx))).await
+    pub fn flush(&mut self) -> impl Future<Output = Result<(), Error>> + Send {
+        Waiting::new(&self.0, Side::Sender, |shared, cx| shared.poll_flush(cx))
     }
 
-    async fn begin(&mut self, mut begin: impl FnMut(&mut State) -> Result<(), Error>) -> Result<(), Error> {
-        let mut waits = Waits::new(&self.0, Side::Sender);
-        poll_fn(|cx| waits.check(cx, |cx| self.0.poll_send(cx, &mut begin))).await
+    /// Does `begin` as soon as there is room.
+    fn begin(
+        &mut self,
+        mut begin: impl FnMut(&mut State) -> Result<(), Error> + Send + Unpin,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        Waiting::new(&self.0, Side::Sender, move |shared, cx| shared.poll_send(cx, &mut begin))
     }
 }
 
@@ -244,28 +248,35 @@ fn whole(event: Option<Event>) -> Option<Message> {
     }
 }
 
-/// Whoever waits and is given up hands on what it may have been woken for.
-struct Waits<'a> {
+/// A call that may have to wait. Whoever gives up waiting hands on what it may have been woken for.
+struct Waiting<'a, F> {
     shared: &'a Shared,
+    poll: F,
     side: Side,
-    waiting: bool,
+    waits: bool,
 }
 
-impl<'a> Waits<'a> {
-    fn new(shared: &'a Shared, side: Side) -> Self {
-        Waits { shared, side, waiting: false }
+impl<'a, T, F: FnMut(&Shared, &Context<'_>) -> Poll<T> + Unpin> Waiting<'a, F> {
+    fn new(shared: &'a Shared, side: Side, poll: F) -> Self {
+        Waiting { shared, poll, side, waits: false }
     }
+}
 
-    fn check<T>(&mut self, cx: &mut Context<'_>, poll: impl FnOnce(&mut Context<'_>) -> Poll<T>) -> Poll<T> {
-        let polled = poll(cx);
-        self.waiting = polled.is_pending();
+impl<T, F: FnMut(&Shared, &Context<'_>) -> Poll<T> + Unpin> Future for Waiting<'_, F> {
+    type Output = T;
+
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let shared = self.shared;
+        let polled = (self.poll)(shared, cx);
+        self.waits = polled.is_pending();
         polled
     }
 }
 
-impl Drop for Waits<'_> {
+impl<F> Drop for Waiting<'_, F> {
     fn drop(&mut self) {
-        if self.waiting {
+        if self.waits {
             self.shared.gives_up(self.side);
         }
     }
@@ -283,31 +294,25 @@ impl Drop for Receiver {
     }
 }
 
-/// A server's socket with the future that uses it: both in the task of the connection.
-pub(super) struct Attended<F> {
-    user: Option<Pin<Box<F>>>,
+/// A server's socket with the future that uses it: both in the task of the connection, and in one piece of memory.
+#[expect(clippy::manual_async_fn, reason = "the arguments of an `async fn` are kept twice")]
+pub(super) fn attended<Fut: Future<Output = ()> + Send>(
     shared: Arc<Shared>,
-}
-
-impl<F: Future<Output = ()>> Attended<F> {
-    pub(super) fn new(user: F, shared: Arc<Shared>) -> Self {
-        Attended { user: Some(Box::pin(user)), shared }
-    }
-}
-
-impl<F: Future<Output = ()>> Future for Attended<F> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        this.shared.attend(cx);
-        if this.user.as_mut().is_some_and(|user| user.as_mut().poll(cx).is_ready()) {
-            this.user = None;
-        }
-        match this.shared.poll_attend(cx) {
-            Poll::Ready(()) if this.user.is_none() => Poll::Ready(()),
-            _ => Poll::Pending,
-        }
+    user: impl FnOnce() -> Fut + Send,
+) -> impl Future<Output = ()> + Send {
+    async move {
+        let mut user = pin!(Some(user()));
+        poll_fn(|cx| {
+            shared.attend(cx);
+            if user.as_mut().as_pin_mut().is_some_and(|user| user.poll(cx).is_ready()) {
+                user.set(None);
+            }
+            match shared.poll_attend(cx) {
+                Poll::Ready(()) if user.is_none() => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        })
+        .await;
     }
 }
 
@@ -325,7 +330,7 @@ impl Future for Attendant {
 
 impl fmt::Debug for Socket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("protocol", &self.protocol).finish_non_exhaustive()
+        f.debug_struct("Socket").field("protocol", &self.protocol()).finish_non_exhaustive()
     }
 }
 

@@ -1,15 +1,15 @@
 //! The server's side: from a request to a socket.
 
 use super::pump::State;
-use super::socket::{Attended, Socket};
-use crate::{Config, IntoResponse, Name, OwnedRequest, Request, Response, Upgraded, Value};
+use super::socket::{Socket, attended};
+use crate::pool;
+use crate::{IntoResponse, Name, OwnedRequest, Request, Response, Upgraded, Value};
 use avx_core::ws::extension::Agreed;
 use avx_core::ws::handshake::{self, Offer, Refusal};
 use avx_core::ws::{Deflate, Limits};
 use avx_core::{Field, Status};
 use std::fmt;
 use std::future::Future;
-use std::sync::Arc;
 
 /// Accepts a WebSocket and hands it to `then`; answers what is no handshake as it should be (426, 400 ...).
 ///
@@ -151,23 +151,22 @@ struct Terms {
     protocol: Option<Box<str>>,
 }
 
-async fn serve<F, Fut>(io: Upgraded, terms: Terms, then: F)
+fn serve<F, Fut>(io: Upgraded, terms: Terms, then: F) -> impl Future<Output = ()> + Send
 where
-    F: FnOnce(Socket) -> Fut,
-    Fut: Future<Output = ()>,
+    F: FnOnce(Socket) -> Fut + Send,
+    Fut: Future<Output = ()> + Send,
 {
     let config = io.host().map(|host| host.config().clone()).unwrap_or_default();
     let config = match (terms.limits, terms.deflate) {
         (None, None) => config,
         (limits, deflate) => {
-            let mut own = Config::clone(&config);
-            own.ws = limits.unwrap_or(own.ws);
-            own.ws.deflate = deflate;
-            Arc::new(own)
+            let mut limits = limits.unwrap_or(config.ws);
+            limits.deflate = deflate;
+            pool::with_limits(&config, limits)
         }
     };
     let (socket, shared) = Socket::new(State::new(io, config, None, terms.agreed), terms.protocol);
-    Attended::new(then(socket), shared).await;
+    attended(shared, move || then(socket))
 }
 
 impl fmt::Debug for Upgrade<'_> {

@@ -190,6 +190,14 @@ impl<R: Role> Connection<R> {
         self
     }
 
+    /// Whether it has nothing to tell before more comes, and nothing to [`transmit`](Machine::transmit): whoever has
+    /// passed on all that was read need not look again.
+    #[inline]
+    pub fn is_quiet(&self) -> bool {
+        let due = self.pong_due | self.ping_due | self.close_due.is_some();
+        !(due | self.held | self.eof | self.pending.is_some())
+    }
+
     /// Whether messages may be sent.
     #[inline]
     pub fn is_open(&self) -> bool {

@@ -53,6 +53,7 @@ impl<R: Role> Connection<R> {
     /// # Errors
     /// As [`send`](Self::send).
     #[cfg(feature = "deflate")]
+    #[inline]
     pub fn send_compressed(
         &mut self,
         now: Instant,

@@ -1,6 +1,6 @@
 //! Sending: all or nothing, and in order.
 
-use super::{End, State, Wire, each};
+use super::{End, Flow, State, Wire, each};
 use crate::pool;
 use crate::ws::{Error, Message};
 use avx_core::ws::role::Role;
@@ -37,7 +37,7 @@ impl Item {
 impl State {
     /// Whether there is room for another message, or no sense in waiting for some.
     pub(in crate::ws) fn takes_messages(&self) -> bool {
-        self.queued < HIGH_WATER || self.is_ended()
+        self.flow.queued < HIGH_WATER || self.flow.is_ended()
     }
 
     /// Sends a message, at once if there is room.
@@ -50,10 +50,10 @@ impl State {
     /// Sends a piece of one; those of a message are of one kind.
     pub(in crate::ws) fn send_piece(&mut self, piece: Message, last: bool) -> Result<(), Error> {
         self.may_send()?;
-        if self.sending.is_some_and(|kind| kind != piece.kind()) {
+        if self.flow.sending.is_some_and(|kind| kind != piece.kind()) {
             return Err(Error::Usage(UsageError::WrongState));
         }
-        self.sending = (!last).then_some(piece.kind());
+        self.flow.sending = (!last).then_some(piece.kind());
         // A fragment of nothing would only be held against us.
         if last || !piece.is_empty() {
             self.put(piece, last);
@@ -61,6 +61,7 @@ impl State {
         Ok(())
     }
 
+    #[inline]
     fn put(&mut self, message: Message, last: bool) {
         if !self.send_now(message.kind(), &message, last) {
             self.wait(Item::Message(message, last));
@@ -98,16 +99,24 @@ impl State {
         Ok(())
     }
 
-    fn wait(&mut self, item: Item) {
-        self.queued += item.held();
-        self.queue.push_back(item);
+    /// The server shuts down: the connection is closed behind what waits.
+    pub(super) fn go_away(&mut self) {
+        if self.may_send().is_ok() {
+            self.wait(Item::Close(CloseCode::GOING_AWAY, String::new()));
+        }
     }
 
+    #[cold]
+    fn wait(&mut self, item: Item) {
+        self.flow.queued += item.held();
+        self.flow.queue.push_back(item);
+    }
+
+    #[inline]
     fn may_send(&self) -> Result<(), Error> {
-        let closing = matches!(self.queue.back(), Some(Item::Close(..)));
-        let open =
-            self.end.as_deref().is_some_and(|end| each!(end, link => link.session.machine().is_open()));
-        match &self.error {
+        let closing = matches!(self.flow.queue.back(), Some(Item::Close(..)));
+        let open = each!(&self.end, link => link.session.machine().is_open(), false);
+        match &self.flow.error {
             _ if open && !closing => Ok(()),
             Some(error) => Err(error.again()),
             None => Err(Error::Closed),
@@ -117,21 +126,26 @@ impl State {
     /// As [`may_send`](Self::may_send), and no message is incomplete.
     fn may_begin(&self) -> Result<(), Error> {
         self.may_send()?;
-        if self.sending.is_some() { Err(Error::Usage(UsageError::WrongState)) } else { Ok(()) }
+        if self.flow.sending.is_some() { Err(Error::Usage(UsageError::WrongState)) } else { Ok(()) }
     }
 
     /// Writes a whole message, or piece, into the output, if nothing comes before it and there is room.
+    #[inline]
     fn send_now(&mut self, kind: Kind, data: &[u8], last: bool) -> bool {
+        if !self.flow.queue.is_empty() {
+            return false;
+        }
         let now = self.now();
-        let (true, Some(end)) = (self.queue.is_empty(), self.end.as_deref_mut()) else { return false };
         pool::with_scratch(|scratch| {
-            each!(end, link => {
+            each!(&mut self.end, link => {
                 let (machine, out) = link.session.parts(scratch);
                 out.room() >= data.len() + FRAME && put(machine, now, kind, data, last, out).is_ok()
-            })
+            }, false)
         })
     }
+}
 
+impl Flow {
     /// What waits into the output, as far as there is room. Whether there was.
     pub(super) fn feed<R: Role>(
         &mut self,
@@ -176,6 +190,7 @@ impl State {
                 }
                 // This end has closed: nothing that waits can be sent.
                 Err(_) => {
+                    self.untold = true;
                     self.queue.clear();
                     self.queued = 0;
                     return true;
@@ -196,6 +211,7 @@ impl State {
 }
 
 /// A message, or a piece of one, into the output; compressed where that was agreed on.
+#[inline]
 fn put<R: Role>(
     machine: &mut Connection<R>,
     now: Instant,
