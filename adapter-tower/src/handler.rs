@@ -17,7 +17,7 @@ use tower_service::Service;
 /// Cost per request: the copy of the head, that of it into a `HeaderMap`, a box for the service's future, and what the
 /// service does.
 #[derive(Clone)]
-pub struct Tower<S>(S);
+pub struct Tower<S>(pub(crate) S);
 
 impl<S> Tower<S> {
     /// `service` as a handler.
@@ -40,23 +40,33 @@ where
     B: http_body::Body + Send + 'static,
 {
     fn call<'a>(&'a self, request: &mut Request<'a>) -> Reply {
-        let is_head = request.method() == Method::Head;
-        let request = match request_to_http(request.detach()) {
-            Ok(request) => request,
-            Err(error) => return error.into_response().into(),
-        };
-        let mut service = self.0.clone();
-        Reply::later(async move {
-            let failed = |error: S::Error| Error::new(avx_http::Status::INTERNAL_SERVER_ERROR).because(error);
-            if let Err(error) = poll_fn(|cx| service.poll_ready(cx)).await {
-                return failed(error).into_response();
-            }
-            match service.call(request).await {
-                Ok(response) => respond(response, is_head),
-                Err(error) => failed(error).into_response(),
-            }
-        })
+        call(self.0.clone(), request)
     }
+}
+
+/// Lets `service` answer.
+pub(crate) fn call<S, B>(mut service: S, request: &mut Request<'_>) -> Reply
+where
+    S: Service<http::Request<Content>, Response = http::Response<B>> + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: http_body::Body + Send + 'static,
+{
+    let is_head = request.method() == Method::Head;
+    let request = match request_to_http(request.detach()) {
+        Ok(request) => request,
+        Err(error) => return error.into_response().into(),
+    };
+    Reply::later(async move {
+        let failed = |error: S::Error| Error::new(avx_http::Status::INTERNAL_SERVER_ERROR).because(error);
+        if let Err(error) = poll_fn(|cx| service.poll_ready(cx)).await {
+            return failed(error).into_response();
+        }
+        match service.call(request).await {
+            Ok(response) => respond(response, is_head),
+            Err(error) => failed(error).into_response(),
+        }
+    })
 }
 
 fn respond<B: http_body::Body + Send + 'static>(response: http::Response<B>, is_head: bool) -> Response {

@@ -6,6 +6,8 @@ mod convert;
 mod handler;
 mod section;
 mod service;
+#[cfg(feature = "upgrade")]
+mod upgrade;
 
 pub use body::Content;
 pub use client::Client;
@@ -15,3 +17,5 @@ pub use convert::{
 pub use handler::Tower;
 pub use section::FieldSection;
 pub use service::HandlerService;
+#[cfg(feature = "upgrade")]
+pub use upgrade::{HyperIo, Upgrades, Upgrading};

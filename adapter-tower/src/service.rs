@@ -17,8 +17,8 @@ use tower_service::Service;
 /// `axum::Router` (`fallback_service`, `route_service`, `nest_service`) or wrapped by layers of tower.
 ///
 /// Handlers see the request as it came, with order and case of its fields where these are known
-/// ([`FieldSection`]). They cannot upgrade: that takes the engine's own transport.
-pub struct HandlerService<H>(Arc<H>);
+/// ([`FieldSection`]). They cannot upgrade, because that takes the engine's own transport: see the feature `upgrade`.
+pub struct HandlerService<H>(pub(crate) Arc<H>);
 
 impl<H: Handler> HandlerService<H> {
     /// `handler` as a service.

@@ -1,4 +1,5 @@
 //! One test, three runtimes.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use avx_http::client::{Connection, Options, Protocol};
 use avx_http::rt::Runtime;
