@@ -16,7 +16,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 /// A handle to a smol executor; clones name the same one.
@@ -46,8 +46,7 @@ pub struct Sleep(smol::Timer);
 impl Future for Sleep {
     type Output = ();
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(())
+        Pin::new(&mut self.0).poll(cx).map(drop)
     }
 }
 

@@ -2,9 +2,11 @@
 
 use avx_http::rt::{self, Peer};
 use smol::Async;
+use socket2::SockRef;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 /// Whether what a listener accepts has the listener's options, so that no connection costs a call for them.
 const INHERITED: bool = cfg!(any(target_os = "linux", target_os = "android"));
@@ -29,75 +31,56 @@ impl<S> From<Async<S>> for Socket<S> {
     }
 }
 
-macro_rules! stream {
-    ($socket:ty { $($more:tt)* }) => {
-        impl rt::Stream for Socket<$socket> {
-            fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-                loop {
-                    if self.drained {
-                        ready!(self.socket.poll_readable(cx))?;
-                        self.drained = false;
-                    }
-                    match self.socket.get_ref().read(buf) {
-                        Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
-                        Err(error) => return Poll::Ready(Err(error)),
-                        Ok(n) => {
-                            self.drained = 0 < n && n < buf.len();
-                            return Poll::Ready(Ok(n));
-                        }
-                    }
-                }
-            }
-
-            fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-                self.poll_io(cx, |mut socket| socket.write(buf))
-            }
-
-            fn poll_write_vectored(
-                &mut self,
-                cx: &mut Context<'_>,
-                bufs: &[IoSlice<'_>],
-            ) -> Poll<io::Result<usize>> {
-                self.poll_io(cx, |mut socket| socket.write_vectored(bufs))
-            }
-
-            fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-                match self.socket.get_ref().shutdown(Shutdown::Write) {
-                    // The peer has closed already: nothing is left to shut down.
-                    Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
-                    result => Poll::Ready(result),
-                }
-            }
-
-            $($more)*
-        }
-    };
-}
-
-impl<S> Socket<S> {
-    fn poll_io(
-        &self,
-        cx: &mut Context<'_>,
-        mut write: impl FnMut(&S) -> io::Result<usize>,
-    ) -> Poll<io::Result<usize>> {
+impl<S: Send + Unpin + 'static> rt::Stream for Socket<S>
+where
+    for<'a> &'a S: Read + Write,
+    for<'a> SockRef<'a>: From<&'a S>,
+{
+    fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         loop {
-            match write(self.socket.get_ref()) {
+            if self.drained {
+                ready!(self.socket.poll_readable(cx))?;
+                self.drained = false;
+            }
+            match self.socket.get_ref().read(buf) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
+                result => {
+                    self.drained = matches!(result, Ok(n) if 0 < n && n < buf.len());
+                    return Poll::Ready(result);
+                }
+            }
+        }
+    }
+
+    fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        loop {
+            let mut socket = self.socket.get_ref();
+            let result = if let [buf] = bufs { socket.write(buf) } else { socket.write_vectored(bufs) };
+            match result {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
             ready!(self.socket.poll_writable(cx))?;
         }
     }
-}
 
-stream!(std::net::TcpStream {
-    fn reset(&mut self) {
-        // One that cannot be reset is gone already.
-        let _ = socket2::SockRef::from(self.socket.get_ref()).set_linger(Some(std::time::Duration::ZERO));
+    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match SockRef::from(self.socket.get_ref()).shutdown(Shutdown::Write) {
+            // The peer has closed already: nothing is left to shut down.
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Poll::Ready(Ok(())),
+            result => Poll::Ready(result),
+        }
     }
-});
-#[cfg(unix)]
-stream!(std::os::unix::net::UnixStream {});
+
+    fn reset(&mut self) {
+        // One that cannot be reset is gone already, and over Unix sockets it means nothing.
+        let _ = SockRef::from(self.socket.get_ref()).set_linger(Some(Duration::ZERO));
+    }
+}
 
 /// A listener of smol's.
 #[derive(Debug)]
@@ -118,7 +101,7 @@ fn poll_accept<L, S>(
 
 impl Listener<std::net::TcpListener> {
     pub(crate) fn new(listener: std::net::TcpListener) -> io::Result<Self> {
-        socket2::SockRef::from(&listener).set_tcp_nodelay(true)?;
+        SockRef::from(&listener).set_tcp_nodelay(true)?;
         Async::new(listener).map(Listener)
     }
 }
@@ -163,7 +146,6 @@ pub(crate) mod unix {
     use super::*;
     use std::os::unix::net::UnixListener;
     use std::path::PathBuf;
-    use std::time::Duration;
 
     impl Listener<UnixListener> {
         pub(crate) fn new(listener: UnixListener) -> io::Result<Self> {

@@ -31,37 +31,25 @@ impl<S> Io<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Io<S> {
-    /// Writes and flushes. Whoever is told `Pending` comes with the same bytes again, so those that were taken need
-    /// not be kept.
-    fn poll_flushed(
-        &mut self,
-        cx: &mut Context<'_>,
-        len: usize,
-        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if self.owed == 0 {
-            self.owed = ready!(write(Pin::new(&mut self.stream), cx))?;
-        }
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        let told = self.owed.min(len);
-        self.owed -= told;
-        Poll::Ready(Ok(told))
-    }
-}
-
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for Io<S> {
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_flushed(cx, buf.len(), |stream, cx| stream.poll_write(cx, buf))
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
+    // Whoever is told `Pending` comes with the same bytes again, so those that were taken need not be kept.
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let len = bufs.iter().map(|b| b.len()).sum();
-        self.poll_flushed(cx, len, |stream, cx| stream.poll_write_vectored(cx, bufs))
+        let mut stream = Pin::new(&mut self.stream);
+        if self.owed == 0 {
+            self.owed = ready!(stream.as_mut().poll_write_vectored(cx, bufs))?;
+        }
+        ready!(stream.poll_flush(cx))?;
+        let told = self.owed.min(bufs.iter().map(|b| b.len()).sum());
+        self.owed -= told;
+        Poll::Ready(Ok(told))
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
