@@ -15,7 +15,7 @@ const INHERITED: bool = cfg!(any(target_os = "linux", target_os = "android"));
 #[derive(Debug)]
 pub struct Socket<S> {
     socket: Async<S>,
-    /// The last read left room: asking for news at once saves the call that would find nothing.
+    /// The last read took all there was, and its task is woken when there is more.
     drained: bool,
 }
 
@@ -45,11 +45,16 @@ where
             match self.socket.get_ref().read(buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.drained = true,
                 result => {
-                    self.drained = matches!(result, Ok(n) if 0 < n && n < buf.len());
+                    let left_room = matches!(result, Ok(n) if 0 < n && n < buf.len());
+                    self.drained = left_room && self.socket.poll_readable(cx).is_pending();
                     return Poll::Ready(result);
                 }
             }
         }
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drained
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {

@@ -12,6 +12,7 @@ use avx_http::rt::{self, Runtime};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};

@@ -19,17 +19,34 @@ pub struct Io<S> {
     stream: S,
     /// Bytes that the stream has taken, and whose writer has not been told yet: they are being flushed.
     owed: usize,
+    /// The last read took all there was, and its task is woken when there is more.
+    drained: bool,
 }
 
 impl<S> Io<S> {
     /// Wraps `stream`.
     pub fn new(stream: S) -> Self {
-        Io { stream, owed: 0 }
+        Io { stream, owed: 0, drained: false }
     }
 
     /// What is inside.
     pub fn into_inner(self) -> S {
         self.stream
+    }
+}
+
+impl<S: 'static> Io<S> {
+    /// Whether the stream may have something to read, as far as a socket knows it.
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let stream: &dyn Any = &self.stream;
+        if let Some(socket) = stream.downcast_ref::<TcpStream>() {
+            return socket.poll_read_ready(cx).map(drop);
+        }
+        #[cfg(unix)]
+        if let Some(socket) = stream.downcast_ref::<tokio::net::UnixStream>() {
+            return socket.poll_read_ready(cx).map(drop);
+        }
+        Poll::Ready(())
     }
 }
 
@@ -53,12 +70,18 @@ impl<S: AsyncWrite + Unpin> Io<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for Io<S> {
-    // `is_drained` stays unsaid: after a read that left room, tokio knows that there is no more without asking the
-    // system, but has yet to be told whom to wake.
     fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         let mut buf = ReadBuf::new(buf);
         ready!(Pin::new(&mut self.stream).poll_read(cx, &mut buf))?;
-        Poll::Ready(Ok(buf.filled().len()))
+        let n = buf.filled().len();
+        // After a read that left room, tokio knows that there is no more without asking the system. It has yet to be
+        // told whom to wake.
+        self.drained = n > 0 && buf.remaining() > 0 && self.poll_readable(cx).is_pending();
+        Poll::Ready(Ok(n))
+    }
+
+    fn is_drained(&self) -> bool {
+        self.drained
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {

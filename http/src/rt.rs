@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+#[cfg(unix)]
 use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::Instant;

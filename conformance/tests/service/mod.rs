@@ -9,7 +9,7 @@ mod on_tokio;
 pub(crate) use host::Host;
 pub(crate) use on_avx::Avx;
 pub(crate) use on_smol::OnSmol;
-pub(crate) use on_tokio::OnTokio;
+pub(crate) use on_tokio::{OnTokio, OnTokioAlone};
 
 use avx_http::rt::Runtime;
 use avx_http::{

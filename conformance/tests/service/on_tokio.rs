@@ -4,7 +4,9 @@ use adapter_tokio::Tokio;
 use avx_http::ServerHandle;
 use conformance::live::{Running, Setup, Target};
 use std::net::SocketAddr;
-use tokio::runtime::Runtime;
+use std::sync::mpsc;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 
 /// A server on tokio.
 pub(crate) struct OnTokio;
@@ -47,5 +49,56 @@ impl Drop for Listening {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
+    }
+}
+
+/// A server on one thread of tokio, that of its own.
+pub(crate) struct OnTokioAlone;
+
+pub(crate) struct Alone {
+    handle: ServerHandle,
+    /// Dropped, it stops the thread.
+    _stop: oneshot::Sender<()>,
+    over: mpsc::Receiver<()>,
+}
+
+impl Target for OnTokioAlone {
+    type Running = Alone;
+
+    fn start(setup: &Setup) -> Alone {
+        let (started, handle) = mpsc::channel();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (ended, over) = mpsc::channel();
+        let setup = *setup;
+        std::thread::spawn(move || {
+            let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async {
+                let handle = super::start(&setup, &Tokio::current()).await;
+                started.send(handle.clone()).expect("a test");
+                tokio::select! {
+                    () = handle.join() => drop(ended),
+                    _ = stopped => {}
+                }
+            });
+        });
+        Alone { handle: handle.recv().expect("a server"), _stop: stop, over }
+    }
+}
+
+impl Running for Alone {
+    fn addr(&self) -> SocketAddr {
+        super::addr(&self.handle)
+    }
+
+    fn connections(&self) -> usize {
+        self.handle.connections()
+    }
+
+    fn shutdown(&self) {
+        self.handle.shutdown();
+    }
+
+    fn join(self) {
+        self.over.recv().expect_err("nothing is ever sent");
     }
 }
