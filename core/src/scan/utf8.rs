@@ -42,7 +42,7 @@ pub(super) fn portable(text: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scan::{self, Isa};
+    use crate::scan::Isa;
     use alloc::boxed::Box;
     use alloc::vec::Vec;
     use proptest::prelude::*;
@@ -51,12 +51,12 @@ mod tests {
         match isa {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: it is available.
-            Isa::Avx2 if isa.is_available() => unsafe { scan::x86_64::utf8_avx2(text) },
+            Isa::Avx2 if isa.is_available() => unsafe { crate::scan::x86_64::utf8_avx2(text) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: it is available.
-            Isa::Ssse3 if isa.is_available() => unsafe { scan::x86_64::utf8_ssse3(text) },
+            Isa::Ssse3 if isa.is_available() => unsafe { crate::scan::x86_64::utf8_ssse3(text) },
             #[cfg(all(target_arch = "aarch64", target_endian = "little", target_feature = "neon"))]
-            Isa::Neon => scan::aarch64::utf8(text),
+            Isa::Neon => crate::scan::aarch64::utf8(text),
             _ => portable(text),
         }
     }
