@@ -1,12 +1,12 @@
 //! Content, from the engine's [`Body`] to [`http_body::Body`] and back.
 
 use crate::section::{lines_of, map_of};
+use avx_http::body::PIECE;
 use avx_http::{Body, BodyError, BodyLen, Chunk, FieldLines, OwnedFields, Source};
 use bytes::{Buf, Bytes};
 use http::HeaderMap;
 use http_body::{Frame, SizeHint};
-use std::any::Any;
-use std::convert::Infallible;
+use std::any::{Any, TypeId};
 use std::fmt;
 use std::mem;
 use std::pin::Pin;
@@ -82,8 +82,8 @@ impl fmt::Debug for Content {
     }
 }
 
-/// An [`http_body::Body`] as the engine's content. `announced`: its length, where it does not know that itself.
-pub(crate) fn body_of<B>(mut body: B, announced: Option<u64>) -> Body
+/// An [`http_body::Body`] as the engine's content. `announced` tells its length, where it does not know that itself.
+pub(crate) fn body_of<B>(mut body: B, announced: impl FnOnce() -> Option<u64>) -> Body
 where
     B: http_body::Body + Send + 'static,
 {
@@ -91,27 +91,73 @@ where
     if let Some(content) = (&mut body as &mut dyn Any).downcast_mut::<Content>() {
         return mem::take(content.body());
     }
-    match body.size_hint().exact().or(announced) {
+    match body.size_hint().exact().or_else(announced) {
         // There may be trailers, unless the body says that there is nothing at all.
         Some(0) if body.is_end_stream() => Body::empty(),
-        len => Body::source(Outgoing { body: Box::pin(body), len, trailers: None }),
+        len => Body::source(Outgoing { body: Box::pin(body), first: None, len, trailers: None }),
     }
+}
+
+/// As [`body_of`], and content that is small and there already comes as one piece, which leaves with the head.
+pub(crate) fn poll_body_of<B>(cx: &mut Context<'_>, body: B, announced: impl FnOnce() -> Option<u64>) -> Body
+where
+    B: http_body::Body + Send + 'static,
+{
+    let len = match body.size_hint().exact() {
+        Some(len) if 0 < len && len <= PIECE as u64 && TypeId::of::<B>() != TypeId::of::<Content>() => len,
+        _ => return body_of(body, announced),
+    };
+    let mut body = Box::pin(body);
+    let first = match body.as_mut().poll_frame(cx) {
+        Poll::Pending => None,
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().ok().map(bytes_of),
+        Poll::Ready(Some(Err(_)) | None) => return Body::source(Failed(len)),
+    };
+    match first {
+        Some(bytes) if bytes.len() as u64 == len && body.is_end_stream() => Body::from(bytes),
+        first => {
+            let first = first.filter(|bytes| !bytes.is_empty()).map(Chunk::from);
+            Body::source(Outgoing { body, first, len: Some(len), trailers: None })
+        }
+    }
+}
+
+/// No copy of bytes that nobody else has.
+fn bytes_of(mut data: impl Buf) -> Vec<u8> {
+    Vec::from(data.copy_to_bytes(data.remaining()))
 }
 
 /// No content, of this length: the response to a HEAD.
 pub(crate) fn absent(len: u64) -> Body {
-    let nothing = http_body_never();
-    Body::source(Outgoing { body: Box::pin(nothing), len: Some(len), trailers: None })
+    Body::source(Failed(len))
+}
+
+/// Content that will not come.
+struct Failed(u64);
+
+impl Source for Failed {
+    fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Chunk, BodyError>>> {
+        Poll::Ready(Some(Err(BodyError::Aborted)))
+    }
+
+    fn len(&self) -> Option<u64> {
+        Some(self.0)
+    }
 }
 
 struct Outgoing<B> {
     body: Pin<Box<B>>,
+    /// Was asked for already.
+    first: Option<Chunk>,
     len: Option<u64>,
     trailers: Option<HeaderMap>,
 }
 
 impl<B: http_body::Body + Send + 'static> Source for Outgoing<B> {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, BodyError>>> {
+        if let Some(first) = self.first.take() {
+            return Poll::Ready(Some(Ok(first)));
+        }
         loop {
             let frame = match ready!(self.body.as_mut().poll_frame(cx)) {
                 None => return Poll::Ready(None),
@@ -119,11 +165,7 @@ impl<B: http_body::Body + Send + 'static> Source for Outgoing<B> {
                 Some(Ok(frame)) => frame,
             };
             match frame.into_data() {
-                Ok(mut data) if data.has_remaining() => {
-                    // No copy of bytes that nobody else has.
-                    let bytes = data.copy_to_bytes(data.remaining());
-                    return Poll::Ready(Some(Ok(Chunk::from(Vec::from(bytes)))));
-                }
+                Ok(data) if data.has_remaining() => return Poll::Ready(Some(Ok(bytes_of(data).into()))),
                 Ok(_) => {}
                 Err(frame) => {
                     if let Ok(trailers) = frame.into_trailers() {
@@ -143,19 +185,4 @@ impl<B: http_body::Body + Send + 'static> Source for Outgoing<B> {
         let lines: FieldLines = lines_of(&self.trailers.take()?).collect();
         Some(OwnedFields::from(&lines))
     }
-}
-
-fn http_body_never() -> impl http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static {
-    struct Never;
-    impl http_body::Body for Never {
-        type Data = Bytes;
-        type Error = Infallible;
-        fn poll_frame(
-            self: Pin<&mut Self>,
-            _: &mut Context<'_>,
-        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-            Poll::Ready(None)
-        }
-    }
-    Never
 }

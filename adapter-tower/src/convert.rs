@@ -2,7 +2,7 @@
 
 use crate::body::{Content, body_of};
 use crate::section::{FieldSection, lines_in_order, map_of};
-use avx_http::{Error, Fields, Method, OwnedRequest, Peer, Response, Status, Version, client};
+use avx_http::{Body, Error, Fields, Method, OwnedRequest, Peer, Response, Status, Version, client};
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, StatusCode, Uri, uri};
 
@@ -53,12 +53,17 @@ where
     B: http_body::Body + Send + 'static,
 {
     let (parts, body) = response.into_parts();
+    let body = body_of(body, || announced(&parts.headers));
+    response_of(&parts, body)
+}
+
+/// With this content instead of its own.
+pub(crate) fn response_of(parts: &http::response::Parts, body: Body) -> Response {
     let status = match Status::new(parts.status.as_u16()) {
         Some(status) if status != Status::SWITCHING_PROTOCOLS => status,
         _ => return Response::new(Status::NOT_IMPLEMENTED),
     };
     let fields = lines_in_order(&parts.headers, parts.extensions.get(), is_framing);
-    let body = body_of(body, announced(&parts.headers));
     Response::new(status).with_fields(fields).with_body(body)
 }
 
@@ -102,7 +107,7 @@ where
     B: http_body::Body + Send + 'static,
 {
     let (parts, body) = request.into_parts();
-    let body = body_of(body, announced(&parts.headers));
+    let body = body_of(body, || announced(&parts.headers));
     let target = match (parts.uri.path_and_query(), parts.uri.authority()) {
         (Some(target), _) if parts.method != http::Method::CONNECT => target.as_str(),
         (_, Some(authority)) => authority.as_str(),

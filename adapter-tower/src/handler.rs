@@ -1,10 +1,11 @@
 //! A tower service as a handler of avx.
 
-use crate::body::{Content, absent};
-use crate::convert::{announced, request_to_http, response_from_http};
+use crate::body::{Content, absent, poll_body_of};
+use crate::convert::{announced, request_to_http, response_of};
 use avx_http::{Error, Handler, IntoResponse, Method, Reply, Request, Response};
 use std::fmt;
 use std::future::poll_fn;
+use std::task::Poll;
 use tower_service::Service;
 
 /// A tower service, an `axum::Router` most of all, as a [`Handler`]: a server takes it as it is, and a
@@ -62,22 +63,30 @@ where
         if let Err(error) = poll_fn(|cx| service.poll_ready(cx)).await {
             return failed(error).into_response();
         }
-        match service.call(request).await {
-            Ok(response) => respond(response, is_head),
-            Err(error) => failed(error).into_response(),
+        match service.call(request).await.map_err(failed) {
+            Ok(response) => respond(response, is_head).await,
+            Err(error) => error.into_response(),
         }
     })
 }
 
-fn respond<B: http_body::Body + Send + 'static>(response: http::Response<B>, is_head: bool) -> Response {
-    let len = announced(response.headers());
-    let response = response_from_http(response);
-    match len {
+async fn respond<B: http_body::Body + Send + 'static>(
+    response: http::Response<B>,
+    is_head: bool,
+) -> Response {
+    let (parts, body) = response.into_parts();
+    let len = || announced(&parts.headers);
+    let body = match is_head.then(len).flatten() {
         // "The server SHOULD send the same header fields in response to a HEAD request as it would have sent if
         // the request method had been GET." (RFC 9110, section 9.3.2) The content is gone already.
-        Some(len) if is_head => response.with_body(absent(len)),
-        _ => response,
-    }
+        Some(len) => absent(len),
+        None => {
+            let mut body = Some(body);
+            poll_fn(|cx| Poll::Ready(body.take().map(|body| poll_body_of(cx, body, len)).unwrap_or_default()))
+                .await
+        }
+    };
+    response_of(&parts, body)
 }
 
 impl<S> fmt::Debug for Tower<S> {

@@ -2,6 +2,7 @@
 //! [`FieldSection`] travels beside it.
 
 use avx_http::{FieldLines, Fields, Name, OwnedFields, Value};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 
@@ -52,7 +53,7 @@ impl From<&FieldLines> for FieldSection {
 
 /// A map of these lines, without those that no map holds, such as pseudo-fields. `None`: more than a map holds.
 pub(crate) fn map_of(fields: Fields<'_>) -> Option<HeaderMap> {
-    let mut map = HeaderMap::new();
+    let mut map = HeaderMap::try_with_capacity(fields.len()).ok()?;
     for field in fields {
         let name = HeaderName::from_bytes(field.name);
         if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(field.value)) {
@@ -99,6 +100,12 @@ pub(crate) fn lines_in_order(
     lines
 }
 
+/// Those that nearly every response has are literals, which need no memory.
 fn name_of(name: &HeaderName) -> Name {
-    name.as_str().to_owned().into()
+    match name {
+        name if *name == CONTENT_TYPE => "content-type".into(),
+        name if *name == CACHE_CONTROL => "cache-control".into(),
+        name if *name == ETAG => "etag".into(),
+        name => name.as_str().to_owned().into(),
+    }
 }

@@ -36,7 +36,7 @@ impl<H: Handler> HandlerService<H> {
         B: http_body::Body + Send + 'static,
     {
         let (parts, body) = request.into_parts();
-        let body = body_of(body, announced(&parts.headers));
+        let body = body_of(body, || announced(&parts.headers));
         let section: Option<&FieldSection> = parts.extensions.get();
         let fields = OwnedFields::from(&lines_in_order(&parts.headers, section, |_| false));
         let host = parts.headers.get(http::header::HOST).map(|host| host.as_bytes());

@@ -337,7 +337,9 @@ impl OwnedFields {
 
 impl From<Fields<'_>> for OwnedFields {
     fn from(fields: Fields<'_>) -> Self {
-        let mut owned = OwnedFields::default();
+        let len = fields.iter().map(|field| field.name.len() + field.value.len()).sum();
+        let mut owned =
+            OwnedFields { bytes: Vec::with_capacity(len), spans: Vec::with_capacity(fields.len()) };
         for field in fields {
             owned.push(field.name, field.value);
         }
