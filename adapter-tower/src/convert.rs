@@ -2,9 +2,11 @@
 
 use crate::body::{Content, body_of};
 use crate::section::{FieldSection, lines_in_order, map_of};
-use avx_http::{Body, Error, Fields, Method, OwnedRequest, Peer, Response, Status, Version, client};
+use avx_http::{Body, Error, Method, OwnedRequest, Peer, Response, Status, Version, client};
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, StatusCode, Uri, uri};
+use std::ops::Range;
 
 /// A request that was received. Its content streams, with trailers; its [`FieldSection`] and the [`Peer`] who sent it
 /// are among the extensions. What layers of avx have attached stays behind.
@@ -16,30 +18,49 @@ use http::{HeaderMap, HeaderName, StatusCode, Uri, uri};
 /// 400 (Bad Request) for a target that is no [`Uri`], 431 (Request Header Fields Too Large) for more fields than a
 /// [`HeaderMap`] holds.
 pub fn request_to_http(mut request: OwnedRequest) -> Result<http::Request<Content>, Error> {
-    let malformed = |_| Error::new(Status::BAD_REQUEST);
-    let body = Content::from(request.take_body());
-    let mut http = http::Request::new(body);
-    *http.method_mut() =
-        http::Method::from_bytes(request.method().as_bytes()).map_err(|e| malformed(e.into()))?;
-    *http.uri_mut() = uri_of(&request).map_err(malformed)?;
+    let malformed = || Error::new(Status::BAD_REQUEST);
+    let mut http = http::Request::new(Content::from(request.take_body()));
+    let method = http::Method::from_bytes(request.method().as_bytes());
+    *http.method_mut() = method.map_err(|_| malformed())?;
     *http.version_mut() = version_to_http(request.version());
-    *http.headers_mut() = headers(request.fields())?;
-    http.extensions_mut().insert(FieldSection::from(request.fields()));
     http.extensions_mut().insert(request.peer());
+    let authority = authority_of(&request).map_err(|_| malformed())?;
+    let target = offset(&request, request.target());
+    // All that follows lies in the memory of the request's head.
+    let section = FieldSection::from(request.into_fields());
+    let bytes = section.bytes();
+    let target = target.filter(|target| target.end <= bytes.len()).map(|target| bytes.slice(target));
+    *http.uri_mut() = uri_of(target.unwrap_or_default(), authority).map_err(|_| malformed())?;
+    let too_many = || Error::new(Status::new(431).unwrap_or(Status::BAD_REQUEST));
+    *http.headers_mut() = section.map(&bytes).ok_or_else(too_many)?;
+    http.extensions_mut().insert(section);
     Ok(http)
 }
 
-fn uri_of(request: &OwnedRequest) -> Result<Uri, http::Error> {
-    let multiplexed = matches!(request.version(), Version::Http2 | Version::Http3);
-    if multiplexed && request.target().starts_with(b"/") && !request.authority().is_empty() {
-        let parts = Uri::builder().scheme(uri::Scheme::HTTP).authority(request.authority());
-        return parts.path_and_query(request.target()).build();
-    }
-    Ok(Uri::try_from(request.target())?)
+/// Where `part` of a head lies in the memory of its fields.
+fn offset(request: &OwnedRequest, part: &[u8]) -> Option<Range<usize>> {
+    let start = part.as_ptr().addr().checked_sub(request.fields().as_raw().0.as_ptr().addr())?;
+    Some(start..start.checked_add(part.len())?)
 }
 
-fn headers(fields: Fields<'_>) -> Result<HeaderMap, Error> {
-    map_of(fields).ok_or_else(|| Error::new(Status::new(431).unwrap_or(Status::BAD_REQUEST)))
+/// The authority that the target is to name.
+fn authority_of(request: &OwnedRequest) -> Result<Option<uri::Authority>, http::Error> {
+    let multiplexed = matches!(request.version(), Version::Http2 | Version::Http3);
+    match request.authority() {
+        authority if multiplexed && request.target().starts_with(b"/") && !authority.is_empty() => {
+            Ok(Some(uri::Authority::try_from(authority)?))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn uri_of(target: Bytes, authority: Option<uri::Authority>) -> Result<Uri, http::Error> {
+    let Some(authority) = authority else { return Ok(Uri::from_maybe_shared(target)?) };
+    let mut parts = uri::Parts::default();
+    parts.scheme = Some(uri::Scheme::HTTP);
+    parts.authority = Some(authority);
+    parts.path_and_query = Some(uri::PathAndQuery::from_maybe_shared(target)?);
+    Ok(Uri::from_parts(parts)?)
 }
 
 /// A response to send. Its content streams, with trailers, when the connection has room; its fields come in the order

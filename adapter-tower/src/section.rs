@@ -2,6 +2,7 @@
 //! [`FieldSection`] travels beside it.
 
 use avx_http::{FieldLines, Fields, Name, OwnedFields, Value};
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
@@ -37,6 +38,40 @@ impl FieldSection {
     pub fn fields(&self) -> Fields<'_> {
         self.0.as_fields()
     }
+
+    /// The memory of the section.
+    pub(crate) fn bytes(&self) -> Bytes {
+        Bytes::from_owner(Memory(self.0.clone()))
+    }
+
+    /// A map of the lines, without those that no map holds, such as pseudo-fields; its values are slices of `bytes`,
+    /// the memory of the section. `None`: more lines than a map holds.
+    pub(crate) fn map(&self, bytes: &Bytes) -> Option<HeaderMap> {
+        fill(self.fields(), |value| HeaderValue::from_maybe_shared(part(bytes, value)).ok())
+    }
+}
+
+struct Memory(Arc<OwnedFields>);
+
+impl AsRef<[u8]> for Memory {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_fields().as_raw().0
+    }
+}
+
+/// `slice` as a part of `bytes`, where it lies; a copy, if it lies elsewhere.
+pub(crate) fn part(bytes: &Bytes, slice: &[u8]) -> Bytes {
+    let start = slice.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
+    match start.checked_add(slice.len()) {
+        Some(end) if end <= bytes.len() => bytes.slice(start..end),
+        _ => Bytes::copy_from_slice(slice),
+    }
+}
+
+impl From<OwnedFields> for FieldSection {
+    fn from(fields: OwnedFields) -> Self {
+        FieldSection(Arc::new(fields))
+    }
 }
 
 impl From<Fields<'_>> for FieldSection {
@@ -53,10 +88,14 @@ impl From<&FieldLines> for FieldSection {
 
 /// A map of these lines, without those that no map holds, such as pseudo-fields. `None`: more than a map holds.
 pub(crate) fn map_of(fields: Fields<'_>) -> Option<HeaderMap> {
+    fill(fields, |value| HeaderValue::from_bytes(value).ok())
+}
+
+fn fill(fields: Fields<'_>, value_of: impl Fn(&[u8]) -> Option<HeaderValue>) -> Option<HeaderMap> {
     let mut map = HeaderMap::try_with_capacity(fields.len()).ok()?;
     for field in fields {
         let name = HeaderName::from_bytes(field.name);
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(field.value)) {
+        if let (Ok(name), Some(value)) = (name, value_of(field.value)) {
             map.try_append(name, value).ok()?;
         }
     }

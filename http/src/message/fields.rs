@@ -1,5 +1,6 @@
 //! Field lines to send, and received field sections that outlive their buffer.
 
+use super::Arena;
 use crate::pool;
 use avx_core::syntax::connection::is_connection_specific;
 use avx_core::{Date, Field, Fields, Span};
@@ -319,6 +320,11 @@ pub struct OwnedFields {
 }
 
 impl OwnedFields {
+    /// The section whose memory this is.
+    pub(super) fn of(arena: Arena) -> Self {
+        OwnedFields { bytes: arena.bytes, spans: arena.spans }
+    }
+
     /// The section as it was received.
     pub fn as_fields(&self) -> Fields<'_> {
         Fields::new(&self.bytes, &self.spans)
@@ -332,6 +338,13 @@ impl OwnedFields {
         self.bytes.extend_from_slice(value.as_ref());
         let end = self.bytes.len() as u32;
         self.spans.push(Span { name: start, name_end: middle, value: middle, value_end: end });
+    }
+}
+
+impl Drop for OwnedFields {
+    fn drop(&mut self) {
+        let (bytes, spans) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.spans));
+        pool::give_arena(Arena { bytes, spans });
     }
 }
 

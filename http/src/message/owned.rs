@@ -4,7 +4,7 @@ use super::params::{self, Names};
 use super::{BadParam, Extensions, Params, Request};
 use crate::body::{Pipe, Writer};
 use crate::rt::Peer;
-use crate::{Body, FieldLines, Response, pool};
+use crate::{Body, FieldLines, OwnedFields, Response, pool};
 use avx_core::{BodyLen, Fields, Method, Span, Status, Version};
 use std::borrow::Cow;
 use std::fmt;
@@ -210,6 +210,12 @@ impl OwnedRequest {
     /// The content alone; the head's memory is recycled.
     pub fn into_body(mut self) -> Body {
         self.take_body()
+    }
+
+    /// The fields alone, in the memory that the head was copied to; no copy. The content, unless it was
+    /// [taken out](Self::take_body), is dropped.
+    pub fn into_fields(mut self) -> OwnedFields {
+        OwnedFields::of(mem::take(&mut self.arena))
     }
 
     /// Takes the content out and leaves an empty one, to have head and content apart.
