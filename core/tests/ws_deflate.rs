@@ -271,6 +271,41 @@ fn a_compressed_message_is_compressed_to_its_end() {
     assert!(!read(&driver.out)[0].0.compressed);
 }
 
+/// All of a frame may be consumed before all that it inflates to was told.
+#[test]
+fn a_machine_is_not_quiet_before_a_message_is_inflated_to_its_end() {
+    let agreed = agreed("permessage-deflate");
+    let mut client = deflating_client(Config::default(), &agreed);
+    let mut server = deflating_server(Config::default(), &agreed);
+    let mut loud = 0;
+    for seed in 0..40_u32 {
+        let mut state = seed;
+        let mut next = |n: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % n
+        };
+        // Words, some of which come again.
+        let words: Vec<String> =
+            (0..50).map(|_| (0..1 + next(9)).map(|_| char::from(b'a' + next(26) as u8)).collect()).collect();
+        let mut data = Vec::new();
+        while data.len() < 16 << 10 {
+            data.extend_from_slice(words[next(50) as usize].as_bytes());
+        }
+        data.truncate((16 << 10) + next(3) as usize);
+        client
+            .call(|machine, now, out| machine.send_compressed(now, Kind::Binary, &data, true, out))
+            .unwrap();
+        let bytes = std::mem::take(&mut client.out);
+        server.feed_with(&bytes, &mut |_, seen, machine, _| {
+            loud += usize::from(matches!(seen, Seen::Data(_, _, false)) && !machine.is_quiet());
+        });
+        assert!(server.machine.is_quiet());
+        assert_eq!(server.seen.pop(), Some(Seen::Data(Kind::Binary, data, true)));
+    }
+    assert!(loud > 0);
+    assert_eq!(server.faults, Vec::<String>::new());
+}
+
 #[test]
 fn a_refused_call_does_not_touch_the_context() {
     let mut driver = deflating_server(Config::default(), &agreed(OFFERS[0]));

@@ -92,6 +92,7 @@ impl<R: Role> Driver<R> {
     pub fn drain(&mut self, answer: Answer<'_, R>) {
         let mut idle = 0;
         loop {
+            let quiet = self.input.is_empty() && self.error.is_none() && self.machine.is_quiet();
             if self.machine.wants_transmit() {
                 self.machine.transmit(self.now, &mut self.out);
             }
@@ -104,6 +105,9 @@ impl<R: Role> Driver<R> {
                     if self.input.len() < self.event_from {
                         let (len, from) = (self.input.len(), self.event_from);
                         self.faults.push(format!("an event within {len} bytes, none promised before {from}"));
+                    }
+                    if quiet {
+                        self.faults.push(format!("{seen:?} of a machine that had nothing to tell"));
                     }
                     self.event_from = 0;
                     self.input.drain(..consumed);

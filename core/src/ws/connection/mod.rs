@@ -195,7 +195,9 @@ impl<R: Role> Connection<R> {
     #[inline]
     pub fn is_quiet(&self) -> bool {
         let due = self.pong_due | self.ping_due | self.close_due.is_some();
-        !(due | self.held | self.eof | self.pending.is_some())
+        // All of a compressed frame may be consumed before all that it inflates to was told.
+        let inflates = self.compressed & (self.reader == Reader::Payload);
+        !(due | inflates | self.held | self.eof | self.pending.is_some())
     }
 
     /// Whether messages may be sent.
