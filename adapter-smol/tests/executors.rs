@@ -21,7 +21,8 @@ async fn hello(rt: &Smol, address: Address) {
 
 /// Serves on TCP and on a Unix socket, and ends.
 async fn serve(rt: &Smol) {
-    let path = std::env::temp_dir().join(format!("avx-smol-{}-{}", std::process::id(), rt.workers()));
+    let file = format!("avx-smol-{}-{:?}-{}", std::process::id(), std::thread::current().id(), rt.workers());
+    let path = std::env::temp_dir().join(file);
     let server = Server::new(Router::new().get("/", || "hello")).bind("127.0.0.1:0").bind(path);
     let server = server.start(rt).await.unwrap();
     for address in server.local_addrs() {
