@@ -1,12 +1,12 @@
 //! The whole server machine against its two halves: 16 pipelined requests per read, parsed and
-//! answered. `cargo bench -p avx-core --bench machine`; `-- machine N` or `-- halves N` runs one side
-//! N times over the 16 and prints nothing, for counting instructions.
+//! answered; and inside the one for any version. `cargo bench -p avx-core --bench machine`; `-- machine N`, `-- any N`
+//! or `-- halves N` runs one side N times over the 16 and prints nothing, for counting instructions.
 
 use avx_core::h1::encode::{self, Connection, Length};
 use avx_core::h1::head::{Options, Parsed, Parser};
 use avx_core::{
-    Config, Date, Event, Field, Http, Instant, Lenient, Limits, Machine, Preset, Recv, Response, Scratch,
-    SliceOutput, Span, Status, h1,
+    Config, Date, Event, Field, Http, Instant, Lenient, Limits, Preset, Recv, Response, Scratch, SliceOutput,
+    Span, Status, any, h1,
 };
 use std::hint::black_box;
 use std::sync::Arc;
@@ -22,17 +22,17 @@ Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9\r\nC
 const FIELDS: [(&str, &str); 1] = [("Content-Type", "text/plain")];
 const CONTENT: &[u8] = b"Hello, World!";
 
-struct Bench {
+struct Bench<M> {
     input: Vec<u8>,
     memory: Vec<u8>,
     scratch: Scratch,
     spans: Vec<Span>,
-    machine: h1::Server,
+    machine: M,
     preset: Preset,
 }
 
-impl Bench {
-    fn new(request: &[u8]) -> Self {
+impl<M: Http> Bench<M> {
+    fn new(request: &[u8], machine: fn(Arc<Config>, Instant) -> M) -> Self {
         let config = Arc::new(Config::default());
         let date = Date::from_unix(784_111_777);
         Bench {
@@ -40,7 +40,7 @@ impl Bench {
             memory: vec![0; 16 << 10],
             scratch: Scratch::new(),
             spans: vec![Span::default(); 100],
-            machine: h1::Server::new(config, Instant::ZERO),
+            machine: machine(config, Instant::ZERO),
             preset: Preset::new(&[Field::new("Server", "avx"), Field::new("Date", date.as_bytes())])
                 .expect("valid"),
         }
@@ -94,24 +94,33 @@ impl Bench {
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     let count = args.last().and_then(|n| n.parse::<usize>().ok());
-    if let (Some(side), Some(count)) = (args.iter().find(|a| *a == "machine" || *a == "halves"), count) {
-        let mut bench = Bench::new(SHORT);
+    let sides = ["machine", "any", "halves"];
+    if let (Some(side), Some(count)) = (args.iter().find(|a| sides.contains(&a.as_str())), count) {
+        let (mut bench, mut any) = (Bench::new(SHORT, h1::Server::new), Bench::new(SHORT, any::Server::new));
         for _ in 0..count {
-            black_box(if side == "machine" { bench.machine() } else { bench.halves() });
+            black_box(match side.as_str() {
+                "machine" => bench.machine(),
+                "any" => any.machine(),
+                _ => bench.halves(),
+            });
         }
         return;
     }
     for (name, request) in [("short", SHORT), ("browser", BROWSER)] {
-        let mut bench = Bench::new(request);
+        let (mut bench, mut any) =
+            (Bench::new(request, h1::Server::new), Bench::new(request, any::Server::new));
         assert_eq!(bench.machine(), bench.halves());
-        let (mut whole, mut halves) = (Vec::new(), Vec::new());
+        assert_eq!(any.machine(), bench.halves());
+        let (mut whole, mut either, mut halves) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..61 {
             whole.push(time(|| bench.machine()));
+            either.push(time(|| any.machine()));
             halves.push(time(|| bench.halves()));
         }
-        let (whole, halves) = (median(whole), median(halves));
+        let (whole, either, halves) = (median(whole), median(either), median(halves));
         println!(
-            "{name:8} {:4} bytes: machine {whole:6.1} ns, parser + encoder {halves:6.1} ns a request, ratio {:.2}",
+            "{name:8} {:4} bytes: machine {whole:6.1} ns, parser + encoder {halves:6.1} ns a request, ratio {:.2}; \
+             any version {either:6.1} ns",
             request.len(),
             whole / halves
         );

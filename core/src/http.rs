@@ -195,7 +195,7 @@ pub struct Response<'a> {
 
 impl<'a> Response<'a> {
     /// A response with this status and these fields.
-    pub fn new(status: Status, fields: &'a [Field<'a>]) -> Self {
+    pub const fn new(status: Status, fields: &'a [Field<'a>]) -> Self {
         Response { status, reason: None, fields, presets: &[] }
     }
 }

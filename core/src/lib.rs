@@ -16,8 +16,10 @@
 //!   [`h1::Client`] are machines for HTTP/1.1 (RFC 9112), [`h2::Server`] and [`h2::Client`] for HTTP/2
 //!   (RFC 9113), [`ws::Server`] and [`ws::Client`] for WebSocket (RFC 6455). All borrow the caller's memory: an event points into the input, an answer is written
 //!   into an [`Output`].
+//! - [`any::Server`] and [`any::Client`] are machines for HTTP, whichever version; they count credit over both.
 //! - [`Session`] is a machine with its buffers: all that a driver does, short of the system calls. Most
-//!   embedders want this one; [`embedding`] walks through it.
+//!   embedders want this one; [`embedding`] walks through it. [`Drive`] is its transport's side alone: one
+//!   [`Step`] after the other, whatever is spoken.
 //! - [`Config`] holds every limit and deadline, on by default, and every leniency, off by default.
 //! - Below the machines, [`h1::head::Parser`], [`h1::chunked::Chunked`], [`h1::encode`], [`h2::frame`],
 //!   [`h2::hpack`], [`ws::frame`] and [`ws::handshake`] can be used and fuzzed alone.
@@ -70,7 +72,9 @@ extern crate alloc;
 #[doc = include_str!("../EMBEDDING.md")]
 pub mod embedding {}
 
+pub mod any;
 mod bucket;
+pub mod drive;
 pub mod error;
 pub mod fields;
 pub mod h1;
@@ -88,6 +92,7 @@ pub mod syntax;
 pub mod time;
 pub mod ws;
 
+pub use drive::{Drive, Step};
 pub use error::{ErrorCode, Initiator, PeerError, UsageError};
 pub use fields::{Field, Fields, Span};
 pub use head::{RequestHead, ResponseHead};

@@ -37,6 +37,8 @@ pub struct Session<M> {
     failed: Option<PeerError>,
     /// What may still be read since then, bytes: the peer goes on in good faith for a while.
     spill: u32,
+    /// The driver was told to shut the sending side down.
+    pub(crate) shut: bool,
     switched: Option<Protocol>,
 }
 
@@ -63,6 +65,7 @@ impl<M: Machine> Session<M> {
             cut: false,
             failed: None,
             spill: config.limits.unread_body,
+            shut: false,
             switched: None,
         }
     }
@@ -116,6 +119,25 @@ impl<M: Machine> Session<M> {
         }
     }
 
+    /// As [`turn`](Self::turn), but there is no event while output waits that leaves less than `room` bytes beside it:
+    /// whoever answers while he holds an event finds as much room. The peer's time stands still meanwhile
+    /// ([`hold`](Self::hold)). With nothing waiting everything fits, whatever its size.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn turn_with_room<'a>(
+        &'a mut self,
+        now: Instant,
+        scratch: &'a mut Scratch,
+        room: usize,
+    ) -> Result<Option<Turn<'a, M>>, PeerError> {
+        if !self.out.is_empty() && self.out.room() < room {
+            self.hold(now);
+            return Ok(None);
+        }
+        self.turn(now, scratch)
+    }
+
     /// The machine and the output, for answers that come later than their event.
     #[inline]
     pub fn parts(&mut self, scratch: &mut Scratch) -> (&mut M, &mut Outgoing) {
@@ -126,6 +148,12 @@ impl<M: Machine> Session<M> {
     /// The machine.
     pub fn machine(&self) -> &M {
         &self.machine
+    }
+
+    /// The machine, for what its user says without writing: credit, interest, a reset. What that leads to on the wire
+    /// is written by the next [`turn`](Self::turn).
+    pub fn machine_mut(&mut self) -> &mut M {
+        &mut self.machine
     }
 
     /// Where to read into; never empty.
@@ -289,19 +317,27 @@ impl<M: Machine> Session<M> {
     }
 
     /// Goes on with another machine; unread input and pending output are carried along.
-    pub fn replace<N: Machine>(self, machine: N) -> (Session<N>, M) {
-        let session = Session {
+    pub fn replace<N: Machine>(mut self, machine: N) -> (Session<N>, M) {
+        (self.hand_over(machine), self.machine)
+    }
+
+    /// The same for those who cannot give the session away, because it lies in an enum that is to hold the next one:
+    /// `*speaks = WebSocket(session.hand_over(machine))`. What stays behind has no input and no output, and wants
+    /// nothing.
+    pub fn hand_over<N: Machine>(&mut self, machine: N) -> Session<N> {
+        self.switched = self.switched.or(Some(Protocol::Tunnel));
+        Session {
             machine,
-            input: self.input,
-            out: self.out,
+            input: core::mem::take(&mut self.input),
+            out: core::mem::take(&mut self.out),
             patience: self.patience,
-            stalls_at: self.stalls_at,
+            stalls_at: self.stalls_at.take(),
             cut: self.cut,
             failed: None,
             spill: self.spill,
+            shut: self.shut,
             switched: None,
-        };
-        (session, self.machine)
+        }
     }
 
     /// Gives every buffer without pending bytes back to the thread, and shrinks one that holds an
@@ -329,7 +365,7 @@ impl<M: Http> Session<M> {
 
 /// How long output may wait: without progress, beyond that at a minimum rate, and never beyond the
 /// end of the drain. Nanoseconds.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Patience {
     stall: u64,
     drain: u64,

@@ -1,5 +1,5 @@
-//! The contract of the front page, as properties of both HTTP/2 machines over valid, damaged and random
-//! frames, any cutting, and any order of calls.
+//! The contract of the front page, as properties of both HTTP/2 machines, alone and inside those for any version, over
+//! valid, damaged and random frames, any cutting, and any order of calls.
 
 mod h2_support;
 
@@ -7,7 +7,7 @@ use avx_core::h2::frame::Kind;
 use avx_core::h2::{Client, Server};
 use avx_core::{
     BodyLen, Config, ErrorCode, Field, Http, Instant, Method, PeerError, Priority, Request, Response,
-    SliceOutput, Status, StreamId, UsageError,
+    SliceOutput, Status, StreamId, UsageError, any,
 };
 use conformance::drive::{Driver, Seen};
 use h2_support::*;
@@ -180,7 +180,7 @@ fn read<M: Http>(
 }
 
 /// Answers each request in a way that depends on its stream only.
-fn user_of_server(script: Vec<u8>) -> impl FnMut(Instant, &Seen, &mut Server, &mut Vec<u8>) {
+fn user_of_server<M: Http>(script: Vec<u8>) -> impl FnMut(Instant, &Seen, &mut M, &mut Vec<u8>) {
     move |now, seen, m, out| {
         let id = StreamId(seen.stream());
         let ok = Response::new(Status::OK, &[]);
@@ -203,7 +203,7 @@ fn user_of_server(script: Vec<u8>) -> impl FnMut(Instant, &Seen, &mut Server, &m
     }
 }
 
-fn user_of_client(now: Instant, seen: &Seen, m: &mut Client, _: &mut Vec<u8>) {
+fn user_of_client<M: Http>(now: Instant, seen: &Seen, m: &mut M, _: &mut Vec<u8>) {
     let id = StreamId(seen.stream());
     match seen {
         Seen::Data(_, data) => m.release(id, data.len() as u32),
@@ -214,7 +214,11 @@ fn user_of_client(now: Instant, seen: &Seen, m: &mut Client, _: &mut Vec<u8>) {
 
 /// A client with requests under way: `G`et, `H`ead, `P`ost that is still sending, with `E`xpect, `C`onnect.
 fn client_with(requests: &[u8], config: Arc<Config>) -> Driver<Client> {
-    let mut driver = Driver::new(Client::new(config, NOW), NOW);
+    requests_of(requests, Client::new(config, NOW))
+}
+
+fn requests_of<M: Http>(requests: &[u8], client: M) -> Driver<M> {
+    let mut driver = Driver::new(client, NOW);
     let expect = [Field::new("Expect", "100-continue")];
     for kind in requests {
         let (method, target, fields, body): (_, &[u8], &[Field<'_>], _) = match kind {
@@ -254,6 +258,15 @@ proptest! {
         prop_assert_eq!(&run(&places(&cuts, input.len())), &whole);
         let everywhere: Vec<usize> = (1..=input.len()).collect();
         prop_assert_eq!(&run(&everywhere), &whole);
+        // The machine for any version, told which one it is, and (as far as the preface is one) by its first bytes.
+        let known = any::Server::http2(config(bits), NOW);
+        let told = any::Server::new(config(bits), NOW);
+        let found = if input.starts_with(PREFACE) { Some(told) } else { None };
+        for machine in [Some(known), found].into_iter().flatten() {
+            let driver = Driver::new(machine, NOW);
+            let either = read(driver, &input, &places(&cuts, input.len()), eof, &mut user_of_server(script.clone()));
+            prop_assert_eq!(&either, &whole);
+        }
     }
 
     #[test]
@@ -270,6 +283,9 @@ proptest! {
         prop_assert_eq!(&run(&places(&cuts, input.len())), &whole);
         let everywhere: Vec<usize> = (1..=input.len()).collect();
         prop_assert_eq!(&run(&everywhere), &whole);
+        let driver = requests_of(&requests, any::Client::http2(config(bits), NOW, false));
+        let either = read(driver, &input, &places(&cuts, input.len()), eof, &mut user_of_client);
+        prop_assert_eq!(&either, &whole);
     }
 
     #[test]
@@ -279,6 +295,9 @@ proptest! {
         bits in any::<u8>(),
     ) {
         let mut driver = Driver::new(Server::new(config(bits), NOW), NOW);
+        driver.input.extend_from_slice(&input);
+        run_calls(&mut driver, &calls)?;
+        let mut driver = Driver::new(any::Server::http2(config(bits), NOW), NOW);
         driver.input.extend_from_slice(&input);
         run_calls(&mut driver, &calls)?;
     }

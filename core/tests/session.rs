@@ -1,7 +1,7 @@
 //! Output that waits: for a peer that reads slowly, and beyond the end of its connection.
 
 use avx_core::h1::Server;
-use avx_core::{Config, Event, Http, Instant, PeerError, Response, Scratch, Session, Status};
+use avx_core::{Config, Drive, Event, Http, Instant, PeerError, Response, Scratch, Session, Status, Step};
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -228,4 +228,99 @@ fn a_peer_that_goes_on_after_an_error_is_read_from_for_a_while_and_then_closed_o
     assert_eq!((read, session.is_closed()), (256 << 10, false), "the answer is still to be written");
     session.did_write(NOW, answer);
     assert!(session.is_closed());
+}
+
+/// The steps a driver is told, the transport taking so many bytes at a time.
+#[test]
+fn a_driver_writes_then_shuts_down_once_then_reads_then_closes() {
+    let (mut session, mut scratch) = waiting("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 100);
+    let wire: &mut dyn Drive = &mut session;
+    let mut written = 0;
+    while let Step::Write(bytes) = wire.next_step(&mut scratch) {
+        let n = bytes.len().min(50);
+        written += n;
+        wire.did_write(NOW, n);
+    }
+    assert!(written > 100);
+    // (Asking has answered once.)
+    let Step::Read(memory) = wire.next_step(&mut scratch) else { panic!("shut down twice") };
+    memory[0] = b'x';
+    wire.did_read(NOW, 1);
+    assert!(matches!(wire.next_step(&mut scratch), Step::Read(_)));
+    let ends = wire.deadline().expect("a linger");
+    wire.timed_out(ends);
+    assert_eq!(wire.next_step(&mut scratch), Step::Close { reset: false });
+}
+
+#[test]
+fn a_driver_is_told_to_shut_down_exactly_once() {
+    let (mut session, mut scratch) = waiting("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 0);
+    session.did_write(NOW, session.write_buf().len());
+    assert_eq!(session.next_step(&mut scratch), Step::Shutdown);
+    for _ in 0..3 {
+        assert!(matches!(session.next_step(&mut scratch), Step::Read(_)));
+    }
+    session.did_read(NOW, 0);
+    assert!(session.turn(NOW, &mut scratch).unwrap().is_none());
+    assert_eq!(session.next_step(&mut scratch), Step::Close { reset: false });
+}
+
+#[test]
+fn a_driver_resets_what_a_slow_reader_would_take_for_the_whole() {
+    let (mut session, mut scratch) = waiting(GET, 60_000);
+    assert!(matches!(session.next_step(&mut scratch), Step::Write(_)));
+    session.timed_out(at(30.0));
+    assert_eq!(session.next_step(&mut scratch), Step::Close { reset: true });
+}
+
+#[test]
+fn a_driver_waits_while_the_user_owes_an_answer() {
+    let (mut session, mut scratch) = (session(), Scratch::new());
+    session.read_from(NOW, &mut scratch, GET.as_bytes());
+    while session.turn(NOW, &mut scratch).unwrap().is_some() {}
+    assert_eq!(session.next_step(&mut scratch), Step::Wait);
+}
+
+#[test]
+fn what_is_handed_over_is_gone_from_where_it_was() {
+    use avx_core::{Field, Protocol, ws};
+    let config = Config::default();
+    let (mut first, mut scratch) = (session(), Scratch::new());
+    let request =
+        b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x82\0\0\0\0hi";
+    first.read_from(NOW, &mut scratch, request);
+    while let Some(turn) = first.turn(NOW, &mut scratch).unwrap() {
+        if let Event::Request { stream, .. } = turn.event {
+            let fields = [Field::new("Upgrade", "websocket")];
+            let switch = Response::new(Status::SWITCHING_PROTOCOLS, &fields);
+            turn.machine.send_full(NOW, stream, &switch, b"", turn.out).unwrap();
+        }
+    }
+    assert_eq!(first.switched(), Some(Protocol::WebSocket));
+    let mut next = first.hand_over(ws::Server::new(Arc::new(config), NOW));
+    assert!(first.write_buf().is_empty() && first.unread().is_empty() && !first.wants_read());
+    assert_eq!(first.next_step(&mut scratch), Step::Wait);
+    assert!(first.turn(NOW, &mut scratch).unwrap().is_none());
+    assert!(next.write_buf().starts_with(b"HTTP/1.1 101 "));
+    let turn = next.turn(NOW, &mut scratch).unwrap().expect("the message that came along");
+    assert!(matches!(turn.event, ws::Event::Data { data: [b'h', b'i'], last: true, .. }), "{:?}", turn.event);
+}
+
+#[test]
+fn an_event_waits_for_room_and_the_peer_does_not_pay_for_that() {
+    let (mut session, mut scratch) = waiting(GET, 60_000);
+    session.read_from(NOW, &mut scratch, b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n");
+    assert!(session.turn_with_room(NOW, &mut scratch, 10_000).unwrap().is_none(), "5,470 bytes are left");
+    let turn = session.turn_with_room(NOW, &mut scratch, 5_000).unwrap().expect("a request");
+    assert!(matches!(turn.event, Event::Request { .. }));
+    // The client owes content, and then does not any more.
+    assert!(session.turn(NOW, &mut scratch).unwrap().is_none());
+    assert_eq!(session.deadline(), Some(at(5.0)));
+    session.read_from(at(4.0), &mut scratch, b"too much ");
+    assert!(session.turn_with_room(at(4.0), &mut scratch, 10_000).unwrap().is_none());
+    assert_eq!(session.deadline(), Some(at(30.0)), "nothing but its reading is waited for");
+    let all = session.write_buf().len();
+    session.did_write(at(20.0), all);
+    let turn = session.turn_with_room(at(20.0), &mut scratch, 10_000).unwrap().expect("its content");
+    assert!(matches!(turn.event, Event::Data { .. }));
 }

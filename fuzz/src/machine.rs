@@ -4,7 +4,7 @@ use crate::{NOW, config, options, pieces};
 use avx_core::h1::{Client, Server};
 use avx_core::{
     BodyLen, ErrorCode, Field, Http, Instant, Method, PeerError, Protocol, Request, Response, Status,
-    StreamId,
+    StreamId, any,
 };
 use conformance::drive::{Answer, Driver, Seen};
 
@@ -19,6 +19,11 @@ pub fn server(data: &[u8]) {
     assert_eq!(run(Cut::Pieces(step)), whole);
     assert_eq!(run(Cut::Bytes), whole);
     assert_eq!(run(Cut::EndFirst), whole);
+    // The machine for any version does the same, unless it is HTTP/2.
+    if !whole.switched.as_ref().is_some_and(|(_, rest)| rest.starts_with(b"PRI * HTTP/2.0")) {
+        let driver = Driver::new(any::Server::new(config(bits), NOW), NOW);
+        assert_eq!(read(driver, input, Cut::Pieces(step), end & 1 == 1, &mut answer(ways)), whole);
+    }
 }
 
 /// A client with several requests in flight.
@@ -75,7 +80,7 @@ fn read<M: Http>(mut driver: Driver<M>, input: &[u8], cut: Cut, end: bool, answe
 }
 
 /// Answers each request in a way that depends on its number and `ways` only.
-pub(crate) fn answer(ways: u8) -> impl FnMut(Instant, &Seen, &mut Server, &mut Vec<u8>) {
+pub(crate) fn answer<M: Http>(ways: u8) -> impl FnMut(Instant, &Seen, &mut M, &mut Vec<u8>) {
     let mut connect = None;
     move |now, seen, m, out| {
         let id = StreamId(seen.stream());

@@ -8,7 +8,7 @@ use super::render::Log;
 use super::seated::Seated;
 use super::{diff, text, ws};
 use crate::h2::frames::{PREFACE, settings, settings_ack};
-use avx_core::{h1, h2};
+use avx_core::{any, h1, h2};
 
 /// Something a case can be played to.
 pub(super) trait Subject {
@@ -50,6 +50,14 @@ pub(super) fn check(case: &Case) -> Result<(), String> {
     play(case, &mut *bare(case), Cut::Bytes).map_err(|e| format!("  (byte by byte)\n{e}"))?;
     play(case, &mut *seated(case), Cut::Whole).map_err(|e| format!("  (session, whole)\n{e}"))?;
     play(case, &mut *seated(case), Cut::Bytes).map_err(|e| format!("  (session, byte by byte)\n{e}"))?;
+    if let Some(subject) = versatile(case, false) {
+        play(case, &mut *greeted(case, subject), Cut::Whole)
+            .map_err(|e| format!("  (any version, whole)\n{e}"))?;
+    }
+    if let Some(subject) = versatile(case, true) {
+        play(case, &mut *greeted(case, subject), Cut::Bytes)
+            .map_err(|e| format!("  (any version, session, byte by byte)\n{e}"))?;
+    }
     for at in 1..longest {
         if longest <= LONG || at < 64 || at + 64 > longest || at % 4001 == 0 {
             play(case, &mut *bare(case), Cut::At(at)).map_err(|e| format!("  (cut at {at})\n{e}"))?;
@@ -98,6 +106,31 @@ fn seated(case: &Case) -> Box<dyn Subject> {
             (Speaks::WebSocket, _) => ws::seated(case),
         },
     )
+}
+
+/// The machine for both versions, which has to do the same, unless it is about which version is spoken.
+fn versatile(case: &Case, seated: bool) -> Option<Box<dyn Subject>> {
+    macro_rules! subject {
+        ($new:expr) => {{
+            let subject: Box<dyn Subject> =
+                if seated { Box::new(Seated::new($new, case)) } else { Box::new(Bare::new($new, case)) };
+            Some(subject)
+        }};
+    }
+    let begins_as_http2 = case
+        .steps
+        .iter()
+        .any(|step| matches!(&step.action, Action::In(bytes, _) if bytes.starts_with(PREFACE)));
+    match (case.speaks, case.role) {
+        (Speaks::Http1, Role::Server) if begins_as_http2 => None,
+        (Speaks::Http1, Role::Server) => subject!(any::Server::new),
+        (Speaks::Http1, Role::Client) => subject!(any::Client::http1),
+        // The greeting says which version it is.
+        (Speaks::Http2, Role::Server) if case.greeted => subject!(any::Server::new),
+        (Speaks::Http2, Role::Server) => subject!(any::Server::http2),
+        (Speaks::Http2, Role::Client) => subject!(|config, now| any::Client::http2(config, now, false)),
+        (Speaks::WebSocket, _) => None,
+    }
 }
 
 /// The subject behind the exchange of prefaces, if that is not the case's concern.

@@ -131,6 +131,12 @@ impl Client {
         self.sent - self.answered
     }
 
+    /// Whether content of a response is still to come.
+    #[inline]
+    pub(crate) fn is_amid_content(&self) -> bool {
+        self.reader == Reader::Content
+    }
+
     fn ready(&self) -> Result<(), UsageError> {
         let limit = u64::from(self.config.limits.pipelined.clamp(1, 32));
         let free = self.in_flight() < limit && self.writer == Writer::Idle;

@@ -14,7 +14,8 @@ pub struct Limits {
     pub max_streams: u32,
     /// Promised streams a client takes at the same time, once it takes any. Default 16.
     pub max_pushes: u32,
-    /// Window a stream begins with, bytes. Default 64 KiB.
+    /// Window a stream begins with, bytes. Default 64 KiB. With the machines of [`any`](crate::any) also what is told of
+    /// over HTTP/1.1 before content has to be released, and one read beyond it.
     pub stream_window: u32,
     /// Window a stream grows to, bytes. Default 16 MiB.
     pub max_stream_window: u32,

@@ -14,7 +14,7 @@ use std::future::Future;
 /// Accepts a WebSocket and hands it to `then`; answers what is no handshake as it should be (426, 400 ...).
 ///
 /// `then` runs inside the task of the connection, like any handler. The limits are the server's,
-/// `ws` of its [`Config`].
+/// `ws` of its [`Config`](crate::Config).
 ///
 /// ```
 /// use avx_http::{OwnedRequest, Response, Status, ws};

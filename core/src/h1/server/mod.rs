@@ -14,6 +14,7 @@ mod answer;
 mod deadline;
 mod recv;
 
+use super::PREFACE;
 use super::content::{Content, Role};
 use super::encode::Sending;
 use super::head::{Options, Parser};
@@ -158,6 +159,32 @@ impl Server {
         let error = self.error.filter(|_| self.refused)?;
         let len = explanation(error).iter().map(|text| text.len() as u64).sum();
         Some((status(error), if self.request.head { 0 } else { len }))
+    }
+}
+
+/// What a machine for both versions has to know.
+impl Server {
+    /// Whether this connection is one of HTTP/2: it begins with the whole preface of that.
+    #[inline]
+    pub(crate) fn is_preface(&self, input: &[u8]) -> bool {
+        self.stream == 0 && self.reader == Reader::Head && input.starts_with(PREFACE)
+    }
+
+    /// Whether content of the request is still to come.
+    #[inline]
+    pub(crate) fn is_amid_content(&self) -> bool {
+        self.reader == Reader::Content
+    }
+
+    /// Whether the end of the input is known.
+    pub(crate) fn is_eof(&self) -> bool {
+        self.eof
+    }
+
+    /// When the graceful end was asked for, while it is under way.
+    pub(crate) fn shutdown_begun(&self) -> Option<Instant> {
+        let drain = (Instant::ZERO + self.config.timeouts.drain).as_nanos();
+        (self.drain_at != NEVER).then(|| Instant::from_nanos(self.drain_at.saturating_sub(drain)))
     }
 }
 

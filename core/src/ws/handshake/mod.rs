@@ -49,7 +49,7 @@ mod server;
 
 pub use client::{Accepted, Failure, Handshake};
 pub use lines::Lines;
-pub use server::{Answer, Offer, Refusal, check, check_parts};
+pub use server::{Answer, Offer, Refusal, Reply, check, check_parts, reply};
 
 #[cfg(test)]
 mod tests;

@@ -128,6 +128,49 @@ pub fn check_parts<'b>(
     Ok(Offer { fields, accept })
 }
 
+/// The answer of a server that accepts every handshake, without a subprotocol and without compression, and refuses
+/// what is none: [`check`] and [`Offer::answer`] in one, for those who have nothing to choose.
+///
+/// It does not look at [`Offer::origin`]: this is for resources that any page may use.
+pub fn reply(head: &RequestHead<'_>) -> Reply {
+    let tunnel = matches!(head.version(), Version::Http2 | Version::Http3);
+    Reply(match check(head) {
+        Ok(offer) => Ok(Answer { accept: offer.accept, protocol: None, extensions: Text::EMPTY }),
+        // "An endpoint MUST NOT generate an HTTP/2 message containing connection-specific header fields" (RFC 9113,
+        // section 8.2.2), as a 426 would have to.
+        Err(Refusal::NotWebSocket) if tunnel => Err(Refusal::VersionOfTunnel),
+        Err(refusal) => Err(refusal),
+    })
+}
+
+/// What [`reply`] says. Sent without content.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply(Result<Answer<'static>, Refusal>);
+
+impl Reply {
+    /// Whether the connection, or stream, goes on as a WebSocket.
+    pub fn accepts(&self) -> bool {
+        self.0.is_ok()
+    }
+
+    /// The status to answer with.
+    pub fn status(&self) -> Status {
+        self.0.map_or_else(Refusal::status, |answer| answer.status())
+    }
+
+    /// The field lines to answer with.
+    pub fn fields(&self) -> Lines<'_> {
+        match &self.0 {
+            Ok(answer) => answer.fields(),
+            Err(refusal) => {
+                let mut lines = Lines::new();
+                refusal.fields().iter().for_each(|line| lines.push(line.name, line.value));
+                lines
+            }
+        }
+    }
+}
+
 impl<'b> Offer<'b> {
     /// Where the script comes from that opens this connection; clients that are no browsers need not say.
     ///

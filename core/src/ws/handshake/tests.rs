@@ -292,9 +292,15 @@ fn over_h2(method: Method<'_>, lines: &[(&str, &str)]) -> Option<Refusal> {
     let request = Request { method, target: b"/", authority: b"a", fields: &fields };
     client.send_request(NOW, &request, BodyLen::Streaming, &mut up).unwrap();
     let mut refusal = None;
-    drain(&mut h2::Server::new(config(), NOW), &mut up, &mut scratch, |_, event| {
-        if let Event::Request { head, .. } = event {
+    drain(&mut h2::Server::new(config(), NOW), &mut up, &mut scratch, |m, event| {
+        if let Event::Request { stream, head, .. } = event {
             refusal = Some(check(&head).err());
+            // Whatever it is, it can be answered.
+            let reply = reply(&head);
+            assert_eq!(reply.accepts(), refusal == Some(None));
+            let fields = reply.fields();
+            let response = Response::new(reply.status(), &fields);
+            m.send_full(NOW, stream, &response, b"", &mut Vec::new()).unwrap();
         }
     });
     refusal.expect("a request")
@@ -348,4 +354,23 @@ fn what_both_ends_of_this_crate_say_is_understood() {
         panic!()
     };
     assert_eq!(handshake.check(&head).unwrap().deflate, Some(agreed));
+}
+
+#[test]
+fn a_reply_is_what_check_says() {
+    for changes in
+        [&[][..], &[("Upgrade", "")], &[("Sec-WebSocket-Key", "short")], &[("Sec-WebSocket-Version", "8")]]
+    {
+        on_server("GET /chat HTTP/1.1", &request(changes), |head| {
+            let reply = reply(head);
+            let expected = check(head).map(|offer| offer.answer(None, None).unwrap());
+            assert_eq!(reply.accepts(), expected.is_ok());
+            match expected {
+                Ok(answer) => {
+                    assert_eq!((reply.status(), &*reply.fields()), (answer.status(), &*answer.fields()))
+                }
+                Err(no) => assert_eq!((reply.status(), &*reply.fields()), (no.status(), no.fields())),
+            }
+        });
+    }
 }

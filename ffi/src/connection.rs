@@ -1,0 +1,307 @@
+//! Handles: a connection, and the memory of a thread.
+
+use crate::border::{Answer, Handle, borrow, guard, guard_or, look};
+use crate::{Code, Config, Event, Field};
+use avx_core::ws::handshake::Reply;
+use avx_core::ws::key::MaskKeys;
+use avx_core::{Drive, Instant, Session, StreamId, any, ws};
+use core::ffi::c_char;
+use core::ptr::{self, NonNull};
+use std::sync::{Arc, OnceLock};
+
+/// The memory of a thread: what events borrow, and spare buffers of connections. Some 512 KiB at most, plus one head.
+pub struct Scratch {
+    pub(crate) core: avx_core::Scratch,
+    /// What was told last: memory of its own, which the caller may look at while this struct is changed.
+    pub(crate) event: NonNull<Event>,
+    pub(crate) fields: Vec<Field>,
+    busy: bool,
+}
+
+/// One end of a connection, whatever it speaks at the moment.
+pub struct Connection {
+    pub(crate) speaks: Speaks,
+    pub(crate) config: Arc<avx_core::Config>,
+    /// Memory that was lent for reading.
+    pub(crate) lent: usize,
+    /// What a server says to the request that may begin a WebSocket.
+    pub(crate) reply: Option<(StreamId, Reply)>,
+    /// What a client has said to begin one.
+    pub(crate) asked: Option<Box<Asked>>,
+    /// The switch to another protocol was told of.
+    pub(crate) told: bool,
+    /// The handshake was answered in a way that breaks its rules.
+    pub(crate) failed: bool,
+    busy: bool,
+}
+
+/// A client's handshake, until it is answered.
+pub(crate) struct Asked {
+    pub(crate) stream: StreamId,
+    pub(crate) nonce: [u8; 16],
+    pub(crate) seed: [u8; 32],
+    pub(crate) protocols: Vec<u8>,
+    pub(crate) accepted: bool,
+}
+
+pub(crate) enum Speaks {
+    Server(Session<any::Server>),
+    Client(Session<any::Client>),
+    WebSocketServer(Session<ws::Server>),
+    WebSocketClient(Session<ws::Client>),
+}
+
+/// Whatever machine a session has, as far as all of them are alike.
+macro_rules! session {
+    ($connection:ident, $session:ident => $answer:expr) => {
+        match &mut $connection.speaks {
+            crate::Speaks::Server($session) => $answer,
+            crate::Speaks::Client($session) => $answer,
+            crate::Speaks::WebSocketServer($session) => $answer,
+            crate::Speaks::WebSocketClient($session) => $answer,
+        }
+    };
+}
+pub(crate) use session;
+
+impl Handle for Connection {
+    fn busy(&mut self) -> &mut bool {
+        &mut self.busy
+    }
+}
+
+impl Handle for Scratch {
+    fn busy(&mut self) -> &mut bool {
+        &mut self.busy
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // SAFETY: it was leaked when this scratch was made, and is freed here alone.
+        drop(unsafe { Box::from_raw(self.event.as_ptr()) });
+    }
+}
+
+impl Connection {
+    pub(crate) fn wire(&mut self) -> &mut dyn Drive {
+        session!(self, session => session)
+    }
+}
+
+/// Makes a connection with what the configuration says, or the defaults if that is null.
+///
+/// # Safety
+/// `config` is null or a handle; `place` is null or may be written to.
+unsafe fn make(
+    config: *const Config,
+    place: *mut *mut Connection,
+    speaks: impl FnOnce(&Arc<avx_core::Config>) -> Answer<Speaks>,
+) -> i32 {
+    guard(|| {
+        // SAFETY: the caller's promise.
+        let place = unsafe { borrow(place) }?;
+        *place = ptr::null_mut();
+        let config = if config.is_null() {
+            Arc::default()
+        } else {
+            // SAFETY: the caller's promise.
+            unsafe { look(config) }?.shared.clone()
+        };
+        *place = Box::into_raw(Box::new(Connection {
+            speaks: speaks(&config)?,
+            config,
+            lent: 0,
+            reply: None,
+            asked: None,
+            told: false,
+            failed: false,
+            busy: false,
+        }));
+        Ok(())
+    })
+}
+
+/// What `avx_server_new` and others take the version from.
+fn http2(version: u32) -> Answer<bool> {
+    match version {
+        11 => Ok(false),
+        20 => Ok(true),
+        _ => Err(Code::AvxErrorArgument),
+    }
+}
+
+/// The memory of a thread; free it with avx_scratch_free.
+#[unsafe(no_mangle)]
+pub extern "C" fn avx_scratch_new() -> *mut Scratch {
+    guard_or(ptr::null_mut(), || {
+        Ok(Box::into_raw(Box::new(Scratch {
+            core: avx_core::Scratch::new(),
+            event: NonNull::from(Box::leak(Box::new(Event::NOTHING))),
+            fields: Vec::new(),
+            busy: false,
+        })))
+    })
+}
+
+/// Frees it. Connections that were used with it go on with another one.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_scratch_free(scratch: *mut Scratch) {
+    guard(|| {
+        if !scratch.is_null() {
+            // SAFETY: it comes from `avx_scratch_new`, and the caller frees it once.
+            drop(unsafe { Box::from_raw(scratch) });
+        }
+        Ok(())
+    });
+}
+
+/// The server's end of a connection accepted at `now`, into `connection`. `version` 0 is HTTP/1.1 or HTTP/2, whichever
+/// the client begins with; 20 is HTTP/2 alone, as agreed on by ALPN. `config` may be null for the defaults.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_server_new(
+    config: *const Config,
+    version: u32,
+    now: u64,
+    connection: *mut *mut Connection,
+) -> i32 {
+    let speaks = |config: &Arc<avx_core::Config>| {
+        let (own, now) = (config.clone(), Instant::from_nanos(now));
+        let machine = match version {
+            0 => any::Server::new(own, now),
+            20 => any::Server::http2(own, now),
+            _ => return Err(Code::AvxErrorArgument),
+        };
+        Ok(Speaks::Server(Session::new(machine, config)))
+    };
+    // SAFETY: a handle and a place to write to, by the rules of the header.
+    unsafe { make(config, connection, speaks) }
+}
+
+/// The client's end of a connection opened at `now`, into `connection`. `version` is 11 or 20, as agreed on by ALPN or
+/// known; `secure` says that it is one over TLS, so that requests of HTTP/2 have the scheme https. `config` may be null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_client_new(
+    config: *const Config,
+    version: u32,
+    secure: bool,
+    now: u64,
+    connection: *mut *mut Connection,
+) -> i32 {
+    let speaks = |config: &Arc<avx_core::Config>| {
+        let (own, now) = (config.clone(), Instant::from_nanos(now));
+        let machine = match http2(version)? {
+            true => any::Client::http2(own, now, secure),
+            false => any::Client::http1(own, now),
+        };
+        Ok(Speaks::Client(Session::new(machine, config)))
+    };
+    // SAFETY: a handle and a place to write to, by the rules of the header.
+    unsafe { make(config, connection, speaks) }
+}
+
+/// The server's end of a WebSocket whose handshake was seen to elsewhere. `config` may be null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_websocket_server_new(
+    config: *const Config,
+    now: u64,
+    connection: *mut *mut Connection,
+) -> i32 {
+    let speaks = |config: &Arc<avx_core::Config>| {
+        let machine = ws::Server::new(config.clone(), Instant::from_nanos(now));
+        Ok(Speaks::WebSocketServer(Session::new(machine, config)))
+    };
+    // SAFETY: a handle and a place to write to, by the rules of the header.
+    unsafe { make(config, connection, speaks) }
+}
+
+/// The client's end of one. `seed` is 32 bytes from the system's source of entropy, for this connection alone: from them
+/// come the keys that mask what it sends (RFC 6455, section 5.3).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_websocket_client_new(
+    config: *const Config,
+    now: u64,
+    seed: *const u8,
+    connection: *mut *mut Connection,
+) -> i32 {
+    let speaks = |config: &Arc<avx_core::Config>| {
+        // SAFETY: null, or 32 bytes, by the rules of the header.
+        let seed = *unsafe { look(seed.cast::<[u8; 32]>()) }?;
+        let machine = ws::Client::new(config.clone(), Instant::from_nanos(now), MaskKeys::new(seed));
+        Ok(Speaks::WebSocketClient(Session::new(machine, config)))
+    };
+    // SAFETY: a handle and a place to write to, by the rules of the header.
+    unsafe { make(config, connection, speaks) }
+}
+
+/// Frees a connection with all it holds. What was not written is lost.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_connection_free(connection: *mut Connection) {
+    guard(|| {
+        if !connection.is_null() {
+            // SAFETY: it comes from a constructor above, and the caller frees it once.
+            drop(unsafe { Box::from_raw(connection) });
+        }
+        Ok(())
+    });
+}
+
+/// What is spoken: 11 for HTTP/1.1, or before it is known; 20 for HTTP/2; 13 for WebSocket, whose version that is; 0 for
+/// null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_protocol(connection: *const Connection) -> u32 {
+    guard_or(0, || {
+        // SAFETY: a handle, by the rules of the header.
+        Ok(match &unsafe { look(connection) }?.speaks {
+            Speaks::Server(session) if session.machine().is_http2() => 20,
+            Speaks::Client(session) if session.machine().is_http2() => 20,
+            Speaks::Server(_) | Speaks::Client(_) => 11,
+            Speaks::WebSocketServer(_) | Speaks::WebSocketClient(_) => 13,
+        })
+    })
+}
+
+/// Whether no exchange is under way: false for a WebSocket, and for null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_is_idle(connection: *const Connection) -> bool {
+    guard_or(false, || {
+        // SAFETY: a handle, by the rules of the header.
+        Ok(match &unsafe { look(connection) }?.speaks {
+            Speaks::Server(session) => session.machine().is_idle(),
+            Speaks::Client(session) => session.machine().is_idle(),
+            _ => false,
+        })
+    })
+}
+
+/// How the peer broke the protocol, with the rule, in English; null if it did not. Static.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_peer_error(connection: *mut Connection) -> *const c_char {
+    guard_or(ptr::null(), || {
+        // SAFETY: a handle, by the rules of the header.
+        let connection = unsafe { borrow(connection) }?;
+        let Some(error) = session!(connection, session => session.error()) else { return Ok(ptr::null()) };
+        Ok(text(error))
+    })
+}
+
+/// The status with which a server answers what the peer has done, 0 if it has done nothing.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_peer_error_status(connection: *mut Connection) -> u32 {
+    guard_or(0, || {
+        // SAFETY: a handle, by the rules of the header.
+        let connection = unsafe { borrow(connection) }?;
+        let error = session!(connection, session => session.error());
+        Ok(error.map_or(0, |error| error.h1_status().into()))
+    })
+}
+
+/// All errors of peers as C reads them, made when the first one is asked for.
+fn text(error: avx_core::PeerError) -> *const c_char {
+    static TEXTS: OnceLock<Vec<(avx_core::PeerError, String)>> = OnceLock::new();
+    let texts = TEXTS.get_or_init(|| {
+        avx_core::PeerError::ALL.iter().map(|&error| (error, format!("{error}\0"))).collect()
+    });
+    let found = texts.iter().find(|(of, _)| *of == error);
+    found.map_or(c"peer: broke the protocol".as_ptr(), |(_, text)| text.as_ptr().cast())
+}
