@@ -1,16 +1,18 @@
-//! `avx`: an HTTP server, clients of HTTP and WebSocket, and a protocol decoder, on the engine of this workspace.
+//! `avx`: an HTTP server, clients of HTTP and WebSocket, a load generator and a protocol decoder, on the engine of this workspace.
 //!
 //! ```text
 //! main      arguments, dispatch, and what the commands share
 //! serve/    a server: the demo, or a directory
 //! get/      a client: one request, its answer
 //! ws/       a client: one WebSocket and the terminal
+//! bench/    load, what it measures, and a comparison of runtimes
 //! decode/   raw bytes through the bare machine, and what it says about them
 //! url       URLs of http
 //! field     field lines as arguments
 //! term      colours, and text that is safe to print
 //! ```
 
+mod bench;
 mod decode;
 mod field;
 mod get;
@@ -43,6 +45,7 @@ enum Command {
     Get(get::Args),
     Ws(ws::Args),
     Decode(decode::Args),
+    Bench(bench::Args),
 }
 
 const AFTER_HELP: &str = "\
@@ -53,6 +56,7 @@ Examples:
   curl -v --http2-prior-knowledge http://127.0.0.1:8080/json
                                                        # the same server over HTTP/2
   avx ws ws://127.0.0.1:8080/ws                        # a WebSocket: what you type comes back
+  avx bench http://127.0.0.1:8080/plaintext            # how much of it a server can take
   printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n' | avx decode --as h1-server
 
 Each command has examples of its own: avx serve --help
@@ -66,6 +70,7 @@ fn main() -> ExitCode {
         Command::Get(args) => get::run(&args),
         Command::Ws(args) => ws::run(&args),
         Command::Decode(args) => decode::run(&args),
+        Command::Bench(args) => bench::run(&args),
     }
 }
 

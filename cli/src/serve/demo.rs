@@ -4,6 +4,7 @@ use super::chat::{self, Room};
 use super::content::{Pattern, Pieces};
 use super::{http2, ws};
 use avx_http::message::Value;
+use avx_http::rt::Runtime;
 use avx_http::{
     Body, BodyLen, Field, FieldLines, Handler, IntoResponse, OwnedRequest, Preset, Reply, Request, Response,
     Router, Status, Version,
@@ -26,8 +27,9 @@ fn media_type(value: &str) -> Preset {
 /// The longest that `/delay` waits.
 const MAX_DELAY: Duration = Duration::from_secs(60);
 
-/// The routes.
-pub(super) fn router() -> Router {
+/// The routes, for a server on `rt`.
+pub(super) fn router<R: Runtime>(rt: &R) -> Router {
+    let (for_delay, for_priority) = (rt.clone(), rt.clone());
     let room = Arc::<Room>::default();
     Router::new()
         .get("/", page)
@@ -39,13 +41,13 @@ pub(super) fn router() -> Router {
         .get("/stream/:n", stream)
         .any("/headers", headers)
         .any("/status/:code", status)
-        .get("/delay/:ms", delay)
+        .get("/delay/:ms", move |request| delay(for_delay.clone(), request))
         .get("/early", early)
         .get("/trailers", trailers)
         .get("/push", http2::push)
         .get("/push/style.css", http2::style)
         .get("/push/script.js", http2::script)
-        .get("/priority/:letter", http2::priority)
+        .get("/priority/:letter", move |request| http2::priority(for_priority.clone(), request))
         .get("/ws", ws::echo)
         .get("/ws/chat", move |request: &Request<'_>| chat::join(&room, request))
 }
@@ -118,11 +120,11 @@ fn status(request: &Request<'_>) -> Response {
     }
 }
 
-async fn delay(request: OwnedRequest) -> Response {
+async fn delay<R: Runtime>(rt: R, request: OwnedRequest) -> Response {
     match request.parse_param("ms").map(Duration::from_millis) {
         Ok(delay) if delay <= MAX_DELAY => {
             drop(request);
-            runtime_avx::sleep(delay).await;
+            rt.sleep_until(rt.now() + delay).await;
             format!("{} ms later\n", delay.as_millis()).into_response()
         }
         _ => wrong("expected milliseconds, at most 60000, as in /delay/250\n"),
@@ -151,9 +153,14 @@ mod tests {
     use super::*;
     use avx_http::Method;
 
+    fn routes() -> Router {
+        let runtime = runtime_avx::Builder::current_thread().build().expect("it starts");
+        router(runtime.handle())
+    }
+
     #[test]
     fn the_routes_do_not_conflict() {
-        assert!(router().check().is_ok());
+        assert!(routes().check().is_ok());
     }
 
     #[test]
@@ -187,7 +194,7 @@ mod tests {
             ("/status/99", 400),
             ("/status/x", 400),
         ] {
-            let router = router();
+            let router = routes();
             let Reply::Now(response) = router.call(&mut Request::new(Method::Get, target)) else {
                 panic!("{target} waits");
             };

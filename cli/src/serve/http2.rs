@@ -1,5 +1,6 @@
 //! What only HTTP/2 can show: promises, and responses in the order of their priority.
 
+use avx_http::rt::Runtime;
 use avx_http::{Body, BodyError, Chunk, IntoResponse, OwnedRequest, Response, Source, Status};
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -48,7 +49,7 @@ const TOGETHER: Duration = Duration::from_millis(50);
 static START: Mutex<Option<Instant>> = Mutex::new(None);
 
 /// One letter, again and again: whose turn it is can be seen in what arrives.
-pub(super) async fn priority(request: OwnedRequest) -> Response {
+pub(super) async fn priority<R: Runtime>(rt: R, request: OwnedRequest) -> Response {
     let Some((letters, field)) = asked(&request) else {
         return (
             Status::BAD_REQUEST,
@@ -58,7 +59,7 @@ pub(super) async fn priority(request: OwnedRequest) -> Response {
             .into_response();
     };
     drop(request);
-    runtime_avx::sleep_until(start()).await;
+    rt.sleep_until(start()).await;
     let response = Response::content("text/plain", Body::source(letters));
     if field.is_empty() { response } else { response.field("priority", field) }
 }

@@ -1,10 +1,11 @@
-//! `avx serve`: a demo of the engine, or a directory, on the native runtime.
+//! `avx serve`: a demo of the engine, or a directory, on the native runtime or another one.
 //!
 //! ```text
 //! demo      the routes without --dir, and their page
 //! ws, chat  those of them that are WebSockets
 //! http2     those of them that show something over HTTP/2 only
 //! content   content made as it is sent
+//! runtime   the runtimes that it can run on
 //! log       access log and errors, on standard error
 //! ```
 
@@ -13,16 +14,18 @@ mod content;
 mod demo;
 mod http2;
 mod log;
+pub(crate) mod runtime;
 mod ws;
 
 use crate::first;
-use avx_http::{Address, Config, ConnectionError, Files, Handler, Protocols, Server, ServerHandle};
+use avx_http::{Address, Config, ConnectionError, Files, Handler, Protocols, Server, ServerHandle, rt};
 use clap::Parser;
 use log::{Lines, Log};
-use runtime_avx::{Runtime, signal};
+use runtime_avx::signal;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::mpsc;
 use std::time::Duration;
 
 /// Where it listens unless told otherwise.
@@ -61,6 +64,10 @@ pub(crate) struct Args {
     #[arg(long, requires = "dir")]
     listing: bool,
 
+    /// Runtime to run on
+    #[arg(long, value_name = "NAME", default_value = "avx")]
+    runtime: runtime::Name,
+
     /// Worker threads [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Option<u16>,
@@ -86,6 +93,10 @@ pub(crate) struct Args {
     #[arg(long)]
     access_log: bool,
 
+    /// End as at a signal when standard input ends: for programs that start this one, whose end closes it
+    #[arg(long, hide = true)]
+    until_eof: bool,
+
     /// How long requests in flight may take after the first signal
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = crate::seconds)]
     shutdown_timeout: Duration,
@@ -98,6 +109,7 @@ Examples:
   avx serve --dir public --listing --addr 127.0.0.1:0
   avx serve --unix /run/avx.sock          # avx get --unix-socket /run/avx.sock http://localhost/
   avx serve --http2-only
+  avx serve --runtime tokio --workers 2   # the same server under another runtime
 
 HTTP/2, against the default address:
   curl -v --http2-prior-knowledge http://127.0.0.1:8080/plaintext
@@ -149,24 +161,37 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 
 /// Serves what was asked for. Whether the end was a graceful one.
 fn start(args: &Args) -> Result<bool, String> {
-    let mut builder = runtime_avx::Builder::new();
-    if let Some(workers) = args.workers {
-        builder = builder.workers(workers.into());
-    }
+    args.runtime.check(args.workers)?;
     raise_limit(args.max_connections);
-    let runtime = builder.build().map_err(|error| format!("the runtime could not start: {error}"))?;
-    match &args.dir {
-        None => serve(args, runtime, demo::router()),
-        Some(dir) => {
-            let files = Files::new(runtime.handle(), dir)
-                .map_err(|error| format!("--dir {}: {error}", dir.display()))?
-                .listing(args.listing);
-            serve(args, runtime, files)
+    runtime::with(args.runtime, args.workers, Serve(args))
+}
+
+/// Serves, on whatever runtime there is.
+struct Serve<'a>(&'a Args);
+
+impl runtime::Visitor for Serve<'_> {
+    type Output = bool;
+
+    fn visit<R: rt::Runtime>(self, control: &runtime_avx::Runtime, rt: R) -> Result<bool, String> {
+        let Serve(args) = self;
+        match &args.dir {
+            None => serve(args, control, &rt, demo::router(&rt)),
+            Some(dir) => {
+                let files = Files::new(&rt, dir)
+                    .map_err(|error| format!("--dir {}: {error}", dir.display()))?
+                    .listing(args.listing);
+                serve(args, control, &rt, files)
+            }
         }
     }
 }
 
-fn serve<H: Handler>(args: &Args, runtime: Runtime, handler: H) -> Result<bool, String> {
+fn serve<H: Handler, R: rt::Runtime>(
+    args: &Args,
+    control: &runtime_avx::Runtime,
+    rt: &R,
+    handler: H,
+) -> Result<bool, String> {
     let log = Log::new().map_err(|error| format!("the log could not start: {error}"))?;
     let mut config = Config::default();
     config.h2.max_streams = args.max_streams;
@@ -188,15 +213,20 @@ fn serve<H: Handler>(args: &Args, runtime: Runtime, handler: H) -> Result<bool, 
     let lines = log.lines();
     server = server.on_error(move |_, error| report(&lines, &error));
 
-    let ended = runtime.block_on(async {
+    control.block_on(async {
         // From here on a signal is an orderly end, even one that comes at once.
         let unable = |error: io::Error| format!("signals cannot be listened for: {error}");
         let mut interrupt = signal::ctrl_c().map_err(unable)?;
         let mut terminate = signal::terminate().map_err(unable)?;
-        let server =
-            server.start(runtime.handle()).await.map_err(|error| cannot_listen(&addresses, &error))?;
+        let server = start_on(rt, server).map_err(|error| cannot_listen(&addresses, &error))?;
         announce(&server);
-        let _ = first(interrupt.recv(), terminate.recv()).await;
+        let left_alone = async {
+            match args.until_eof {
+                true => control.handle().unblock(wait_for_eof).await,
+                false => std::future::pending().await,
+            }
+        };
+        let _ = first(first(interrupt.recv(), terminate.recv()), left_alone).await;
         server.shutdown();
         let again = async {
             let _ = first(interrupt.recv(), terminate.recv()).await;
@@ -208,10 +238,18 @@ fn serve<H: Handler>(args: &Args, runtime: Runtime, handler: H) -> Result<bool, 
             true
         };
         Ok(first(joined, again).await)
+    })
+}
+
+/// Starts the server inside of its own runtime: some can bind sockets and look names up only there. The
+/// calling thread is none of its workers, and has nothing else to do until then.
+fn start_on<H: Handler, R: rt::Runtime>(rt: &R, server: Server<H>) -> io::Result<ServerHandle> {
+    let (sender, started) = mpsc::sync_channel(1);
+    let own = rt.clone();
+    rt.spawn(async move {
+        let _ = sender.send(server.start(&own).await);
     });
-    // Nothing is in flight any more; work that still blocks would have nobody to tell.
-    runtime.shutdown_timeout(Duration::from_millis(500));
-    ended
+    started.recv().unwrap_or_else(|_| Err(io::Error::other("the runtime has ended")))
 }
 
 /// As many open files as the system allows; says so when they are fewer than the connections asked for.
@@ -265,6 +303,11 @@ fn cannot_listen(addresses: &[Address], error: &io::Error) -> String {
         _ => "",
     };
     format!("cannot listen on {list}: {error}{advice}")
+}
+
+/// Waits until nobody can write to standard input any more.
+fn wait_for_eof() -> io::Result<()> {
+    io::copy(&mut io::stdin(), &mut io::sink()).map(drop)
 }
 
 /// One line for each address, so that whoever started it knows where, and that it is ready.

@@ -1,0 +1,222 @@
+//! What the connections of one worker thread share. It is locked for the poll of a connection, and nobody
+//! else wants it but a glance now and then: the lock is two operations on a line of the own cache.
+
+use super::failure::Failure;
+use super::pace::Pace;
+use super::plan::{Plan, Stop, share};
+use super::stats::Stats;
+use avx_core::{Config, Instant, Scratch};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Waker};
+use std::time;
+
+/// One worker's share of a run.
+pub(super) struct Lane {
+    pub(super) plan: Arc<Plan>,
+    pub(super) config: Arc<Config>,
+    pub(super) clock: Clock,
+    pub(super) index: usize,
+    work: Mutex<Work>,
+}
+
+/// What changes.
+pub(super) struct Work {
+    pub(super) scratch: Scratch,
+    pub(super) stats: Stats,
+    pub(super) phase: Phase,
+    /// Exchanges that may still be begun.
+    pub(super) left: u64,
+    /// What was due before does not count, nanoseconds.
+    pub(super) from: u64,
+    /// When the run was over, and what was the median latency then, nanoseconds.
+    pub(super) until: u64,
+    pub(super) usual: u64,
+    measured: bool,
+    /// When the schedule begins, nanoseconds.
+    pub(super) begin: u64,
+    /// Who waits for the phase, for its turn or for time to pass, by connection.
+    wakers: Vec<Option<Waker>>,
+    /// How often time was told.
+    pub(super) sweeps: u32,
+    /// Connections that are there, and those that could not be made the first time.
+    pub(super) connected: usize,
+    pub(super) given_up: usize,
+    /// The first failure of the run.
+    pub(super) failure: Option<Failure>,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Connections are being made.
+    Opening,
+    Running,
+    Over,
+}
+
+impl Lane {
+    pub(super) fn new(plan: &Arc<Plan>, config: &Arc<Config>, clock: Clock, index: usize) -> Self {
+        let work = Work {
+            scratch: Scratch::new(),
+            stats: Stats::new(),
+            phase: Phase::Opening,
+            left: 0,
+            from: 0,
+            until: 0,
+            usual: 0,
+            measured: false,
+            begin: 0,
+            wakers: vec![None; plan.connections_of(index)],
+            sweeps: 0,
+            connected: 0,
+            given_up: 0,
+            failure: None,
+        };
+        let (plan, config) = (plan.clone(), config.clone());
+        Lane { plan, config, clock, index, work: Mutex::new(work) }
+    }
+
+    #[inline]
+    pub(super) fn work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Connections of this lane.
+    pub(super) fn connections(&self) -> usize {
+        self.plan.connections_of(self.index)
+    }
+
+    /// Everybody may begin. What is measured begins at once, or with [`measure`](Self::measure) behind a warm-up.
+    pub(super) fn begin(&self, warm: bool) {
+        let mut work = self.work();
+        work.phase = Phase::Running;
+        work.begin = self.clock.now().as_nanos();
+        match warm {
+            true => work.left = u64::MAX,
+            false => {
+                let begin = work.begin;
+                self.count(&mut work, begin);
+            }
+        }
+        work.wake_all();
+    }
+
+    /// The warm-up is over.
+    pub(super) fn measure(&self) {
+        let mut work = self.work();
+        let now = self.clock.now().as_nanos();
+        self.count(&mut work, now);
+        work.wake_all();
+    }
+
+    /// Counts what is due from then on.
+    fn count(&self, work: &mut Work, from: u64) {
+        work.stats.clear();
+        work.measured = true;
+        work.left = self.quota();
+        // Without a number of requests or a schedule, what is under way counts when it completes: as much as is
+        // lost at the end.
+        let whole = self.plan.rate.is_none() && matches!(self.plan.stop, Stop::After(_));
+        work.from = if whole { 0 } else { from };
+    }
+
+    /// Nothing that happens from now on counts.
+    pub(super) fn end(&self) {
+        let mut work = self.work();
+        work.phase = Phase::Over;
+        work.until = self.clock.now().as_nanos();
+        work.usual = u64::try_from(work.stats.latency.quantile(0.5).as_nanos()).unwrap_or(u64::MAX);
+        work.wake_all();
+    }
+
+    fn quota(&self) -> u64 {
+        match self.plan.stop {
+            Stop::After(_) => u64::MAX,
+            Stop::Requests(all) => share(all, self.plan.threads, self.index),
+        }
+    }
+
+    /// Whether all that was asked for has been done.
+    pub(super) fn is_done(&self) -> bool {
+        let work = self.work();
+        let counted = matches!(self.plan.stop, Stop::Requests(_)) && work.measured;
+        counted && work.stats.done + work.stats.lost() >= self.quota()
+    }
+
+    /// Tells everybody that time has passed.
+    pub(super) fn sweep(&self) {
+        let mut work = self.work();
+        work.sweeps = work.sweeps.wrapping_add(1);
+        work.wake_all();
+    }
+}
+
+impl Work {
+    /// Whether an exchange may begin now, and since when it counts.
+    #[inline]
+    pub(super) fn next(&mut self, now: Instant, pace: &mut Option<Pace>) -> Option<u64> {
+        if self.phase != Phase::Running || self.left == 0 {
+            return None;
+        }
+        let since = match pace {
+            None => now.as_nanos(),
+            Some(pace) => pace.next(self.begin, now.as_nanos())?,
+        };
+        // What a schedule still owes from the warm-up is sent and not counted.
+        self.left -= u64::from(since >= self.from);
+        Some(since)
+    }
+
+    /// Connections that have been made or given up.
+    pub(super) fn tried(&self) -> usize {
+        self.connected + self.given_up
+    }
+
+    /// Whether the warm-up is over.
+    pub(super) fn is_measured(&self) -> bool {
+        self.measured
+    }
+
+    /// `n` exchanges came to nothing.
+    pub(super) fn fail(&mut self, failure: Failure, n: u64) {
+        self.stats.fail(&failure, n);
+        self.failure.get_or_insert(failure);
+    }
+
+    /// Leaves word where to be woken.
+    #[inline]
+    pub(super) fn listen(&mut self, connection: usize, cx: &Context<'_>) {
+        if let Some(place) = self.wakers.get_mut(connection) {
+            match place {
+                Some(waker) if waker.will_wake(cx.waker()) => {}
+                _ => *place = Some(cx.waker().clone()),
+            }
+        }
+    }
+
+    pub(super) fn wake(&self, connection: usize) {
+        if let Some(Some(waker)) = self.wakers.get(connection) {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(super) fn wake_all(&self) {
+        self.wakers.iter().flatten().for_each(Waker::wake_by_ref);
+    }
+}
+
+/// Time as the machines want it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock(time::Instant);
+
+impl Clock {
+    pub(super) fn start() -> Self {
+        Clock(time::Instant::now())
+    }
+
+    #[inline]
+    pub(super) fn now(self) -> Instant {
+        let passed = self.0.elapsed();
+        Instant::from_nanos(passed.as_secs() * 1_000_000_000 + u64::from(passed.subsec_nanos()))
+    }
+}

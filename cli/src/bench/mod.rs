@@ -1,0 +1,131 @@
+//! `avx bench`: a load generator, and a comparison of what serves under it.
+//!
+//! ```text
+//! args        the command line      plan       what it means
+//! run         one run: connect, warm up, measure, collect
+//! lane        what the connections of one worker share      pace   a schedule that does not wait
+//! link        one connection: reads, writes and turns
+//! http, h1, h2    requests          ws         messages
+//! failure     what went wrong       stats, histogram   what was measured       usage   CPU and memory
+//! report, json, progress            for people, for programs, on a terminal
+//! compare/    `avx serve` under each runtime, side by side
+//! ```
+
+mod args;
+mod compare;
+mod failure;
+mod h1;
+mod h2;
+mod histogram;
+mod http;
+mod json;
+mod lane;
+mod link;
+mod pace;
+mod plan;
+mod progress;
+mod report;
+mod run;
+mod stats;
+mod usage;
+mod ws;
+
+pub(crate) use args::Args;
+use args::{Command, Load, Wrong};
+use plan::Plan;
+use progress::Progress;
+use run::Outcome;
+use runtime_avx::signal;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Runs the command.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    match &args.command {
+        Some(Command::Compare(args)) => compare::run(args),
+        None => match load(&args.load) {
+            Ok(code) => code,
+            Err(Wrong::Usage(text)) => fail(&text, 2),
+            Err(Wrong::Failed(text)) => fail(&text, 1),
+        },
+    }
+}
+
+fn fail(text: &str, code: u8) -> ExitCode {
+    eprintln!("avx bench: {text}");
+    ExitCode::from(code)
+}
+
+fn load(args: &Load) -> Result<ExitCode, Wrong> {
+    let plan = args.plan()?;
+    let failed = |text: String| Wrong::Failed(text);
+    make_room(plan.connections).map_err(failed)?;
+    let mut interrupt = signal::ctrl_c()
+        .map_err(|error| Wrong::Failed(format!("signals cannot be listened for: {error}")))?;
+    let at = plan.authority.clone();
+    // Whoever does not answer one request is not loaded.
+    let probe = run::run(plan.probe(), &mut interrupt, |_| ());
+    let probe = probe.map_err(|failure| Wrong::Failed(format!("{at}: {failure}")))?;
+    if probe.interrupted {
+        return Err(Wrong::Failed("interrupted before anything was measured".to_owned()));
+    }
+    if let Some(failure) = probe.failure {
+        return Err(Wrong::Failed(format!("{at}: {failure}")));
+    }
+    let mut progress = Progress::new("");
+    let outcome = run::run(plan.clone(), &mut interrupt, |glance| progress.show(glance));
+    drop(progress);
+    let outcome = outcome.map_err(|failure| Wrong::Failed(format!("{at}: {failure}")))?;
+    tell(args.json.as_deref(), &plan, &outcome).map_err(Wrong::Failed)?;
+    if outcome.is_gone {
+        return Err(Wrong::Failed(format!("{at}: the server is gone")));
+    }
+    if !outcome.is_answered() && !outcome.interrupted {
+        let why = outcome.failure.map_or("no answer".to_owned(), |failure| failure.to_string());
+        return Err(Wrong::Failed(format!("{at}: {why}")));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the result, or writes it where programs find it.
+fn tell(json: Option<&Path>, plan: &Plan, outcome: &Outcome) -> Result<(), String> {
+    if let Some(file) = json {
+        write_file(file, &json::text(plan, outcome))?;
+        if file == Path::new("-") {
+            return Ok(());
+        }
+    }
+    write_file(Path::new("-"), &report::text(plan, outcome))
+}
+
+/// Writes to a file, or with `-` to standard output.
+fn write_file(file: &Path, text: &str) -> Result<(), String> {
+    if file == Path::new("-") {
+        let mut out = std::io::stdout().lock();
+        return match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+            // Whoever read the output and left has seen enough.
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+                Err(format!("standard output cannot be written: {error}"))
+            }
+            _ => Ok(()),
+        };
+    }
+    std::fs::write(file, text).map_err(|error| format!("{} cannot be written: {error}", file.display()))
+}
+
+/// Descriptors that this program needs beside its connections.
+const OWN_FILES: u64 = 32;
+
+/// Raises the limit of open files, and says so when it stays too low.
+fn make_room(connections: usize) -> Result<(), String> {
+    let files = runtime_avx::net::raise_descriptor_limit()
+        .map_err(|error| format!("the limit of open files is unknown: {error}"))?;
+    let needed = connections as u64 + OWN_FILES;
+    match files < needed {
+        true => Err(format!(
+            "{connections} connections need {needed} open files, and {files} are allowed (ulimit -Hn)"
+        )),
+        false => Ok(()),
+    }
+}
