@@ -1,28 +1,23 @@
-//! Runs the avx engine under smol: one thin binding of [`avx_http::rt`] to smol's sockets, timers and
-//! tasks. The machines, the pump and the handlers are the same as under runtime-avx.
-//!
-//! ```no_run
-//! use avx_http::{Router, Server};
-//!
-//! # fn main() -> std::io::Result<()> {
-//! let router = Router::new().get("/", || "Hello, World!");
-//! smol::block_on(Server::new(router).bind("127.0.0.1:8080").serve(&adapter_smol::Smol::global()))
-//! # }
-//! ```
-//!
-//! [`Smol`] spawns on the global executor (`SMOL_THREADS` sets its threads) or on one of your own.
+#![doc = include_str!("../README.md")]
 
 mod net;
+mod stream;
+
+#[cfg(unix)]
+pub use net::Unix;
+pub use net::{Listener, Socket, Tcp};
+pub use stream::Io;
 
 use avx_http::rt::{self, Runtime};
 use smol::Executor;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
+#[cfg(unix)]
 use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 /// A handle to a smol executor; clones name the same one.
@@ -52,8 +47,7 @@ pub struct Sleep(smol::Timer);
 impl Future for Sleep {
     type Output = ();
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        ready!(Pin::new(&mut self.0).poll(cx));
-        Poll::Ready(())
+        Pin::new(&mut self.0).poll(cx).map(drop)
     }
 }
 
@@ -64,12 +58,12 @@ impl rt::Sleep for Sleep {
 }
 
 impl Runtime for Smol {
-    type Tcp = net::Tcp;
-    type TcpListener = net::TcpListener;
+    type Tcp = Tcp;
+    type TcpListener = Listener<std::net::TcpListener>;
     #[cfg(unix)]
-    type Unix = net::Unix;
+    type Unix = Unix;
     #[cfg(unix)]
-    type UnixListener = net::UnixListener;
+    type UnixListener = Listener<std::os::unix::net::UnixListener>;
     type Sleep = Sleep;
 
     fn now(&self) -> Instant {
@@ -106,27 +100,26 @@ impl Runtime for Smol {
         smol::unblock(work)
     }
 
-    fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<net::TcpListener> {
-        net::TcpListener::new(listener)
+    fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Self::TcpListener> {
+        Self::TcpListener::new(listener)
     }
 
     #[cfg(unix)]
-    fn unix_listener(&self, listener: std::os::unix::net::UnixListener) -> io::Result<net::UnixListener> {
-        net::UnixListener::new(listener)
+    fn unix_listener(&self, listener: std::os::unix::net::UnixListener) -> io::Result<Self::UnixListener> {
+        Self::UnixListener::new(listener)
     }
 
     fn bind_tcp(&self, addr: SocketAddr, backlog: u32, shared: bool) -> io::Result<std::net::TcpListener> {
         net::bind(addr, backlog, shared)
     }
 
-    async fn connect_tcp(&self, addr: SocketAddr) -> io::Result<net::Tcp> {
-        net::Tcp::new(smol::Async::<std::net::TcpStream>::connect(addr).await?)
+    fn connect_tcp(&self, addr: SocketAddr) -> impl Future<Output = io::Result<Tcp>> + Send {
+        net::connect_tcp(addr)
     }
 
     #[cfg(unix)]
-    fn connect_unix(&self, path: &Path) -> impl Future<Output = io::Result<net::Unix>> + Send {
-        let path = path.to_owned();
-        async { Ok(net::Unix(smol::Async::<std::os::unix::net::UnixStream>::connect(path).await?)) }
+    fn connect_unix(&self, path: &Path) -> impl Future<Output = io::Result<Unix>> + Send {
+        net::unix::connect_unix(path.to_owned())
     }
 
     fn resolve(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {

@@ -1,32 +1,25 @@
-//! Runs the avx engine under tokio: one thin binding of [`avx_http::rt`] to tokio's sockets, timers and
-//! tasks. The machines, the pump and the handlers are the same as under runtime-avx.
-//!
-//! ```no_run
-//! use avx_http::{Router, Server};
-//!
-//! #[tokio::main]
-//! # async fn main() -> std::io::Result<()> { serve().await }
-//! # async fn serve() -> std::io::Result<()> {
-//! let router = Router::new().get("/", || "Hello, World!");
-//! Server::new(router).bind("127.0.0.1:8080").serve(&adapter_tokio::Tokio::current()).await
-//! # }
-//! ```
-//!
-//! [`Tokio`] works on the multi-thread and on the current-thread runtime, beside any other task.
+#![doc = include_str!("../README.md")]
 
 mod net;
+mod stream;
+
+pub use net::TcpListener;
+#[cfg(unix)]
+pub use net::unix::UnixListener;
+pub use stream::Io;
 
 use avx_http::rt::{self, Runtime};
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+#[cfg(unix)]
 use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 use tokio::runtime::Handle;
 
-/// A handle to a tokio runtime; clones name the same one.
+/// A handle to a tokio runtime, which needs its timers and its I/O enabled; clones name the same one.
 #[derive(Clone, Debug)]
 pub struct Tokio(Handle);
 
@@ -79,12 +72,12 @@ impl<T> Future for Unblock<T> {
 }
 
 impl Runtime for Tokio {
-    type Tcp = net::Tcp;
-    type TcpListener = net::TcpListener;
+    type Tcp = Io<tokio::net::TcpStream>;
+    type TcpListener = TcpListener;
     #[cfg(unix)]
-    type Unix = net::Unix;
+    type Unix = Io<tokio::net::UnixStream>;
     #[cfg(unix)]
-    type UnixListener = net::UnixListener;
+    type UnixListener = UnixListener;
     type Sleep = Sleep;
 
     fn now(&self) -> Instant {
@@ -119,30 +112,28 @@ impl Runtime for Tokio {
         Unblock(self.0.spawn_blocking(work))
     }
 
-    fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<net::TcpListener> {
+    fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
         let _guard = self.0.enter();
-        net::TcpListener::new(listener)
+        TcpListener::new(listener)
     }
 
     #[cfg(unix)]
-    fn unix_listener(&self, listener: std::os::unix::net::UnixListener) -> io::Result<net::UnixListener> {
+    fn unix_listener(&self, listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
         let _guard = self.0.enter();
-        net::UnixListener::new(listener)
+        UnixListener::new(listener)
     }
 
     fn bind_tcp(&self, addr: SocketAddr, backlog: u32, shared: bool) -> io::Result<std::net::TcpListener> {
-        let _guard = self.0.enter();
         net::bind(addr, backlog, shared)
     }
 
-    async fn connect_tcp(&self, addr: SocketAddr) -> io::Result<net::Tcp> {
-        net::Tcp::new(tokio::net::TcpStream::connect(addr).await?)
+    fn connect_tcp(&self, addr: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>> + Send {
+        net::connect_tcp(addr)
     }
 
     #[cfg(unix)]
-    fn connect_unix(&self, path: &Path) -> impl Future<Output = io::Result<net::Unix>> + Send {
-        let path = path.to_owned();
-        async { Ok(net::Unix(tokio::net::UnixStream::connect(path).await?)) }
+    fn connect_unix(&self, path: &Path) -> impl Future<Output = io::Result<Self::Unix>> + Send {
+        net::unix::connect_unix(path.to_owned())
     }
 
     fn resolve(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {

@@ -1,6 +1,6 @@
 //! What does not depend on how busy the machine is: instructions, system calls, memory, start-up.
 
-use crate::server::{KINDS, Kind, Result, Server, request};
+use crate::server::{KINDS, Kind, RUNTIMES, Result, Server, request};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -39,15 +39,25 @@ fn exchange(server: &Server, rounds: usize, depth: usize) -> Result<()> {
 
 /// User-space instructions per request by callgrind: the difference of two request counts.
 pub fn instructions() -> Result<()> {
+    instructions_of(&KINDS)
+}
+
+/// [`instructions`] and [`syscalls`] of the engine on each runtime, and of axum on it.
+pub fn runtimes() -> Result<()> {
+    instructions_of(&RUNTIMES)?;
+    syscalls_of(&RUNTIMES)
+}
+
+fn instructions_of(kinds: &[Kind]) -> Result<()> {
     println!("user-space instructions per request, {CONNECTIONS} connections (callgrind, exact)");
-    println!("  {:10} {:>12} {:>12}", "", "depth 1", "depth 16");
-    for kind in KINDS {
+    println!("  {:11} {:>12} {:>12}", "", "depth 1", "depth 16");
+    for &kind in kinds {
         let mut row = Vec::new();
         for (depth, few, many) in [(1, 20, 120), (16, 5, 25)] {
             let difference = count(kind, many, depth)? - count(kind, few, depth)?;
             row.push(difference as f64 / ((many - few) * depth * CONNECTIONS) as f64);
         }
-        println!("  {:10} {:>12.0} {:>12.0}", kind.name(), row[0], row[1]);
+        println!("  {:11} {:>12.0} {:>12.0}", kind.name(), row[0], row[1]);
     }
     Ok(())
 }
@@ -71,13 +81,17 @@ pub fn total(out: &Path) -> Result<i64> {
 
 /// System calls per request by strace: the difference of two request counts.
 pub fn syscalls() -> Result<()> {
+    syscalls_of(&KINDS)
+}
+
+fn syscalls_of(kinds: &[Kind]) -> Result<()> {
     println!("system calls per request, {CONNECTIONS} connections, depth 1 (strace -f -c)");
-    println!("  {:10} {:>8} {:>8} {:>8}", "", "read", "write", "other");
-    for kind in KINDS {
+    println!("  {:11} {:>8} {:>8} {:>8}", "", "read", "write", "other");
+    for &kind in kinds {
         let (few, many) = (trace(kind, 20)?, trace(kind, 220)?);
         let requests = (200 * CONNECTIONS) as f64;
         let per = |i: usize| (many[i] - few[i]) as f64 / requests;
-        println!("  {:10} {:>8.3} {:>8.3} {:>8.3}", kind.name(), per(0), per(1), per(2));
+        println!("  {:11} {:>8.3} {:>8.3} {:>8.3}", kind.name(), per(0), per(1), per(2));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `cargo run --release -p avx-bench -- live|instructions|syscalls|memory|startup|http2|ws`
+//! `cargo run --release -p avx-bench -- live|instructions|syscalls|runtimes|memory|startup|http2|ws`
 //!
 //! Starts each server as a child on its own core, loads it from another, alternates the servers over
 //! several rounds and prints medians and ratios. Needs `wrk`, `h2load`, `valgrind` or `strace` for the mode that
@@ -19,11 +19,12 @@ fn main() -> ExitCode {
         Some("live") => live::run(rounds.unwrap_or(5)),
         Some("instructions") => exact::instructions(),
         Some("syscalls") => exact::syscalls(),
+        Some("runtimes") => exact::runtimes(),
         Some("memory") => exact::memory(rounds.unwrap_or(10_000)),
         Some("startup") => exact::startup(rounds.unwrap_or(21)),
         Some("http2") => http2::run(rounds.unwrap_or(5)),
         Some("ws") => ws::run(rounds.unwrap_or(5)),
-        _ => Err("usage: avx-bench live|instructions|syscalls|memory|startup|http2|ws [N]".into()),
+        _ => Err("usage: avx-bench live|instructions|syscalls|runtimes|memory|startup|http2|ws [N]".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,10 +25,22 @@ pub enum Kind {
     BareWs,
     /// fastwebsockets on hyper and tokio.
     Fast,
+    /// The engine on one thread of runtime-avx.
+    OnAvx,
+    /// The same on tokio.
+    OnTokio,
+    /// The same on smol.
+    OnSmol,
+    /// axum on the engine, on runtime-avx.
+    Axum,
+    /// axum on hyper and tokio, as it comes.
+    AxumServe,
 }
 
 /// Those that speak HTTP/1.1, the project's own first.
 pub const KINDS: [Kind; 3] = [Kind::Avx, Kind::Bare, Kind::Hyper];
+/// One engine and one handler, on each runtime; and axum on it and without it.
+pub const RUNTIMES: [Kind; 5] = [Kind::OnAvx, Kind::OnTokio, Kind::OnSmol, Kind::Axum, Kind::AxumServe];
 
 impl Kind {
     /// As it stands in tables.
@@ -38,6 +50,11 @@ impl Kind {
             Kind::Bare | Kind::BareWs => "bare loop",
             Kind::Fast => "fastwebsockets",
             Kind::Hyper | Kind::HyperHttp2 => "hyper",
+            Kind::OnAvx => "runtime-avx",
+            Kind::OnTokio => "tokio",
+            Kind::OnSmol => "smol",
+            Kind::Axum => "axum on avx",
+            Kind::AxumServe => "axum::serve",
         }
     }
 
@@ -57,6 +74,11 @@ impl Kind {
             Kind::BareWs => vec![program("bare-loop"), ws::MESSAGE.to_string(), "ws".into()],
             Kind::Fast => vec![program("fast-echo")],
             Kind::Hyper => vec![program("hyper-plaintext")],
+            Kind::OnAvx => vec![program("on-runtime"), "avx".into()],
+            Kind::OnTokio => vec![program("on-runtime"), "tokio".into()],
+            Kind::OnSmol => vec![program("on-runtime"), "smol".into()],
+            Kind::Axum => vec![program("on-runtime"), "axum".into()],
+            Kind::AxumServe => vec![program("on-runtime"), "axum-serve".into()],
             Kind::HyperHttp2 => vec![program("hyper-plaintext"), "--http2".into()],
         }
     }

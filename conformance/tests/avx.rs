@@ -2,45 +2,7 @@
 
 mod service;
 
-use avx_http::ServerHandle;
-use conformance::live::{Running, Setup, Target};
-use runtime_avx::Runtime;
-use std::net::SocketAddr;
+use service::Avx;
 
 conformance::suite!(Avx);
 conformance::suite!(Avx: ws { ws_a_stream_of_http2_carries_messages });
-
-struct Avx;
-
-struct Listening {
-    handle: ServerHandle,
-    runtime: Runtime,
-}
-
-impl Target for Avx {
-    type Running = Listening;
-
-    fn start(setup: &Setup) -> Listening {
-        let runtime = Runtime::new().expect("a runtime");
-        let handle = runtime.block_on(service::start(setup, runtime.handle()));
-        Listening { handle, runtime }
-    }
-}
-
-impl Running for Listening {
-    fn addr(&self) -> SocketAddr {
-        service::addr(&self.handle)
-    }
-
-    fn connections(&self) -> usize {
-        self.handle.connections()
-    }
-
-    fn shutdown(&self) {
-        self.handle.shutdown();
-    }
-
-    fn join(self) {
-        self.runtime.block_on(self.handle.join());
-    }
-}

@@ -2,54 +2,7 @@
 
 mod service;
 
-use adapter_tokio::Tokio;
-use avx_http::ServerHandle;
-use conformance::live::{Running, Setup, Target};
-use std::net::SocketAddr;
-use tokio::runtime::Runtime;
+use service::OnTokio;
 
 conformance::suite!(OnTokio);
 conformance::suite!(OnTokio: ws { ws_a_stream_of_http2_carries_messages });
-
-struct OnTokio;
-
-struct Listening {
-    handle: ServerHandle,
-    runtime: Option<Runtime>,
-}
-
-impl Target for OnTokio {
-    type Running = Listening;
-
-    fn start(setup: &Setup) -> Listening {
-        let runtime = Runtime::new().expect("a runtime");
-        let handle = runtime.block_on(service::start(setup, &Tokio::from(runtime.handle().clone())));
-        Listening { handle, runtime: Some(runtime) }
-    }
-}
-
-impl Running for Listening {
-    fn addr(&self) -> SocketAddr {
-        service::addr(&self.handle)
-    }
-
-    fn connections(&self) -> usize {
-        self.handle.connections()
-    }
-
-    fn shutdown(&self) {
-        self.handle.shutdown();
-    }
-
-    fn join(mut self) {
-        self.runtime.take().expect("a runtime").block_on(self.handle.join());
-    }
-}
-
-impl Drop for Listening {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
-    }
-}

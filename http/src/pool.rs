@@ -174,7 +174,7 @@ pub(crate) fn arena() -> Arena {
 }
 
 pub(crate) fn give_arena(mut arena: Arena) {
-    if arena.bytes.capacity() > LARGE_HEAD {
+    if arena.bytes.capacity() == 0 || arena.bytes.capacity() > LARGE_HEAD {
         return;
     }
     arena.bytes.clear();

@@ -6,6 +6,7 @@
 use std::future::Future;
 use std::io::{self, IoSlice};
 use std::net::SocketAddr;
+#[cfg(unix)]
 use std::path::Path;
 use std::task::{Context, Poll};
 use std::time::Instant;
@@ -22,7 +23,8 @@ pub trait Stream: Send + Unpin + 'static {
         false
     }
 
-    /// Writes from `buf`; may take less than all of it.
+    /// Writes from `buf`; may take less than all of it. Whoever is told `Pending` comes with the same bytes again, as
+    /// long as the stream is to carry anything: a stream that flushes may have taken them already.
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>>;
 
     /// Writes from several buffers with one call where the system can.

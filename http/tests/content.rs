@@ -2,9 +2,13 @@
 
 mod support;
 
-use avx_http::{BodyError, OwnedRequest, Reply, Request, Response, Router, Status};
+use avx_http::{
+    BodyError, BodyLen, Method, OwnedFields, OwnedRequest, Peer, Reply, Request, Response, Router, Status,
+    Version,
+};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use support::{Dropped, GET, Gate, Sim, post, start};
 
@@ -300,4 +304,34 @@ fn a_slow_handler_is_not_held_against_its_client() {
     gate.open();
     sim.run();
     assert!(client.recv_text().ends_with(&content));
+}
+
+#[test]
+fn a_request_made_by_hand_has_what_it_was_made_with() {
+    let mut lines = OwnedFields::default();
+    lines.push("X-Case", "kept");
+    let peer = Peer::Inet(([192, 0, 2, 1], 80).into());
+    let mut request = Request::new(Method::Post, "/path?query")
+        .with_body("content")
+        .with_version(Version::Http2)
+        .with_authority(b"example.com")
+        .with_fields(lines.as_fields())
+        .with_peer(&peer);
+    assert_eq!(request.body_len(), BodyLen::Exact(7));
+    let mut owned = request.detach();
+    assert_eq!(
+        (owned.path(), owned.query(), owned.authority()),
+        (&b"/path"[..], Some(&b"query"[..]), &b"example.com"[..])
+    );
+    assert_eq!((owned.version(), owned.peer(), owned.body_len()), (Version::Http2, peer, BodyLen::Exact(7)));
+    assert_eq!(
+        owned.fields().at(0).map(|field| (field.name, field.value)),
+        Some((&b"X-Case"[..], &b"kept"[..]))
+    );
+    let mut cx = Context::from_waker(Waker::noop());
+    let Poll::Ready(Some(Ok(piece))) = owned.body().poll_data(&mut cx) else { panic!("no content") };
+    assert_eq!(&*piece, b"content");
+    assert!(matches!(owned.body().poll_data(&mut cx), Poll::Ready(None)));
+    // The content is given once.
+    assert!(request.detach().body().is_empty());
 }

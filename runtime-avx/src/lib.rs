@@ -33,6 +33,8 @@
 //! - Time: [`sleep`], [`Sleep::reset`], [`timeout`](fn@timeout), [`interval`](fn@interval).
 //! - Sockets: [`net`]. Signals: [`signal`]. Work that blocks: [`Handle::unblock`].
 //! - With the feature `http` (on by default), [`Handle`] is a runtime for avx-http.
+//! - With the feature `hyper`, programs of hyper run here (`examples/hyper.rs`): the streams of [`net`] are its `Read`
+//!   and `Write`, and a [`Handle`] is its `Timer` and its `Executor`.
 //!
 //! # The loop of a worker
 //!
@@ -86,6 +88,8 @@ mod blocking;
 mod builder;
 #[cfg(feature = "http")]
 mod http;
+#[cfg(feature = "hyper")]
+mod hyper;
 pub mod net;
 mod reactor;
 mod runtime;

@@ -1,4 +1,15 @@
-//! The application of the live suite, for avx-http on any runtime.
+//! The application of the live suite, for avx-http on any runtime, and servers of it on each.
+#![allow(dead_code, unused_imports, reason = "each test binary uses its own part")]
+
+mod host;
+mod on_avx;
+mod on_smol;
+mod on_tokio;
+
+pub(crate) use host::Host;
+pub(crate) use on_avx::Avx;
+pub(crate) use on_smol::OnSmol;
+pub(crate) use on_tokio::{OnTokio, OnTokioAlone};
 
 use avx_http::rt::Runtime;
 use avx_http::{

@@ -1,5 +1,6 @@
 //! Field lines to send, and received field sections that outlive their buffer.
 
+use super::Arena;
 use crate::pool;
 use avx_core::syntax::connection::is_connection_specific;
 use avx_core::{Date, Field, Fields, Span};
@@ -319,6 +320,11 @@ pub struct OwnedFields {
 }
 
 impl OwnedFields {
+    /// The section whose memory this is.
+    pub(super) fn of(arena: Arena) -> Self {
+        OwnedFields { bytes: arena.bytes, spans: arena.spans }
+    }
+
     /// The section as it was received.
     pub fn as_fields(&self) -> Fields<'_> {
         Fields::new(&self.bytes, &self.spans)
@@ -335,9 +341,18 @@ impl OwnedFields {
     }
 }
 
+impl Drop for OwnedFields {
+    fn drop(&mut self) {
+        let (bytes, spans) = (std::mem::take(&mut self.bytes), std::mem::take(&mut self.spans));
+        pool::give_arena(Arena { bytes, spans });
+    }
+}
+
 impl From<Fields<'_>> for OwnedFields {
     fn from(fields: Fields<'_>) -> Self {
-        let mut owned = OwnedFields::default();
+        let len = fields.iter().map(|field| field.name.len() + field.value.len()).sum();
+        let mut owned =
+            OwnedFields { bytes: Vec::with_capacity(len), spans: Vec::with_capacity(fields.len()) };
         for field in fields {
             owned.push(field.name, field.value);
         }

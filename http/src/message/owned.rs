@@ -4,7 +4,7 @@ use super::params::{self, Names};
 use super::{BadParam, Extensions, Params, Request};
 use crate::body::{Pipe, Writer};
 use crate::rt::Peer;
-use crate::{Body, FieldLines, Response, pool};
+use crate::{Body, FieldLines, OwnedFields, Response, pool};
 use avx_core::{BodyLen, Fields, Method, Span, Status, Version};
 use std::borrow::Cow;
 use std::fmt;
@@ -78,6 +78,7 @@ impl OwnedRequest {
         let fresh = request.pipe.is_none();
         let writer = request.pipe.get_or_insert_with(|| Writer::new(request.body_len));
         let pipe = writer.pipe().cloned();
+        let given = request.take_content();
         OwnedRequest {
             method: arena.place(whole, request.method().as_bytes()),
             target: arena.place(whole, request.target()),
@@ -92,6 +93,7 @@ impl OwnedRequest {
             names: request.names.cloned(),
             extensions: mem::take(&mut request.extensions),
             body: match (request.body_len, &pipe) {
+                _ if given.is_some() => given.unwrap_or_default(),
                 (BodyLen::Empty, _) | (_, None) => Body::empty(),
                 (len, Some(pipe)) if fresh => Body::incoming(pipe.clone(), len),
                 _ => Body::empty(),
@@ -208,6 +210,12 @@ impl OwnedRequest {
     /// The content alone; the head's memory is recycled.
     pub fn into_body(mut self) -> Body {
         self.take_body()
+    }
+
+    /// The fields alone, in the memory that the head was copied to; no copy. The content, unless it was
+    /// [taken out](Self::take_body), is dropped.
+    pub fn into_fields(mut self) -> OwnedFields {
+        OwnedFields::of(mem::take(&mut self.arena))
     }
 
     /// Takes the content out and leaves an empty one, to have head and content apart.

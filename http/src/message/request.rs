@@ -2,6 +2,7 @@
 
 use super::params::{self, Names};
 use super::{BadParam, Extensions, OwnedRequest, Params};
+use crate::Body;
 use crate::body::Writer;
 use crate::rt::Peer;
 use crate::scan;
@@ -32,6 +33,7 @@ enum Head<'a> {
         fields: Fields<'a>,
         authority: &'a [u8],
         version: Version,
+        content: Option<Box<Body>>,
     },
 }
 
@@ -45,7 +47,8 @@ impl<'a> Request<'a> {
     /// content.
     pub fn new(method: Method<'a>, target: &'a str) -> Self {
         let (target, fields) = (target.as_bytes(), Fields::default());
-        let head = Head::Made { method, target, fields, authority: b"", version: Version::Http11 };
+        let (authority, version, content) = (&b""[..], Version::Http11, None);
+        let head = Head::Made { method, target, fields, authority, version, content };
         Request::with_head(head, BodyLen::Empty, &Peer::Unix)
     }
 
@@ -57,7 +60,8 @@ impl<'a> Request<'a> {
         peer: &'a Peer,
     ) -> Self {
         let (method, version) = (Method::Get, Version::Http2);
-        Request::with_head(Head::Made { method, target, fields, authority, version }, BodyLen::Empty, peer)
+        let head = Head::Made { method, target, fields, authority, version, content: None };
+        Request::with_head(head, BodyLen::Empty, peer)
     }
 
     #[inline]
@@ -75,10 +79,60 @@ impl<'a> Request<'a> {
 
     /// The same request with these fields.
     pub fn with_fields(mut self, lines: Fields<'a>) -> Self {
-        let (method, target) = (self.method(), self.target());
-        let (authority, version) = (self.authority(), self.version());
-        self.head = Head::Made { method, target, fields: lines, authority, version };
+        if let Head::Made { fields, .. } = self.made() {
+            *fields = lines;
+        }
         self
+    }
+
+    /// The same request to this authority.
+    pub fn with_authority(mut self, named: &'a [u8]) -> Self {
+        if let Head::Made { authority, .. } = self.made() {
+            *authority = named;
+        }
+        self
+    }
+
+    /// The same request in this version.
+    pub fn with_version(mut self, other: Version) -> Self {
+        if let Head::Made { version, .. } = self.made() {
+            *version = other;
+        }
+        self
+    }
+
+    /// The same request with this content, for handlers that [`detach`](Request::detach) it.
+    pub fn with_body(mut self, body: impl Into<Body>) -> Self {
+        let body = body.into();
+        self.body_len = body.len();
+        if let Head::Made { content, .. } = self.made() {
+            *content = Some(Box::new(body));
+        }
+        self
+    }
+
+    /// The same request, sent by `peer`.
+    pub fn with_peer(mut self, peer: &'a Peer) -> Self {
+        self.peer = peer;
+        self
+    }
+
+    /// The head as one that was put together, which can be changed.
+    fn made(&mut self) -> &mut Head<'a> {
+        if let Head::Received(head) = self.head {
+            let (method, target, fields) = (head.method(), head.target(), head.fields());
+            let (authority, version) = (head.authority(), head.version());
+            self.head = Head::Made { method, target, fields, authority, version, content: None };
+        }
+        &mut self.head
+    }
+
+    /// The content that it was made with.
+    pub(super) fn take_content(&mut self) -> Option<Body> {
+        match &mut self.head {
+            Head::Made { content, .. } => content.take().map(|body| *body),
+            Head::Received(_) => None,
+        }
     }
 
     /// Method.

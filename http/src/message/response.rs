@@ -189,6 +189,16 @@ impl Response {
         self.fields.get(name).or_else(|| self.preset?.fields().get(name))
     }
 
+    /// The lines that were checked once for all, if there are some. See [`with_preset`](Self::with_preset).
+    pub fn preset(&self) -> Option<&'static Preset> {
+        self.preset
+    }
+
+    /// Whether it hands the transport over: an [`upgrade`](Self::upgrade) or a [`tunnel`](Self::tunnel).
+    pub fn takes_over(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.take_over.is_some())
+    }
+
     /// Field lines. The media type of text and bytes that were converted is a
     /// [preset](Self::with_preset) instead.
     pub fn fields(&self) -> &FieldLines {

@@ -45,6 +45,10 @@ impl Sockets {
     /// One socket for each worker, where the system spreads connections among them; else one for all.
     pub(super) fn bind_tcp<R: Runtime>(&mut self, rt: &R, addr: SocketAddr, backlog: u32) -> io::Result<()> {
         let mut several = self.shares.len() > 1;
+        if several && addr.port() != 0 {
+            // Alone first: sockets that share an address would share it with another server's as well.
+            drop(rt.bind_tcp(addr, backlog, false)?);
+        }
         let first = match rt.bind_tcp(addr, backlog, several) {
             Err(error) if several && error.kind() == ErrorKind::Unsupported => {
                 several = false;

@@ -19,6 +19,17 @@ impl Stream {
         self.0.poll_io(cx, Direction::Read, |fd| socket::recv(fd.as_raw_fd(), buf), exhausted)
     }
 
+    #[cfg(feature = "hyper")]
+    pub(super) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut buf: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let room = buf.remaining();
+        let call = |fd: &OwnedFd| crate::sys::cursor::recv(fd.as_raw_fd(), &mut buf);
+        self.0.poll_io(cx, Direction::Read, call, |n| *n < room && *n > 0).map_ok(drop)
+    }
+
     #[inline]
     pub(super) fn is_drained(&self) -> bool {
         self.0.is_drained()
@@ -67,6 +78,15 @@ macro_rules! stream_methods {
             #[inline]
             pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
                 self.0.poll_read(cx, buf)
+            }
+
+            #[cfg(feature = "hyper")]
+            pub(crate) fn poll_recv(
+                &mut self,
+                cx: &mut Context<'_>,
+                buf: hyper::rt::ReadBufCursor<'_>,
+            ) -> Poll<io::Result<()>> {
+                self.0.poll_recv(cx, buf)
             }
 
             /// Whether a read is known to find nothing now: the last one left room, and no news has come since.

@@ -17,6 +17,8 @@
 
 #[cfg(target_os = "linux")]
 mod affinity;
+#[cfg(feature = "hyper")]
+pub(crate) mod cursor;
 pub(crate) mod descriptors;
 #[cfg(target_os = "linux")]
 mod epoll;

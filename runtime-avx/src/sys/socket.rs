@@ -30,13 +30,27 @@ pub(crate) struct Address {
 /// recv(2).
 #[inline]
 pub(crate) fn recv(fd: RawFd, buf: &mut [u8]) -> io::Result<usize> {
+    // SAFETY: the buffer takes as many bytes as it is said to.
+    unsafe { recv_raw(fd, buf.as_mut_ptr(), buf.len()) }
+}
+
+/// recv(2) into memory that need not have been written to. As many bytes of it as this returns have been, then.
+#[cfg(feature = "hyper")]
+pub(crate) fn recv_uninit(fd: RawFd, buf: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+    // SAFETY: the buffer takes as many bytes as it is said to.
+    unsafe { recv_raw(fd, buf.as_mut_ptr().cast(), buf.len()) }
+}
+
+/// # Safety
+/// `len` bytes may be written to `at`.
+#[inline]
+unsafe fn recv_raw(fd: RawFd, at: *mut u8, len: usize) -> io::Result<usize> {
     #[cfg(target_os = "linux")]
-    // SAFETY: the buffer takes as many bytes as it is said to.
-    let n =
-        unsafe { libc::syscall(libc::SYS_recvfrom, fd, buf.as_mut_ptr(), buf.len(), 0usize, 0usize, 0usize) };
+    // SAFETY: as the caller promises.
+    let n = unsafe { libc::syscall(libc::SYS_recvfrom, fd, at, len, 0usize, 0usize, 0usize) };
     #[cfg(not(target_os = "linux"))]
-    // SAFETY: the buffer takes as many bytes as it is said to.
-    let n = unsafe { libc::recv(fd, buf.as_mut_ptr().cast(), buf.len(), 0) };
+    // SAFETY: as the caller promises.
+    let n = unsafe { libc::recv(fd, at.cast(), len, 0) };
     size(n as isize)
 }
 
