@@ -104,10 +104,8 @@ impl Shared {
         if own.is_none() && self.waiters.woken.swap(false, Ordering::AcqRel) {
             state.flow.called();
         }
-        let others = by != Some(Side::Sender) && state.flow.waits[Side::Sender as usize] != Waits::Not;
         let arrived = state.flow.has_arrived();
-        let (room, flushed) =
-            if others { (state.takes_messages(), state.is_flushed()) } else { (true, true) };
+        let hopes = if by == Some(Side::Sender) { (true, true) } else { self.hopes(state) };
         match own {
             Some(own) => state.pump(&mut Context::from_waker(own)),
             None => state.pump(&mut Context::from_waker(&self.waiters.clone().into())),
@@ -115,7 +113,20 @@ impl Shared {
         if by != Some(Side::Receiver) && !arrived && state.flow.has_arrived() {
             self.tell(state, Side::Receiver);
         }
-        if !room && state.takes_messages() || !flushed && state.is_flushed() {
+        self.tell_sender(state, hopes);
+    }
+
+    /// Whether there is what a sender may wait for, if it waits: room, and that everything has left.
+    fn hopes(&self, state: &State) -> (bool, bool) {
+        match state.flow.waits[Side::Sender as usize] {
+            Waits::Not => (true, true),
+            _ => (state.takes_messages(), state.poll_flushed().is_ready()),
+        }
+    }
+
+    /// Tells the sender what has come true since.
+    fn tell_sender(&self, state: &State, (room, flushed): (bool, bool)) {
+        if !room && state.takes_messages() || !flushed && state.poll_flushed().is_ready() {
             self.tell(state, Side::Sender);
         }
     }
@@ -138,7 +149,11 @@ impl Shared {
             self.wait(&mut state, Side::Receiver, cx, own);
             match own {
                 None => self.work(&mut state, Some(Side::Receiver), None),
-                Some(own) if !state.flow.is_dry() => state.fill(&mut Context::from_waker(own)),
+                Some(own) if !state.flow.is_dry() => {
+                    let hopes = self.hopes(&state);
+                    state.fill(&mut Context::from_waker(own));
+                    self.tell_sender(&state, hopes);
+                }
                 Some(_) => {}
             }
         }
