@@ -159,10 +159,17 @@ impl Shared {
         }
         let polled = state.flow.poll_arrived();
         if polled.is_ready() {
+            if own.is_none() && state.flow.goes_on() {
+                // What comes behind it may be for this end itself, and who receives may be busy with it for long.
+                self.work(&mut state, Some(Side::Receiver), None);
+            }
+            let attend = state.wants_attendant();
             self.stop(state, Side::Receiver, own);
-        } else if state.wants_attendant() {
+            self.call_if(attend);
+        } else {
+            let attend = state.wants_attendant();
             drop(state);
-            self.waiters.call(ATTENDANT);
+            self.call_if(attend);
         }
         polled
     }
@@ -201,9 +208,7 @@ impl Shared {
         }
         let attend = state.wants_attendant();
         drop(state);
-        if attend {
-            self.waiters.call(ATTENDANT);
-        }
+        self.call_if(attend);
         Poll::Pending
     }
 
@@ -212,9 +217,7 @@ impl Shared {
         self.work(&mut state, Some(Side::Sender), None);
         let attend = state.wants_attendant();
         drop(state);
-        if attend {
-            self.waiters.call(ATTENDANT);
-        }
+        self.call_if(attend);
     }
 
     /// Waits until everything has been handed to the transport.
@@ -224,10 +227,21 @@ impl Shared {
         self.wait(&mut state, Side::Sender, cx, own);
         self.work(&mut state, Some(Side::Sender), own);
         let polled = state.poll_flushed();
-        if polled.is_ready() {
-            self.stop(state, Side::Sender, own);
+        let attend = state.wants_attendant();
+        match polled {
+            Poll::Ready(_) => self.stop(state, Side::Sender, own),
+            Poll::Pending => drop(state),
         }
+        self.call_if(attend);
         polled
+    }
+
+    /// Wakes the attendant, if a deadline comes sooner than it knows.
+    #[inline]
+    fn call_if(&self, attend: bool) {
+        if attend {
+            self.waiters.call(ATTENDANT);
+        }
     }
 
     /// Somebody waits; who waits in the attendant's own task is polled along with it.

@@ -106,6 +106,11 @@ impl Flow {
         !self.readable && !self.untold
     }
 
+    /// Whether what has come behind the event that was just taken waits for nobody but this end.
+    pub(in crate::ws) fn goes_on(&self) -> bool {
+        self.untold && self.asked && !self.attended && !self.over && self.arrived.is_none()
+    }
+
     /// Whether there is something for who receives: a message or event, or the end.
     pub(in crate::ws) fn has_arrived(&self) -> bool {
         self.arrived.is_some() || self.is_ended()
