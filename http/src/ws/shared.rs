@@ -145,6 +145,10 @@ impl Shared {
         let mut state = self.lock();
         state.flow.tell(all);
         let own = Some(cx.waker()).filter(|waker| state.flow.is_attended_by(waker));
+        if own.is_none() && state.flow.yields() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if !state.flow.has_arrived() {
             self.wait(&mut state, Side::Receiver, cx, own);
             match own {
@@ -167,6 +171,7 @@ impl Shared {
             self.stop(state, Side::Receiver, own);
             self.call_if(attend);
         } else {
+            state.flow.reads = 0;
             let attend = state.wants_attendant();
             drop(state);
             self.call_if(attend);
@@ -279,6 +284,13 @@ impl Shared {
         if self.lock().attend(cx.waker()) {
             self.waiters.set(ATTENDANT, cx.waker());
         }
+    }
+
+    /// Nobody attends to it any more: the transport is let go of, and whoever waits hears of that.
+    pub(super) fn abandon(&self) {
+        self.lock().abandon();
+        self.waiters.call(Side::Receiver as usize);
+        self.waiters.call(Side::Sender as usize);
     }
 
     /// The attendant's turn. Ready when the transport was let go of.
