@@ -12,7 +12,8 @@ use avx_http::client::{Connection, Protocol};
 use avx_http::rt::Runtime;
 use avx_http::ws::{self, Error, Socket};
 use sockets::{Rude, options, server};
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::{Gate, Remote, Sim, start_with};
@@ -236,4 +237,28 @@ fn a_handler_that_panics_takes_the_socket_with_it() {
     gate.open();
     sim.run();
     assert!(matches!(heard.lock().unwrap().take(), Some(Err(_))));
+}
+
+/// As those do who have no other way to poll: with a call of its own each time.
+#[test]
+fn calls_that_are_given_up_in_the_task_of_the_connection_wake_nobody() {
+    let sim = Sim::new();
+    let server = server(async |mut socket: Socket| {
+        let message = poll_fn(|cx| pin!(socket.recv()).poll(cx)).await.unwrap().unwrap();
+        socket.send(message).await.unwrap();
+        poll_fn(|cx| pin!(socket.flush()).poll(cx)).await.unwrap();
+        assert!(poll_fn(|cx| pin!(socket.recv()).poll(cx)).await.unwrap().is_none());
+    });
+    let server = start_with(&sim, server);
+    let client = Rude::open(&sim);
+    client.0.set_window(3);
+    client.frame(0x81, b"there and back");
+    sim.run();
+    assert_eq!(client.0.recv(), b"\x81\x0et");
+    client.0.set_window(usize::MAX);
+    sim.run();
+    assert_eq!(client.0.recv(), b"here and back");
+    client.frame(0x88, b"\x03\xe8");
+    sim.run();
+    assert_eq!(server.connections(), 0);
 }

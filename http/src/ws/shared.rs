@@ -269,8 +269,16 @@ impl Shared {
 
     /// Somebody has given up waiting, and may have been woken for all.
     pub(super) fn gives_up(&self, side: Side) {
-        self.stop(self.lock(), side, None);
-        self.waiters.call(ATTENDANT);
+        let state = self.lock();
+        let attended = state.flow.is_attended();
+        if attended && state.flow.waits[side as usize] == Waits::Along {
+            // It may ask again whenever its task is polled, and the attendant is about to look.
+            return;
+        }
+        self.stop(state, side, None);
+        if !attended {
+            self.waiters.call(ATTENDANT);
+        }
     }
 
     /// A half is gone.
