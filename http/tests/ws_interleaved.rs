@@ -141,14 +141,11 @@ async fn listen(mut receiver: Receiver, seed: u64, of: u64) -> u64 {
 
 async fn pieces(receiver: &mut Receiver, partial: &mut Vec<u8>) -> Option<Vec<u8>> {
     loop {
-        match receiver.next_event().await.unwrap()? {
-            Event::Data { data, last } => {
-                partial.extend_from_slice(&data);
-                if last {
-                    return Some(std::mem::take(partial));
-                }
+        if let Event::Data { data, last } = receiver.next_event().await.unwrap()? {
+            partial.extend_from_slice(&data);
+            if last {
+                return Some(std::mem::take(partial));
             }
-            _ => {}
         }
     }
 }

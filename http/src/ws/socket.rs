@@ -295,7 +295,6 @@ impl Drop for Receiver {
 }
 
 /// A server's socket with the future that uses it: both in the task of the connection, and in one piece of memory.
-#[expect(clippy::manual_async_fn, reason = "the arguments of an `async fn` are kept twice")]
 pub(super) fn attended<Fut: Future<Output = ()> + Send>(
     shared: Arc<Shared>,
     user: impl FnOnce() -> Fut + Send,
