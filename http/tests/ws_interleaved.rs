@@ -204,11 +204,13 @@ fn case(protocol: Protocol, compresses: bool, seed: u64) {
         upgrade.accept(request, user.clone())
     });
     let server = support::start_with(&sim, Server::new(router).extended_connect(true));
-    let mut options = sockets::options(protocol);
+    let options = sockets::options(protocol);
     #[cfg(feature = "deflate")]
-    {
+    let options = {
+        let mut options = options;
         options.deflate = compresses.then(ws::Deflate::default);
-    }
+        options
+    };
     let _ = compresses;
     let (near, wire_near) = support::pair();
     let wire_far = sim.dial().0;
