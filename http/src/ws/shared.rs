@@ -104,10 +104,8 @@ impl Shared {
         if own.is_none() && self.waiters.woken.swap(false, Ordering::AcqRel) {
             state.flow.called();
         }
-        let others = by != Some(Side::Sender) && state.flow.waits[Side::Sender as usize] != Waits::Not;
         let arrived = state.flow.has_arrived();
-        let (room, flushed) =
-            if others { (state.takes_messages(), state.is_flushed()) } else { (true, true) };
+        let hopes = if by == Some(Side::Sender) { (true, true) } else { self.hopes(state) };
         match own {
             Some(own) => state.pump(&mut Context::from_waker(own)),
             None => state.pump(&mut Context::from_waker(&self.waiters.clone().into())),
@@ -115,7 +113,20 @@ impl Shared {
         if by != Some(Side::Receiver) && !arrived && state.flow.has_arrived() {
             self.tell(state, Side::Receiver);
         }
-        if !room && state.takes_messages() || !flushed && state.is_flushed() {
+        self.tell_sender(state, hopes);
+    }
+
+    /// Whether there is what a sender may wait for, if it waits: room, and that everything has left.
+    fn hopes(&self, state: &State) -> (bool, bool) {
+        match state.flow.waits[Side::Sender as usize] {
+            Waits::Not => (true, true),
+            _ => (state.takes_messages(), state.poll_flushed().is_ready()),
+        }
+    }
+
+    /// Tells the sender what has come true since.
+    fn tell_sender(&self, state: &State, (room, flushed): (bool, bool)) {
+        if !room && state.takes_messages() || !flushed && state.poll_flushed().is_ready() {
             self.tell(state, Side::Sender);
         }
     }
@@ -134,20 +145,36 @@ impl Shared {
         let mut state = self.lock();
         state.flow.tell(all);
         let own = Some(cx.waker()).filter(|waker| state.flow.is_attended_by(waker));
+        if own.is_none() && state.flow.yields() {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if !state.flow.has_arrived() {
             self.wait(&mut state, Side::Receiver, cx, own);
             match own {
                 None => self.work(&mut state, Some(Side::Receiver), None),
-                Some(own) if !state.flow.is_dry() => state.fill(&mut Context::from_waker(own)),
+                Some(own) if !state.flow.is_dry() => {
+                    let hopes = self.hopes(&state);
+                    state.fill(&mut Context::from_waker(own));
+                    self.tell_sender(&state, hopes);
+                }
                 Some(_) => {}
             }
         }
         let polled = state.flow.poll_arrived();
         if polled.is_ready() {
+            if own.is_none() && state.flow.goes_on() {
+                // What comes behind it may be for this end itself, and who receives may be busy with it for long.
+                self.work(&mut state, Some(Side::Receiver), None);
+            }
+            let attend = state.wants_attendant();
             self.stop(state, Side::Receiver, own);
-        } else if state.wants_attendant() {
+            self.call_if(attend);
+        } else {
+            state.flow.reads = 0;
+            let attend = state.wants_attendant();
             drop(state);
-            self.waiters.call(ATTENDANT);
+            self.call_if(attend);
         }
         polled
     }
@@ -186,9 +213,7 @@ impl Shared {
         }
         let attend = state.wants_attendant();
         drop(state);
-        if attend {
-            self.waiters.call(ATTENDANT);
-        }
+        self.call_if(attend);
         Poll::Pending
     }
 
@@ -197,9 +222,7 @@ impl Shared {
         self.work(&mut state, Some(Side::Sender), None);
         let attend = state.wants_attendant();
         drop(state);
-        if attend {
-            self.waiters.call(ATTENDANT);
-        }
+        self.call_if(attend);
     }
 
     /// Waits until everything has been handed to the transport.
@@ -209,10 +232,21 @@ impl Shared {
         self.wait(&mut state, Side::Sender, cx, own);
         self.work(&mut state, Some(Side::Sender), own);
         let polled = state.poll_flushed();
-        if polled.is_ready() {
-            self.stop(state, Side::Sender, own);
+        let attend = state.wants_attendant();
+        match polled {
+            Poll::Ready(_) => self.stop(state, Side::Sender, own),
+            Poll::Pending => drop(state),
         }
+        self.call_if(attend);
         polled
+    }
+
+    /// Wakes the attendant, if a deadline comes sooner than it knows.
+    #[inline]
+    fn call_if(&self, attend: bool) {
+        if attend {
+            self.waiters.call(ATTENDANT);
+        }
     }
 
     /// Somebody waits; who waits in the attendant's own task is polled along with it.
@@ -235,8 +269,16 @@ impl Shared {
 
     /// Somebody has given up waiting, and may have been woken for all.
     pub(super) fn gives_up(&self, side: Side) {
-        self.stop(self.lock(), side, None);
-        self.waiters.call(ATTENDANT);
+        let state = self.lock();
+        let attended = state.flow.is_attended();
+        if attended && state.flow.waits[side as usize] == Waits::Along {
+            // It may ask again whenever its task is polled, and the attendant is about to look.
+            return;
+        }
+        self.stop(state, side, None);
+        if !attended {
+            self.waiters.call(ATTENDANT);
+        }
     }
 
     /// A half is gone.
@@ -250,6 +292,13 @@ impl Shared {
         if self.lock().attend(cx.waker()) {
             self.waiters.set(ATTENDANT, cx.waker());
         }
+    }
+
+    /// Nobody attends to it any more: the transport is let go of, and whoever waits hears of that.
+    pub(super) fn abandon(&self) {
+        self.lock().abandon();
+        self.waiters.call(Side::Receiver as usize);
+        self.waiters.call(Side::Sender as usize);
     }
 
     /// The attendant's turn. Ready when the transport was let go of.

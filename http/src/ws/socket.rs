@@ -295,12 +295,13 @@ impl Drop for Receiver {
 }
 
 /// A server's socket with the future that uses it: both in the task of the connection, and in one piece of memory.
-#[expect(clippy::manual_async_fn, reason = "the arguments of an `async fn` are kept twice")]
 pub(super) fn attended<Fut: Future<Output = ()> + Send>(
     shared: Arc<Shared>,
     user: impl FnOnce() -> Fut + Send,
 ) -> impl Future<Output = ()> + Send {
+    let attendant = Attendant(shared);
     async move {
+        let shared = &attendant.0;
         let mut user = pin!(Some(user()));
         poll_fn(|cx| {
             shared.attend(cx);
@@ -316,7 +317,7 @@ pub(super) fn attended<Fut: Future<Output = ()> + Send>(
     }
 }
 
-/// A client's: in a task of its own, to the end of the connection.
+/// Attends to a socket as long as it lives. A client's is a task of its own, to the end of the connection.
 pub(super) struct Attendant(pub(super) Arc<Shared>);
 
 impl Future for Attendant {
@@ -325,6 +326,13 @@ impl Future for Attendant {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.0.attend(cx);
         self.0.poll_attend(cx)
+    }
+}
+
+/// At the end of the connection, or of the runtime, or because the handler panicked.
+impl Drop for Attendant {
+    fn drop(&mut self) {
+        self.0.abandon();
     }
 }
 

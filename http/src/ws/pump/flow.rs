@@ -38,6 +38,8 @@ pub(in crate::ws) struct Flow {
     /// The transport may have something to read, or room.
     readable: bool,
     writable: bool,
+    /// Reads since its task, or who receives in another, let others have their turn.
+    pub(in crate::ws) reads: u32,
     /// The machine may have something to tell, or to say, that it has not.
     pub(super) untold: bool,
     /// Everything is told as it comes, not messages when they are whole.
@@ -83,6 +85,7 @@ impl Flow {
             attended: false,
             readable: true,
             writable: true,
+            reads: 0,
             untold: true,
             tells_all: false,
             asked: false,
@@ -104,6 +107,20 @@ impl Flow {
     /// Whether nothing can arrive before the transport calls.
     pub(in crate::ws) fn is_dry(&self) -> bool {
         !self.readable && !self.untold
+    }
+
+    /// Whether what has come behind the event that was just taken waits for nobody but this end.
+    pub(in crate::ws) fn goes_on(&self) -> bool {
+        self.untold && self.asked && !self.attended && !self.over && self.arrived.is_none()
+    }
+
+    /// Whether it is the turn of other tasks than that of who receives in another than the attendant's.
+    pub(in crate::ws) fn yields(&mut self) -> bool {
+        let yields = self.reads >= BUDGET;
+        if yields {
+            self.reads = 0;
+        }
+        yields
     }
 
     /// Whether there is something for who receives: a message or event, or the end.
@@ -163,6 +180,7 @@ impl Flow {
     pub(super) fn attend(&mut self, waker: &Waker) -> bool {
         // Whatever has woken the task, it may have been the transport.
         self.called();
+        self.reads = 0;
         self.attended = true;
         let new = !self.attendant.as_ref().is_some_and(|old| old.will_wake(waker));
         if new {
@@ -217,12 +235,12 @@ impl Flow {
         now: Instant,
         scratch: &mut Scratch,
     ) {
-        for _ in 0..BUDGET {
+        loop {
             if self.untold {
                 self.receive(link, now, scratch);
             }
             let done = self.arrived.is_some() || !self.readable || !self.queue.is_empty();
-            if done || link.input_ended || !link.session.wants_read() {
+            if done || self.reads >= BUDGET || link.input_ended || !link.session.wants_read() {
                 return;
             }
             if let Err(error) = self.read(link, cx, now, scratch) {
@@ -317,7 +335,10 @@ impl Flow {
         scratch: &mut Scratch,
     ) -> io::Result<()> {
         match link.poll_fill(cx, now, scratch, usize::MAX) {
-            Poll::Ready(Ok(_)) => (self.readable, self.untold) = (!link.io.is_drained(), true),
+            Poll::Ready(Ok(_)) => {
+                self.reads += 1;
+                (self.readable, self.untold) = (!link.io.is_drained(), true);
+            }
             Poll::Ready(Err(error)) => return Err(error),
             Poll::Pending => self.readable = false,
         }
@@ -407,7 +428,7 @@ impl Flow {
 
     /// The first error is what everybody hears.
     #[cold]
-    fn fail(&mut self, error: Error) {
+    pub(super) fn fail(&mut self, error: Error) {
         self.error.get_or_insert_with(|| Box::new(error));
     }
 }

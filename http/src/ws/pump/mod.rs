@@ -22,6 +22,7 @@ use avx_core::ws::{Client, CloseCode, Connection, Server};
 use avx_core::{Instant, Session};
 use flow::NEVER;
 pub(super) use flow::{Flow, Waits};
+use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
@@ -145,10 +146,24 @@ impl State {
             |scratch| each!(&mut self.end, link => flow.drive(link, cx, now, scratch), false),
         );
         if over {
-            flow.end();
-            each!(&mut self.end, link => link.leave(), ());
-            self.end = End::Over;
+            self.let_go();
         }
+    }
+
+    /// Its attendant is gone.
+    pub(super) fn abandon(&mut self) {
+        self.flow.attends();
+        self.flow.attended();
+        if !self.flow.is_over() {
+            self.flow.fail(Error::Io(io::ErrorKind::ConnectionAborted.into()));
+            self.let_go();
+        }
+    }
+
+    fn let_go(&mut self) {
+        self.flow.end();
+        each!(&mut self.end, link => link.leave(), ());
+        self.end = End::Over;
     }
 
     /// Sees to it that the attendant is woken at the next deadline.
