@@ -15,7 +15,7 @@ use std::io;
 use std::task::{Context, Poll, Waker};
 
 /// Reads before other tasks get their turn.
-const BUDGET: u32 = 32;
+const BUDGET: u8 = 32;
 /// Nobody has looked at the clock.
 pub(super) const NEVER: Instant = Instant::from_nanos(u64::MAX);
 
@@ -39,7 +39,7 @@ pub(in crate::ws) struct Flow {
     readable: bool,
     writable: bool,
     /// Reads since its task, or who receives in another, let others have their turn.
-    pub(in crate::ws) reads: u32,
+    pub(in crate::ws) reads: u8,
     /// The machine may have something to tell, or to say, that it has not.
     pub(super) untold: bool,
     /// Everything is told as it comes, not messages when they are whole.
@@ -336,7 +336,7 @@ impl Flow {
     ) -> io::Result<()> {
         match link.poll_fill(cx, now, scratch, usize::MAX) {
             Poll::Ready(Ok(_)) => {
-                self.reads += 1;
+                self.reads = self.reads.saturating_add(1);
                 (self.readable, self.untold) = (!link.io.is_drained(), true);
             }
             Poll::Ready(Err(error)) => return Err(error),
