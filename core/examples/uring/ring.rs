@@ -1,13 +1,6 @@
-//! HTTP/1.1, HTTP/2 and WebSocket on one port over io_uring: completions instead of readiness, one thread.
-//!
-//! `cargo run -p avx-core --example uring [address]` on Linux; what it answers stands in `answers/`, what to ask it in `blocking.rs`. Each connection
-//! has one operation under way, linked to a timeout at its deadline. The kernel reads into the session's buffer while
-//! it waits, 64 KiB for each connection; poll first, or read into provided buffers and use `read_from`, if that is much.
-#![allow(unsafe_code)]
+//! The loop.
 
-mod answers;
-
-use answers::{Echoes, talk};
+use super::answers::{Echoes, talk};
 use avx_core::{Config, Drive, Instant, Scratch, Step, any};
 use io_uring::types::{Fd, Timespec};
 use io_uring::{IoUring, opcode, squeue};
@@ -29,7 +22,7 @@ enum Doing {
     Writing,
 }
 
-fn main() -> io::Result<()> {
+pub(super) fn main() -> io::Result<()> {
     let listener = TcpListener::bind(std::env::args().nth(1).as_deref().unwrap_or("127.0.0.1:8080"))?;
     let mut ring = IoUring::new(256)?;
     println!("listening on http://{}", listener.local_addr()?);
