@@ -123,6 +123,23 @@ fn rfc6455_5_5_2_a_ping_behind_a_message_is_answered_once_that_was_received() {
     assert!(one.as_text() == Some("one") && end.is_none());
 }
 
+/// Both are read at once.
+#[test]
+fn what_came_before_an_error_can_be_answered() {
+    let sim = Sim::new();
+    let (_server, end) = apart(&sim, async |mut socket: Socket| {
+        let one = socket.recv().await.unwrap().unwrap();
+        socket.send(one).await.unwrap();
+        socket.recv().await.is_err()
+    });
+    let client = Rude::open(&sim);
+    client.0.send(b"\x81\x83\0\0\0\0one\xa1\x83\0\0\0\0two");
+    sim.run();
+    let heard = client.0.recv();
+    assert!(heard.starts_with(b"\x81\x03one\x88"), "{heard:?}");
+    assert!(end.lock().unwrap().take().unwrap());
+}
+
 #[test]
 fn who_waits_for_room_hears_that_the_peer_closes() {
     let (sim, gate) = (Sim::new(), Gate::default());

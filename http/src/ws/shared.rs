@@ -163,11 +163,9 @@ impl Shared {
         }
         let polled = state.flow.poll_arrived();
         if polled.is_ready() {
-            if own.is_none() && state.flow.goes_on() {
-                // What comes behind it may be for this end itself, and who receives may be busy with it for long.
-                self.work(&mut state, Some(Side::Receiver), None);
-            }
-            let attend = state.wants_attendant();
+            // What comes behind it may be for this end itself, and who receives may be busy with it for long. But first
+            // it is theirs to answer: an error behind it ends the connection.
+            let attend = own.is_none() && state.flow.goes_on() || state.wants_attendant();
             self.stop(state, Side::Receiver, own);
             self.call_if(attend);
         } else {
