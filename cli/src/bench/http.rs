@@ -211,6 +211,6 @@ impl<C: Client> Requests<C> {
 }
 
 #[cold]
-fn refused(error: UsageError) -> Failure {
+pub(super) fn refused(error: UsageError) -> Failure {
     Failure::new(Kind::Protocol, format_args!("the request cannot be sent: {error}"))
 }

@@ -61,12 +61,33 @@ pub(super) struct Link<L: Load> {
     io: TcpStream,
     session: Session<L::Machine>,
     load: L,
-    /// How what the server sends begins, to tell other protocols by.
-    begin: [u8; 16],
-    begin_len: usize,
+    begin: Begin,
     sweeps: u32,
     /// Its number in the lane, until it is known where to be woken.
     number: Option<usize>,
+}
+
+/// How what the server sends begins, to tell other protocols by.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Begin {
+    bytes: [u8; 16],
+    len: usize,
+}
+
+impl Begin {
+    /// These have come.
+    #[inline]
+    pub(super) fn note(&mut self, bytes: &[u8]) {
+        if self.len < self.bytes.len() {
+            let n = bytes.len().min(self.bytes.len() - self.len);
+            self.bytes[self.len..self.len + n].copy_from_slice(&bytes[..n]);
+            self.len += n;
+        }
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
 }
 
 /// Reads before other connections get their turn.
@@ -142,7 +163,7 @@ async fn open<L: Load>(lane: &Lane) -> Result<Link<L>, Failure> {
 
 impl<L: Load> Link<L> {
     pub(super) fn new(io: TcpStream, session: Session<L::Machine>, load: L) -> Self {
-        Link { io, session, load, begin: [0; 16], begin_len: 0, sweeps: 0, number: None }
+        Link { io, session, load, begin: Begin::default(), sweeps: 0, number: None }
     }
 
     /// Goes on. Ready when the connection is over, with why if that was no orderly end.
@@ -209,11 +230,7 @@ impl<L: Load> Link<L> {
                 Poll::Ready(Ok(n)) => n,
                 Poll::Ready(Err(error)) => return Err(Failure::io(&error)),
             };
-            if self.begin_len < self.begin.len() {
-                let more = n.min(self.begin.len() - self.begin_len);
-                self.begin[self.begin_len..self.begin_len + more].copy_from_slice(&buf[..more]);
-                self.begin_len += more;
-            }
+            self.begin.note(&buf[..n]);
             drained = self.io.is_drained();
             now = lane.clock.now();
             self.session.did_read(now, n);
@@ -226,7 +243,7 @@ impl<L: Load> Link<L> {
     #[cold]
     fn judge(&self, failure: Failure) -> Failure {
         match self.session.error() {
-            Some(error) => Failure::peer(error, L::PROTOCOL, &self.begin[..self.begin_len]),
+            Some(error) => Failure::peer(error, L::PROTOCOL, self.begin.bytes()),
             None => failure,
         }
     }

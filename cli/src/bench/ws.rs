@@ -1,8 +1,9 @@
 //! WebSocket: messages that are to come back as they were.
 
 use super::failure::{Failure, Kind, Protocol};
+use super::http::refused;
 use super::lane::{Lane, Work};
-use super::link::{Link, Load};
+use super::link::{Begin, Link, Load};
 use super::pace::Pace;
 use avx_core::ws::handshake::Handshake;
 use avx_core::ws::key::MaskKeys;
@@ -11,9 +12,9 @@ use avx_core::{
     BodyLen, Event as HttpEvent, Field, Http, Instant, Method, Output, Protocol as Next, Request, Scratch,
     Session, h1,
 };
+use avx_http::ws::entropy;
 use runtime_avx::net::TcpStream;
 use std::collections::VecDeque;
-use std::hash::{BuildHasher, RandomState};
 
 /// The messages of one connection.
 pub(super) struct Messages {
@@ -69,20 +70,18 @@ impl Load for Messages {
         nonce.copy_from_slice(&entropy()[..16]);
         let handshake = Handshake::new(nonce);
         ask(lane, &handshake, &mut session, &mut scratch)?;
-        let (mut begin, mut begin_len) = ([0; 16], 0);
+        let mut begin = Begin::default();
         loop {
             let now = lane.clock.now();
             let sent = session.write_buf().len();
             io.write_all(session.write_buf()).await.map_err(|error| Failure::io(&error))?;
             session.did_write(now, sent);
-            if accepted(now, &handshake, &mut session, &mut scratch, &begin[..begin_len])? {
+            if accepted(now, &handshake, &mut session, &mut scratch, begin.bytes())? {
                 break;
             }
             let buf = session.read_buf(&mut scratch);
             let n = io.read(buf).await.map_err(|error| Failure::io(&error))?;
-            let more = n.min(begin.len() - begin_len);
-            begin[begin_len..begin_len + more].copy_from_slice(&buf[..more]);
-            begin_len += more;
+            begin.note(&buf[..n]);
             session.did_read(lane.clock.now(), n);
         }
         let machine = ws::Client::new(lane.config.clone(), lane.clock.now(), MaskKeys::new(entropy()));
@@ -204,7 +203,7 @@ fn ask(
         machine.send_request(lane.clock.now(), &request, BodyLen::Empty, out)
     })
     .map(drop)
-    .map_err(|error| Failure::new(Kind::Protocol, format_args!("the request cannot be sent: {error}")))
+    .map_err(refused)
 }
 
 /// Whether the handshake was accepted; `begin` is how the answer begins.
@@ -237,13 +236,4 @@ fn accepted(
 #[cold]
 fn mismatch(what: &str) -> Failure {
     Failure::new(Kind::Mismatch, format_args!("a message came back as {what}; is this an echo?"))
-}
-
-/// Bytes that nobody can predict: what the standard library keys its maps with, stretched by a keyed hash.
-fn entropy() -> [u8; 32] {
-    let mut bytes = [0; 32];
-    for (i, eight) in bytes.chunks_exact_mut(8).enumerate() {
-        eight.copy_from_slice(&RandomState::new().hash_one(i).to_le_bytes());
-    }
-    bytes
 }

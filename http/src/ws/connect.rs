@@ -161,9 +161,9 @@ fn handshake_of(
     Ok((accepted.protocol.map(|name| String::from_utf8_lossy(name).into()), accepted.deflate))
 }
 
-/// Bytes that nobody can predict: what the standard library keys its maps with, which comes from the system, stretched
-/// by a keyed hash.
-fn entropy() -> [u8; 32] {
+/// Bytes that nobody can predict, for keys and nonces: what the standard library keys its maps with, which comes from the
+/// system once for each thread, stretched by a keyed hash. What [`Options::entropy`] is by default.
+pub fn entropy() -> [u8; 32] {
     let mut bytes = [0; 32];
     for (i, eight) in bytes.chunks_exact_mut(8).enumerate() {
         eight.copy_from_slice(&RandomState::new().hash_one(i).to_le_bytes());

@@ -78,7 +78,7 @@ mod socket;
 mod upgrade;
 
 pub use avx_core::ws::{CloseCode, Deflate, Kind, Limits};
-pub use connect::{Options, connect, open};
+pub use connect::{Options, connect, entropy, open};
 pub use error::Error;
 pub use message::{Event, Message};
 pub use pump::Farewell;
