@@ -108,6 +108,17 @@ fn a_client_that_waits_for_100_is_not_too_slow() {
 }
 
 #[test]
+fn time_that_runs_backwards_while_content_is_waited_for_adds_up_to_no_more_than_time_has() {
+    let mut m = server();
+    drain(&mut m, &mut b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n".to_vec());
+    for _ in 0..3 {
+        m.hold(Instant::from_nanos(u64::MAX));
+        assert_eq!(drain(&mut m, &mut Vec::new()), (vec![], None), "{NOW:?} again");
+    }
+    assert!(m.poll_timeout().is_some());
+}
+
+#[test]
 fn content_nobody_reads_is_passed_on_up_to_the_limit_whatever_the_cutting() {
     let run = |cut: usize| {
         let (mut m, mut out) = (server(), Vec::new());

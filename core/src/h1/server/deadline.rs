@@ -48,7 +48,7 @@ impl Server {
     #[inline]
     pub(super) fn did_wait(&mut self, now: Instant) {
         if let Timer::Content { since } = self.timer {
-            self.waited += now.as_nanos().saturating_sub(since);
+            self.waited = self.waited.saturating_add(now.as_nanos().saturating_sub(since));
             self.stop_timer();
         }
     }
