@@ -51,6 +51,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define AVX_ABI_VERSION 0
 
@@ -83,7 +84,7 @@ typedef uint32_t avx_step_kind;
 #endif // __STDC_VERSION__ >= 202311L
 #endif // __cplusplus
 
-// What an event is.
+// What an event is. A library of the same ABI may tell of others later: they are to be ignored.
 enum avx_event_kind
 #if defined(__cplusplus) || __STDC_VERSION__ >= 202311L
   : uint32_t
@@ -92,7 +93,7 @@ enum avx_event_kind
   // Never told.
   AVX_EVENT_NONE = 0,
   // A request head: method, target, path, query, authority, version, fields, content_length, expects_continue,
-  // websocket.
+  // websocket, upgrade, scheme.
   AVX_EVENT_REQUEST = 1,
   // An interim response (client): status, reason, version, fields.
   AVX_EVENT_INFORMATIONAL = 2,
@@ -102,7 +103,8 @@ enum avx_event_kind
   AVX_EVENT_DATA = 4,
   // The message is complete: fields are its trailers, dropped counts those left out.
   AVX_EVENT_END = 5,
-  // The exchange is over before its end: code, by_peer. Call avx_done when all work on it has ended.
+  // The exchange is over before its end: code, by_peer. Call avx_done when all work on it has ended. Of a WebSocket
+  // that did not end in order, reason says why, if its peer broke the protocol.
   AVX_EVENT_RESET = 6,
   // The peer takes no new exchanges: stream is the last one it may process, code why, data what it says.
   AVX_EVENT_GO_AWAY = 7,
@@ -110,7 +112,10 @@ enum avx_event_kind
   // now on the caller reads and writes itself, once the output has left. Not told of a WebSocket that this library
   // goes on with.
   AVX_EVENT_SWITCHED = 8,
-  // The connection is a WebSocket from now on.
+  // The settings of a server of HTTP/2 have come, or new ones: websocket says whether it takes avx_websocket_request.
+  AVX_EVENT_SETTINGS = 9,
+  // This is a WebSocket from now on: over HTTP/1.1 the connection, over HTTP/2 the stream. That ends with
+  // AVX_EVENT_END when it was closed in order, and otherwise with AVX_EVENT_RESET; the connection with its last step.
   AVX_EVENT_OPEN = 20,
   // A piece of a message: data, text, last.
   AVX_EVENT_MESSAGE = 21,
@@ -220,6 +225,14 @@ enum avx_option
   AVX_OPTION_UNREAD_BODY = 7,
   // Requests a client may have in flight over HTTP/1.1. 16, at most 32.
   AVX_OPTION_PIPELINED = 8,
+  // Empty lines before a request line. 4; beyond it 400.
+  AVX_OPTION_LEADING_EMPTY_LINES = 9,
+  // The line before a chunk. 4 KiB; beyond it 400.
+  AVX_OPTION_CHUNK_LINE = 10,
+  // Chunk extensions of a message. 16 KiB; beyond it 400.
+  AVX_OPTION_CHUNK_EXTENSIONS = 11,
+  // Bytes of chunk lines and their ends tolerated before content has to outweigh them. 64 KiB; beyond it 400.
+  AVX_OPTION_CHUNK_OVERHEAD = 12,
   // From the connection's start to the end of its first head. 30 s.
   AVX_OPTION_FIRST_HEAD_TIMEOUT = 20,
   // From the first byte of a head to its end. 10 s; then 408.
@@ -264,26 +277,64 @@ enum avx_option
   AVX_OPTION_WINDOW_STALL = 50,
   // HTTP/2: send a PING when nothing has come for so long. 0: never.
   AVX_OPTION_HTTP2_KEEP_ALIVE = 51,
-  // WebSocket: a whole message. 16 MiB; beyond it 1009.
-  AVX_OPTION_MESSAGE = 60,
-  // WebSocket: the payload of one frame. 16 MiB; beyond it 1009.
-  AVX_OPTION_FRAME = 61,
-  // WebSocket: control frames at once ... 1000.
-  AVX_OPTION_CONTROLS = 62,
+  // HTTP/2: how long the peer may take to answer it. 20 s.
+  AVX_OPTION_HTTP2_KEEP_ALIVE_TIMEOUT = 52,
+  // HTTP/2: how long the peer may take to acknowledge settings. 10 s.
+  AVX_OPTION_SETTINGS_TIMEOUT = 53,
+  // HTTP/2: table that decodes field blocks. 4096.
+  AVX_OPTION_TABLE_SIZE = 54,
+  // HTTP/2: table that encodes them, if the peer allows as much. 4096.
+  AVX_OPTION_ENCODER_TABLE_SIZE = 55,
+  // HTTP/2: CONTINUATION frames in a field block; empty ones count double. 8.
+  AVX_OPTION_CONTINUATIONS = 56,
+  // HTTP/2: useless frames at once ... 1000.
+  AVX_OPTION_GLITCHES = 57,
   // ... and a second. 100.
-  AVX_OPTION_CONTROLS_PER_SECOND = 63,
+  AVX_OPTION_GLITCHES_PER_SECOND = 58,
+  // HTTP/2: answers (acknowledgements, resets) that wait for the peer to read, of 16 bytes each. 1000.
+  AVX_OPTION_CONTROL_FRAMES = 59,
+  // HTTP/2: empty DATA frames in a row that end nothing. 10.
+  AVX_OPTION_EMPTY_DATA = 60,
+  // HTTP/2: what content not yet released may cost, 256 bytes for each DATA frame less what it carries. 64 KiB.
+  AVX_OPTION_DATA_OVERHEAD = 61,
+  // HTTP/2: PRIORITY frames for a stream. 100.
+  AVX_OPTION_PRIORITIES = 62,
+  // HTTP/2: entries in a SETTINGS frame. 32.
+  AVX_OPTION_SETTINGS = 63,
+  // HTTP/2: a server takes WebSockets on streams (RFC 8441). 0.
+  AVX_OPTION_CONNECT_PROTOCOL = 64,
+  // WebSocket: a whole message. 16 MiB; beyond it 1009.
+  AVX_OPTION_MESSAGE = 70,
+  // WebSocket: the payload of one frame. 16 MiB; beyond it 1009.
+  AVX_OPTION_FRAME = 71,
+  // WebSocket: control frames at once ... 1000.
+  AVX_OPTION_CONTROLS = 72,
+  // ... and a second. 100.
+  AVX_OPTION_CONTROLS_PER_SECOND = 73,
   // WebSocket: send a ping when nothing has come for so long. 30 s; 0: never.
-  AVX_OPTION_WEBSOCKET_KEEP_ALIVE = 64,
+  AVX_OPTION_WEBSOCKET_KEEP_ALIVE = 74,
   // WebSocket: how long the peer may take to say something after it. 20 s; 0: for ever.
-  AVX_OPTION_PONG_TIMEOUT = 65,
+  AVX_OPTION_PONG_TIMEOUT = 75,
   // WebSocket: how long the peer may take to answer a close frame. 5 s.
-  AVX_OPTION_CLOSE_TIMEOUT = 66,
+  AVX_OPTION_CLOSE_TIMEOUT = 76,
+  // WebSocket: empty fragments in a row that end nothing. 100; beyond it 1008.
+  AVX_OPTION_EMPTY_FRAGMENTS = 77,
+  // WebSocket: offer or accept permessage-deflate (RFC 7692), for avx_websocket_send_compressed. A connection that has
+  // compressed holds 160 KiB, one that was sent what is compressed 48 KiB; a message may inflate to 1000 times its
+  // length, beyond 1 MiB. 0. AVX_ERROR_ARGUMENT: this library was built without it.
+  AVX_OPTION_DEFLATE = 78,
   // Leniency: a lone LF ends a line of a head. 0.
-  AVX_OPTION_BARE_LF = 80,
+  AVX_OPTION_BARE_LF = 90,
   // Leniency: a server joins folded field lines. 0.
-  AVX_OPTION_OBS_FOLD = 81,
+  AVX_OPTION_OBS_FOLD = 91,
   // Leniency: equal repetitions of Content-Length count as one. 0.
-  AVX_OPTION_REPEATED_CONTENT_LENGTH = 82,
+  AVX_OPTION_REPEATED_CONTENT_LENGTH = 92,
+  // Leniency: Transfer-Encoding overrides a Content-Length beside it. 0.
+  AVX_OPTION_TRANSFER_ENCODING_OVER_CONTENT_LENGTH = 93,
+  // Leniency: whitespace between a chunk size and its extensions. 0.
+  AVX_OPTION_CHUNK_WHITESPACE = 94,
+  // Leniency: a client drops whitespace between field name and colon. 0.
+  AVX_OPTION_SPACE_BEFORE_COLON = 95,
 };
 #ifndef __cplusplus
 #if __STDC_VERSION__ >= 202311L
@@ -310,6 +361,16 @@ typedef struct avx_bytes {
   size_t len;
 } avx_bytes;
 
+// A field line, received or to send.
+typedef struct avx_field {
+  // Its name; compared without regard to case.
+  struct avx_bytes name;
+  // Its value, without whitespace around it.
+  struct avx_bytes value;
+  // To send: 1 keeps the value out of the state of compression (RFC 7541, section 7.1.3), else 0.
+  uint32_t sensitive;
+} avx_field;
+
 // What is to be done with the transport next.
 typedef struct avx_step {
   // What it is.
@@ -323,16 +384,6 @@ typedef struct avx_step {
   // Its length.
   size_t memory_len;
 } avx_step;
-
-// A field line, received or to send.
-typedef struct avx_field {
-  // Its name; compared without regard to case.
-  struct avx_bytes name;
-  // Its value, without whitespace around it.
-  struct avx_bytes value;
-  // To send: 1 keeps the value out of the state of compression (RFC 7541, section 7.1.3), else 0.
-  uint32_t sensitive;
-} avx_field;
 
 // What happened. Which members mean something, its kind says; all others are zero.
 typedef struct avx_event {
@@ -378,6 +429,10 @@ typedef struct avx_event {
   bool last;
   // The peer has reset the exchange.
   bool by_peer;
+  // The protocols that the request asks to go on with: the first Upgrade line, or what an extended CONNECT names.
+  struct avx_bytes upgrade;
+  // The scheme of the request, where it says one.
+  struct avx_bytes scheme;
 } avx_event;
 
 #ifdef __cplusplus
@@ -415,6 +470,15 @@ struct avx_scratch *avx_scratch_new(void);
 // Frees it. Connections that were used with it go on with another one.
 void avx_scratch_free(struct avx_scratch *scratch);
 
+// Field lines that every response sent with this scratch carries, unless it has a line of that name itself: Server, and
+// Date, to be set anew each second (avx_date). Checked here once, and copied as bytes from then on. Replaces those set
+// before; none at first. Allocates.
+//
+// AVX_ERROR_BAD_FIELD_NAME, AVX_ERROR_BAD_FIELD_VALUE; AVX_ERROR_FRAMING_FIELD: a field that depends on the message.
+int32_t avx_preset(struct avx_scratch *scratch,
+                   const struct avx_field *fields,
+                   size_t fields_len);
+
 // The server's end of a connection accepted at `now`, into `connection`. `version` 0 is HTTP/1.1 or HTTP/2, whichever
 // the client begins with; 20 is HTTP/2 alone, as agreed on by ALPN. `config` may be null for the defaults.
 int32_t avx_server_new(const struct avx_config *config,
@@ -430,7 +494,8 @@ int32_t avx_client_new(const struct avx_config *config,
                        uint64_t now,
                        struct avx_connection **connection);
 
-// The server's end of a WebSocket whose handshake was seen to elsewhere. `config` may be null.
+// The server's end of a WebSocket whose handshake was seen to elsewhere, without compression. Its stream is 0. `config`
+// may be null.
 int32_t avx_websocket_server_new(const struct avx_config *config,
                                  uint64_t now,
                                  struct avx_connection **connection);
@@ -452,7 +517,11 @@ uint32_t avx_protocol(const struct avx_connection *connection);
 // Whether no exchange is under way: false for a WebSocket, and for null.
 bool avx_is_idle(const struct avx_connection *connection);
 
-// How the peer broke the protocol, with the rule, in English; null if it did not. Static.
+// Whether a client may send another request now: false for all others. One that has none to send waits with idle
+// connections for this, and frees those of which it is not true any more.
+bool avx_is_reusable(const struct avx_connection *connection);
+
+// How the peer broke the protocol, or answered a handshake, with the rule, in English; null if it did not. Static.
 const char *avx_peer_error(struct avx_connection *connection);
 
 // The status with which a server answers what the peer has done, 0 if it has done nothing.
@@ -477,7 +546,8 @@ int32_t avx_did_write(struct avx_connection *connection,
                       size_t n);
 
 // Takes input from elsewhere: copies `len` bytes, instead of a step that reads. All of them are held until avx_next has
-// taken them: hand in no more before it has no more events. They must not be bytes of an event.
+// taken them: hand in no more before it has no more events. They must not be bytes of an event. The end of the input is
+// avx_did_read with 0, for this as well.
 int32_t avx_read_from(struct avx_connection *connection,
                       struct avx_scratch *scratch,
                       uint64_t now,
@@ -498,8 +568,8 @@ int32_t avx_hold(struct avx_connection *connection,
 // Gives buffers that hold nothing back to the scratch: before a wait.
 int32_t avx_rest(struct avx_connection *connection, struct avx_scratch *scratch);
 
-// Begins the graceful end: what is in flight completes, nothing new begins, within AVX_OPTION_DRAIN. A WebSocket is
-// ended with avx_websocket_close instead (AVX_ERROR_PROTOCOL here).
+// Begins the graceful end: what is in flight completes, nothing new begins, within AVX_OPTION_DRAIN. WebSockets are
+// closed with 1001 (Going Away); avx_websocket_close before this says something else. Ask avx_next again behind it.
 int32_t avx_shutdown(struct avx_connection *connection,
                      uint64_t now);
 
@@ -512,14 +582,19 @@ int32_t avx_unread(struct avx_connection *connection,
 int32_t avx_discard(struct avx_connection *connection,
                     size_t n);
 
+// The field line of that name, the first of several; null if there is none. `name` ends with a NUL.
+const struct avx_field *avx_field_named(const struct avx_field *fields,
+                                        size_t fields_len,
+                                        const char *name);
+
 // The next event into `event`, which belongs to the scratch; null when there is none before something was read or
 // written. Allocates nothing beyond what the header says.
 //
 // There is none either while less than 16 KiB of room are left in the output (64 KiB), or for a WebSocket less than an
 // echo of what was read takes: a head of 16 KiB, or an echo, always finds room while its event is held.
 //
-// AVX_ERROR_PEER: the peer broke the protocol; AVX_ERROR_HANDSHAKE: it did in answering a handshake. Both stay. The
-// answer that is due is written by itself: go on with the steps.
+// AVX_ERROR_PEER: the peer broke the protocol; AVX_ERROR_HANDSHAKE: it did in answering a handshake. Both stay, and no
+// exchange of the connection is told of any more. The answer that is due is written by itself: go on with the steps.
 int32_t avx_next(struct avx_connection *connection,
                  struct avx_scratch *scratch,
                  uint64_t now,
@@ -530,11 +605,9 @@ int32_t avx_next(struct avx_connection *connection,
 int32_t avx_send_request(struct avx_connection *connection,
                          struct avx_scratch *scratch,
                          uint64_t now,
-                         const char *method,
-                         const uint8_t *target,
-                         size_t target_len,
-                         const uint8_t *authority,
-                         size_t authority_len,
+                         struct avx_bytes method,
+                         struct avx_bytes target,
+                         struct avx_bytes authority,
                          const struct avx_field *fields,
                          size_t fields_len,
                          int64_t content_length,
@@ -619,12 +692,16 @@ uint64_t avx_next_writable(struct avx_connection *connection);
 // The date of so many seconds since 1970 as a Date field has it, 29 bytes into `date`.
 int32_t avx_date(uint64_t unix_seconds, uint8_t *date);
 
-// Answers a request that asks for a WebSocket, whose event is the last AVX_EVENT_REQUEST of this connection: accepts it
-// if `websocket` was true there, and otherwise refuses it with the status that is due. `accepted`, unless it is null,
-// says which. `fields` stand beside those of the handshake: Sec-WebSocket-Protocol for a subprotocol that was chosen
-// from the request's, say. AVX_EVENT_OPEN follows. No origin is checked, and no compression agreed on.
+// Answers a request that asks for a WebSocket, once: accepts it if `websocket` was true in its event, and otherwise
+// refuses it with the status that is due. `accepted`, unless it is null, says which. `fields` stand beside those of the
+// handshake: Sec-WebSocket-Protocol for a subprotocol that was chosen from the request's, say. AVX_EVENT_OPEN follows.
+// No origin is checked. Compression is agreed on where AVX_OPTION_DEFLATE allows it.
 //
-// AVX_ERROR_BAD_UPGRADE: the request of `stream` has no Upgrade field, or is one over HTTP/2: answer it otherwise.
+// Over HTTP/1.1 the whole connection becomes a WebSocket, over HTTP/2 this stream (RFC 8441, and only with
+// AVX_OPTION_CONNECT_PROTOCOL); what is sent and told of is the same, and `stream` names it for both.
+//
+// AVX_ERROR_BAD_UPGRADE: the request of `stream` asks for no other protocol, or what a WebSocket sends had begun before
+// it was accepted, or it was answered: answer it otherwise.
 int32_t avx_websocket_reply(struct avx_connection *connection,
                             struct avx_scratch *scratch,
                             uint64_t now,
@@ -633,40 +710,53 @@ int32_t avx_websocket_reply(struct avx_connection *connection,
                             size_t fields_len,
                             bool *accepted);
 
-// Asks a server for a WebSocket, over HTTP/1.1. `entropy` is 48 bytes from the system's source of it, for this call
-// alone. `protocols` is a list of subprotocols, "chat, superchat", or null; `fields` stand beside those of the handshake.
-// What comes is AVX_EVENT_RESPONSE, and AVX_EVENT_OPEN behind it if its status is 101.
+// Asks a server for a WebSocket. `entropy` is 48 bytes from the system's source of it, for this call alone. `protocols`
+// is a list of subprotocols, "chat, superchat", or empty; `fields` stand beside those of the handshake. What comes is
+// AVX_EVENT_RESPONSE, and AVX_EVENT_OPEN behind it if that accepts: with 101 over HTTP/1.1, whereupon the whole
+// connection is a WebSocket, with 200 over HTTP/2, where this stream is one.
 //
-// AVX_ERROR_PROTOCOL: this is no client of HTTP/1.1. AVX_ERROR_WRONG_STATE: one was asked for before.
+// AVX_ERROR_PROTOCOL: this is no client. AVX_ERROR_WRONG_STATE: one was asked for before, over HTTP/1.1.
+// AVX_ERROR_BAD_UPGRADE: a server of HTTP/2 has not said that it takes such (AVX_EVENT_SETTINGS), or not yet.
 int32_t avx_websocket_request(struct avx_connection *connection,
                               struct avx_scratch *scratch,
                               uint64_t now,
                               const uint8_t *entropy,
-                              const uint8_t *target,
-                              size_t target_len,
-                              const uint8_t *authority,
-                              size_t authority_len,
-                              const uint8_t *protocols,
-                              size_t protocols_len,
+                              struct avx_bytes target,
+                              struct avx_bytes authority,
+                              struct avx_bytes protocols,
                               const struct avx_field *fields,
                               size_t fields_len,
                               uint64_t *stream);
 
-// Sends a message, or a piece of one: `last` ends it, and all its pieces are of one kind. That a text is UTF-8 as a
+// Sends a message on the WebSocket of `stream`, or a piece of one: `last` ends it, and all its pieces are of one kind. That a text is UTF-8 as a
 // whole is the caller's to see to. AVX_ERROR_OUTPUT_FULL: write it out, and call again; a piece of 32 KiB always fits
 // where nothing waits.
 int32_t avx_websocket_send(struct avx_connection *connection,
                            struct avx_scratch *scratch,
                            uint64_t now,
+                           uint64_t stream,
                            bool text,
                            const uint8_t *data,
                            size_t len,
                            bool last);
 
+// Sends a message compressed, or begins one that avx_websocket_send goes on with. Where compression was not agreed on,
+// and for a few bytes, it is avx_websocket_send. Leave secrets alone: compressed together with what an attacker chooses,
+// they are told by their length.
+int32_t avx_websocket_send_compressed(struct avx_connection *connection,
+                                      struct avx_scratch *scratch,
+                                      uint64_t now,
+                                      uint64_t stream,
+                                      bool text,
+                                      const uint8_t *data,
+                                      size_t len,
+                                      bool last);
+
 // Sends a ping of at most 125 bytes. Pings of the peer are answered by themselves.
 int32_t avx_websocket_ping(struct avx_connection *connection,
                            struct avx_scratch *scratch,
                            uint64_t now,
+                           uint64_t stream,
                            const uint8_t *data,
                            size_t len);
 
@@ -675,6 +765,7 @@ int32_t avx_websocket_ping(struct avx_connection *connection,
 int32_t avx_websocket_close(struct avx_connection *connection,
                             struct avx_scratch *scratch,
                             uint64_t now,
+                            uint64_t stream,
                             uint32_t code,
                             const uint8_t *reason,
                             size_t reason_len);
@@ -703,6 +794,15 @@ struct avx_scratch *avx_scratch_new(void);
 // Frees it. Connections that were used with it go on with another one.
 void avx_scratch_free(struct avx_scratch *scratch);
 
+// Field lines that every response sent with this scratch carries, unless it has a line of that name itself: Server, and
+// Date, to be set anew each second (avx_date). Checked here once, and copied as bytes from then on. Replaces those set
+// before; none at first. Allocates.
+//
+// AVX_ERROR_BAD_FIELD_NAME, AVX_ERROR_BAD_FIELD_VALUE; AVX_ERROR_FRAMING_FIELD: a field that depends on the message.
+int32_t avx_preset(struct avx_scratch *scratch,
+                   const struct avx_field *fields,
+                   size_t fields_len);
+
 // The server's end of a connection accepted at `now`, into `connection`. `version` 0 is HTTP/1.1 or HTTP/2, whichever
 // the client begins with; 20 is HTTP/2 alone, as agreed on by ALPN. `config` may be null for the defaults.
 int32_t avx_server_new(const struct avx_config *config,
@@ -718,7 +818,8 @@ int32_t avx_client_new(const struct avx_config *config,
                        uint64_t now,
                        struct avx_connection **connection);
 
-// The server's end of a WebSocket whose handshake was seen to elsewhere. `config` may be null.
+// The server's end of a WebSocket whose handshake was seen to elsewhere, without compression. Its stream is 0. `config`
+// may be null.
 int32_t avx_websocket_server_new(const struct avx_config *config,
                                  uint64_t now,
                                  struct avx_connection **connection);
@@ -740,11 +841,20 @@ uint32_t avx_protocol(const struct avx_connection *connection);
 // Whether no exchange is under way: false for a WebSocket, and for null.
 bool avx_is_idle(const struct avx_connection *connection);
 
-// How the peer broke the protocol, with the rule, in English; null if it did not. Static.
+// Whether a client may send another request now: false for all others. One that has none to send waits with idle
+// connections for this, and frees those of which it is not true any more.
+bool avx_is_reusable(const struct avx_connection *connection);
+
+// How the peer broke the protocol, or answered a handshake, with the rule, in English; null if it did not. Static.
 const char *avx_peer_error(struct avx_connection *connection);
 
 // The status with which a server answers what the peer has done, 0 if it has done nothing.
 uint32_t avx_peer_error_status(struct avx_connection *connection);
+
+// The field line of that name, the first of several; null if there is none. `name` ends with a NUL.
+const struct avx_field *avx_field_named(const struct avx_field *fields,
+                                        size_t fields_len,
+                                        const char *name);
 
 // The next event into `event`, which belongs to the scratch; null when there is none before something was read or
 // written. Allocates nothing beyond what the header says.
@@ -752,8 +862,8 @@ uint32_t avx_peer_error_status(struct avx_connection *connection);
 // There is none either while less than 16 KiB of room are left in the output (64 KiB), or for a WebSocket less than an
 // echo of what was read takes: a head of 16 KiB, or an echo, always finds room while its event is held.
 //
-// AVX_ERROR_PEER: the peer broke the protocol; AVX_ERROR_HANDSHAKE: it did in answering a handshake. Both stay. The
-// answer that is due is written by itself: go on with the steps.
+// AVX_ERROR_PEER: the peer broke the protocol; AVX_ERROR_HANDSHAKE: it did in answering a handshake. Both stay, and no
+// exchange of the connection is told of any more. The answer that is due is written by itself: go on with the steps.
 int32_t avx_next(struct avx_connection *connection,
                  struct avx_scratch *scratch,
                  uint64_t now,
@@ -778,7 +888,8 @@ int32_t avx_did_write(struct avx_connection *connection,
                       size_t n);
 
 // Takes input from elsewhere: copies `len` bytes, instead of a step that reads. All of them are held until avx_next has
-// taken them: hand in no more before it has no more events. They must not be bytes of an event.
+// taken them: hand in no more before it has no more events. They must not be bytes of an event. The end of the input is
+// avx_did_read with 0, for this as well.
 int32_t avx_read_from(struct avx_connection *connection,
                       struct avx_scratch *scratch,
                       uint64_t now,
@@ -799,8 +910,8 @@ int32_t avx_hold(struct avx_connection *connection,
 // Gives buffers that hold nothing back to the scratch: before a wait.
 int32_t avx_rest(struct avx_connection *connection, struct avx_scratch *scratch);
 
-// Begins the graceful end: what is in flight completes, nothing new begins, within AVX_OPTION_DRAIN. A WebSocket is
-// ended with avx_websocket_close instead (AVX_ERROR_PROTOCOL here).
+// Begins the graceful end: what is in flight completes, nothing new begins, within AVX_OPTION_DRAIN. WebSockets are
+// closed with 1001 (Going Away); avx_websocket_close before this says something else. Ask avx_next again behind it.
 int32_t avx_shutdown(struct avx_connection *connection,
                      uint64_t now);
 
@@ -818,11 +929,9 @@ int32_t avx_discard(struct avx_connection *connection,
 int32_t avx_send_request(struct avx_connection *connection,
                          struct avx_scratch *scratch,
                          uint64_t now,
-                         const char *method,
-                         const uint8_t *target,
-                         size_t target_len,
-                         const uint8_t *authority,
-                         size_t authority_len,
+                         struct avx_bytes method,
+                         struct avx_bytes target,
+                         struct avx_bytes authority,
                          const struct avx_field *fields,
                          size_t fields_len,
                          int64_t content_length,
@@ -907,12 +1016,16 @@ uint64_t avx_next_writable(struct avx_connection *connection);
 // The date of so many seconds since 1970 as a Date field has it, 29 bytes into `date`.
 int32_t avx_date(uint64_t unix_seconds, uint8_t *date);
 
-// Answers a request that asks for a WebSocket, whose event is the last AVX_EVENT_REQUEST of this connection: accepts it
-// if `websocket` was true there, and otherwise refuses it with the status that is due. `accepted`, unless it is null,
-// says which. `fields` stand beside those of the handshake: Sec-WebSocket-Protocol for a subprotocol that was chosen
-// from the request's, say. AVX_EVENT_OPEN follows. No origin is checked, and no compression agreed on.
+// Answers a request that asks for a WebSocket, once: accepts it if `websocket` was true in its event, and otherwise
+// refuses it with the status that is due. `accepted`, unless it is null, says which. `fields` stand beside those of the
+// handshake: Sec-WebSocket-Protocol for a subprotocol that was chosen from the request's, say. AVX_EVENT_OPEN follows.
+// No origin is checked. Compression is agreed on where AVX_OPTION_DEFLATE allows it.
 //
-// AVX_ERROR_BAD_UPGRADE: the request of `stream` has no Upgrade field, or is one over HTTP/2: answer it otherwise.
+// Over HTTP/1.1 the whole connection becomes a WebSocket, over HTTP/2 this stream (RFC 8441, and only with
+// AVX_OPTION_CONNECT_PROTOCOL); what is sent and told of is the same, and `stream` names it for both.
+//
+// AVX_ERROR_BAD_UPGRADE: the request of `stream` asks for no other protocol, or what a WebSocket sends had begun before
+// it was accepted, or it was answered: answer it otherwise.
 int32_t avx_websocket_reply(struct avx_connection *connection,
                             struct avx_scratch *scratch,
                             uint64_t now,
@@ -921,40 +1034,53 @@ int32_t avx_websocket_reply(struct avx_connection *connection,
                             size_t fields_len,
                             bool *accepted);
 
-// Asks a server for a WebSocket, over HTTP/1.1. `entropy` is 48 bytes from the system's source of it, for this call
-// alone. `protocols` is a list of subprotocols, "chat, superchat", or null; `fields` stand beside those of the handshake.
-// What comes is AVX_EVENT_RESPONSE, and AVX_EVENT_OPEN behind it if its status is 101.
+// Asks a server for a WebSocket. `entropy` is 48 bytes from the system's source of it, for this call alone. `protocols`
+// is a list of subprotocols, "chat, superchat", or empty; `fields` stand beside those of the handshake. What comes is
+// AVX_EVENT_RESPONSE, and AVX_EVENT_OPEN behind it if that accepts: with 101 over HTTP/1.1, whereupon the whole
+// connection is a WebSocket, with 200 over HTTP/2, where this stream is one.
 //
-// AVX_ERROR_PROTOCOL: this is no client of HTTP/1.1. AVX_ERROR_WRONG_STATE: one was asked for before.
+// AVX_ERROR_PROTOCOL: this is no client. AVX_ERROR_WRONG_STATE: one was asked for before, over HTTP/1.1.
+// AVX_ERROR_BAD_UPGRADE: a server of HTTP/2 has not said that it takes such (AVX_EVENT_SETTINGS), or not yet.
 int32_t avx_websocket_request(struct avx_connection *connection,
                               struct avx_scratch *scratch,
                               uint64_t now,
                               const uint8_t *entropy,
-                              const uint8_t *target,
-                              size_t target_len,
-                              const uint8_t *authority,
-                              size_t authority_len,
-                              const uint8_t *protocols,
-                              size_t protocols_len,
+                              struct avx_bytes target,
+                              struct avx_bytes authority,
+                              struct avx_bytes protocols,
                               const struct avx_field *fields,
                               size_t fields_len,
                               uint64_t *stream);
 
-// Sends a message, or a piece of one: `last` ends it, and all its pieces are of one kind. That a text is UTF-8 as a
+// Sends a message on the WebSocket of `stream`, or a piece of one: `last` ends it, and all its pieces are of one kind. That a text is UTF-8 as a
 // whole is the caller's to see to. AVX_ERROR_OUTPUT_FULL: write it out, and call again; a piece of 32 KiB always fits
 // where nothing waits.
 int32_t avx_websocket_send(struct avx_connection *connection,
                            struct avx_scratch *scratch,
                            uint64_t now,
+                           uint64_t stream,
                            bool text,
                            const uint8_t *data,
                            size_t len,
                            bool last);
 
+// Sends a message compressed, or begins one that avx_websocket_send goes on with. Where compression was not agreed on,
+// and for a few bytes, it is avx_websocket_send. Leave secrets alone: compressed together with what an attacker chooses,
+// they are told by their length.
+int32_t avx_websocket_send_compressed(struct avx_connection *connection,
+                                      struct avx_scratch *scratch,
+                                      uint64_t now,
+                                      uint64_t stream,
+                                      bool text,
+                                      const uint8_t *data,
+                                      size_t len,
+                                      bool last);
+
 // Sends a ping of at most 125 bytes. Pings of the peer are answered by themselves.
 int32_t avx_websocket_ping(struct avx_connection *connection,
                            struct avx_scratch *scratch,
                            uint64_t now,
+                           uint64_t stream,
                            const uint8_t *data,
                            size_t len);
 
@@ -963,6 +1089,7 @@ int32_t avx_websocket_ping(struct avx_connection *connection,
 int32_t avx_websocket_close(struct avx_connection *connection,
                             struct avx_scratch *scratch,
                             uint64_t now,
+                            uint64_t stream,
                             uint32_t code,
                             const uint8_t *reason,
                             size_t reason_len);
@@ -972,3 +1099,25 @@ int32_t avx_websocket_close(struct avx_connection *connection,
 #endif  // __cplusplus
 
 #endif  /* AVX_H */
+
+// Text of C as bytes, without its NUL.
+static inline avx_bytes avx_text(const char *text) {
+  avx_bytes bytes;
+  bytes.data = (const uint8_t *)text;
+  bytes.len = text ? strlen(text) : 0;
+  return bytes;
+}
+
+// Whether bytes are this text.
+static inline bool avx_is(avx_bytes bytes, const char *text) {
+  return bytes.len == strlen(text) && (bytes.len == 0 || memcmp(bytes.data, text, bytes.len) == 0);
+}
+
+// A field line of two texts.
+static inline avx_field avx_line(const char *name, const char *value) {
+  avx_field field;
+  field.name = avx_text(name);
+  field.value = avx_text(value);
+  field.sensitive = 0;
+  return field;
+}

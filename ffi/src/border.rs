@@ -107,7 +107,7 @@ pub(crate) unsafe fn bytes<'a>(data: *const u8, len: usize) -> Answer<&'a [u8]> 
 ///
 /// # Safety
 /// `data` points to `len` values that nobody changes during `'a`, or `len` is 0.
-unsafe fn list<'a, T>(data: *const T, len: usize) -> Answer<&'a [T]> {
+pub(crate) unsafe fn list<'a, T>(data: *const T, len: usize) -> Answer<&'a [T]> {
     if len == 0 {
         return Ok(&[]);
     }

@@ -2,6 +2,7 @@
 
 use crate::Code;
 use crate::border::{borrow, guard, guard_or, look};
+use avx_core::ws::Deflate;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -38,6 +39,20 @@ impl Kept for bool {
     }
 }
 
+/// With its defaults, or not at all.
+impl Kept for Option<Deflate> {
+    fn to_number(self) -> u64 {
+        self.is_some().into()
+    }
+    fn from_number(number: u64) -> Option<Self> {
+        match number {
+            0 => Some(None),
+            1 if cfg!(feature = "deflate") => Some(Some(Deflate::default())),
+            _ => None,
+        }
+    }
+}
+
 /// In milliseconds.
 impl Kept for Duration {
     fn to_number(self) -> u64 {
@@ -69,6 +84,14 @@ pub enum Setting {
     AvxOptionUnreadBody = 7,
     /// Requests a client may have in flight over HTTP/1.1. 16, at most 32.
     AvxOptionPipelined = 8,
+    /// Empty lines before a request line. 4; beyond it 400.
+    AvxOptionLeadingEmptyLines = 9,
+    /// The line before a chunk. 4 KiB; beyond it 400.
+    AvxOptionChunkLine = 10,
+    /// Chunk extensions of a message. 16 KiB; beyond it 400.
+    AvxOptionChunkExtensions = 11,
+    /// Bytes of chunk lines and their ends tolerated before content has to outweigh them. 64 KiB; beyond it 400.
+    AvxOptionChunkOverhead = 12,
     /// From the connection's start to the end of its first head. 30 s.
     AvxOptionFirstHeadTimeout = 20,
     /// From the first byte of a head to its end. 10 s; then 408.
@@ -113,26 +136,64 @@ pub enum Setting {
     AvxOptionWindowStall = 50,
     /// HTTP/2: send a PING when nothing has come for so long. 0: never.
     AvxOptionHttp2KeepAlive = 51,
-    /// WebSocket: a whole message. 16 MiB; beyond it 1009.
-    AvxOptionMessage = 60,
-    /// WebSocket: the payload of one frame. 16 MiB; beyond it 1009.
-    AvxOptionFrame = 61,
-    /// WebSocket: control frames at once ... 1000.
-    AvxOptionControls = 62,
+    /// HTTP/2: how long the peer may take to answer it. 20 s.
+    AvxOptionHttp2KeepAliveTimeout = 52,
+    /// HTTP/2: how long the peer may take to acknowledge settings. 10 s.
+    AvxOptionSettingsTimeout = 53,
+    /// HTTP/2: table that decodes field blocks. 4096.
+    AvxOptionTableSize = 54,
+    /// HTTP/2: table that encodes them, if the peer allows as much. 4096.
+    AvxOptionEncoderTableSize = 55,
+    /// HTTP/2: CONTINUATION frames in a field block; empty ones count double. 8.
+    AvxOptionContinuations = 56,
+    /// HTTP/2: useless frames at once ... 1000.
+    AvxOptionGlitches = 57,
     /// ... and a second. 100.
-    AvxOptionControlsPerSecond = 63,
+    AvxOptionGlitchesPerSecond = 58,
+    /// HTTP/2: answers (acknowledgements, resets) that wait for the peer to read, of 16 bytes each. 1000.
+    AvxOptionControlFrames = 59,
+    /// HTTP/2: empty DATA frames in a row that end nothing. 10.
+    AvxOptionEmptyData = 60,
+    /// HTTP/2: what content not yet released may cost, 256 bytes for each DATA frame less what it carries. 64 KiB.
+    AvxOptionDataOverhead = 61,
+    /// HTTP/2: PRIORITY frames for a stream. 100.
+    AvxOptionPriorities = 62,
+    /// HTTP/2: entries in a SETTINGS frame. 32.
+    AvxOptionSettings = 63,
+    /// HTTP/2: a server takes WebSockets on streams (RFC 8441). 0.
+    AvxOptionConnectProtocol = 64,
+    /// WebSocket: a whole message. 16 MiB; beyond it 1009.
+    AvxOptionMessage = 70,
+    /// WebSocket: the payload of one frame. 16 MiB; beyond it 1009.
+    AvxOptionFrame = 71,
+    /// WebSocket: control frames at once ... 1000.
+    AvxOptionControls = 72,
+    /// ... and a second. 100.
+    AvxOptionControlsPerSecond = 73,
     /// WebSocket: send a ping when nothing has come for so long. 30 s; 0: never.
-    AvxOptionWebsocketKeepAlive = 64,
+    AvxOptionWebsocketKeepAlive = 74,
     /// WebSocket: how long the peer may take to say something after it. 20 s; 0: for ever.
-    AvxOptionPongTimeout = 65,
+    AvxOptionPongTimeout = 75,
     /// WebSocket: how long the peer may take to answer a close frame. 5 s.
-    AvxOptionCloseTimeout = 66,
+    AvxOptionCloseTimeout = 76,
+    /// WebSocket: empty fragments in a row that end nothing. 100; beyond it 1008.
+    AvxOptionEmptyFragments = 77,
+    /// WebSocket: offer or accept permessage-deflate (RFC 7692), for avx_websocket_send_compressed. A connection that has
+    /// compressed holds 160 KiB, one that was sent what is compressed 48 KiB; a message may inflate to 1000 times its
+    /// length, beyond 1 MiB. 0. AVX_ERROR_ARGUMENT: this library was built without it.
+    AvxOptionDeflate = 78,
     /// Leniency: a lone LF ends a line of a head. 0.
-    AvxOptionBareLf = 80,
+    AvxOptionBareLf = 90,
     /// Leniency: a server joins folded field lines. 0.
-    AvxOptionObsFold = 81,
+    AvxOptionObsFold = 91,
     /// Leniency: equal repetitions of Content-Length count as one. 0.
-    AvxOptionRepeatedContentLength = 82,
+    AvxOptionRepeatedContentLength = 92,
+    /// Leniency: Transfer-Encoding overrides a Content-Length beside it. 0.
+    AvxOptionTransferEncodingOverContentLength = 93,
+    /// Leniency: whitespace between a chunk size and its extensions. 0.
+    AvxOptionChunkWhitespace = 94,
+    /// Leniency: a client drops whitespace between field name and colon. 0.
+    AvxOptionSpaceBeforeColon = 95,
 }
 
 macro_rules! settings {
@@ -166,6 +227,10 @@ settings! {
     AvxOptionInformational: limits.informational;
     AvxOptionUnreadBody: limits.unread_body;
     AvxOptionPipelined: limits.pipelined;
+    AvxOptionLeadingEmptyLines: limits.leading_empty_lines;
+    AvxOptionChunkLine: limits.chunk_line;
+    AvxOptionChunkExtensions: limits.chunk_extensions;
+    AvxOptionChunkOverhead: limits.chunk_overhead;
     AvxOptionFirstHeadTimeout: timeouts.first_head;
     AvxOptionHeadTimeout: timeouts.head;
     AvxOptionIdleTimeout: timeouts.idle;
@@ -188,6 +253,19 @@ settings! {
     AvxOptionResetsPerSecond: h2.resets_per_second;
     AvxOptionWindowStall: h2.window_stall;
     AvxOptionHttp2KeepAlive: h2.keep_alive;
+    AvxOptionHttp2KeepAliveTimeout: h2.keep_alive_timeout;
+    AvxOptionSettingsTimeout: h2.settings_timeout;
+    AvxOptionTableSize: h2.table_size;
+    AvxOptionEncoderTableSize: h2.encoder_table_size;
+    AvxOptionContinuations: h2.continuations;
+    AvxOptionGlitches: h2.glitches;
+    AvxOptionGlitchesPerSecond: h2.glitches_per_second;
+    AvxOptionControlFrames: h2.control_frames;
+    AvxOptionEmptyData: h2.empty_data;
+    AvxOptionDataOverhead: h2.data_overhead;
+    AvxOptionPriorities: h2.priorities;
+    AvxOptionSettings: h2.settings;
+    AvxOptionConnectProtocol: h2.connect_protocol;
     AvxOptionMessage: ws.message;
     AvxOptionFrame: ws.frame;
     AvxOptionControls: ws.controls;
@@ -195,9 +273,14 @@ settings! {
     AvxOptionWebsocketKeepAlive: ws.keep_alive;
     AvxOptionPongTimeout: ws.pong_timeout;
     AvxOptionCloseTimeout: ws.close_timeout;
+    AvxOptionEmptyFragments: ws.empty_fragments;
+    AvxOptionDeflate: ws.deflate;
     AvxOptionBareLf: lenient.bare_lf;
     AvxOptionObsFold: lenient.obs_fold;
     AvxOptionRepeatedContentLength: lenient.repeated_content_length;
+    AvxOptionTransferEncodingOverContentLength: lenient.transfer_encoding_over_content_length;
+    AvxOptionChunkWhitespace: lenient.chunk_whitespace;
+    AvxOptionSpaceBeforeColon: lenient.space_before_colon;
 }
 
 /// A configuration with the defaults; free it with avx_config_free.

@@ -1,12 +1,15 @@
 //! Handles: a connection, and the memory of a thread.
 
-use crate::border::{Answer, Handle, borrow, guard, guard_or, look};
+use crate::border::{Answer, Handle, borrow, guard, guard_or, look, with, with_fields};
+use crate::opening::{Asked, Asking};
+use crate::tunnel::Tunnels;
 use crate::{Code, Config, Event, Field};
-use avx_core::ws::handshake::Reply;
+use avx_core::ws::handshake::Failure;
 use avx_core::ws::key::MaskKeys;
-use avx_core::{Drive, Instant, Session, StreamId, any, ws};
-use core::ffi::c_char;
+use avx_core::{Drive, Instant, Preset, Session, StreamId, any, ws};
+use core::ffi::{CStr, c_char};
 use core::ptr::{self, NonNull};
+use std::ffi::CString;
 use std::sync::{Arc, OnceLock};
 
 /// The memory of a thread: what events borrow, and spare buffers of connections. Some 512 KiB at most, plus one head.
@@ -15,6 +18,8 @@ pub struct Scratch {
     /// What was told last: memory of its own, which the caller may look at while this struct is changed.
     pub(crate) event: NonNull<Event>,
     pub(crate) fields: Vec<Field>,
+    /// What every response carries.
+    pub(crate) preset: Preset,
     busy: bool,
 }
 
@@ -24,31 +29,40 @@ pub struct Connection {
     pub(crate) config: Arc<avx_core::Config>,
     /// Memory that was lent for reading.
     pub(crate) lent: usize,
-    /// What a server says to the request that may begin a WebSocket.
-    pub(crate) reply: Option<(StreamId, Reply)>,
-    /// What a client has said to begin one.
-    pub(crate) asked: Option<Box<Asked>>,
+    /// Requests that ask for a WebSocket, until they are answered: one, or some of those that HTTP/2 has open.
+    pub(crate) asking: Vec<Asking>,
+    /// Handshakes that this end has begun, until they are answered.
+    pub(crate) asked: Vec<Asked>,
+    /// WebSockets on streams of HTTP/2.
+    pub(crate) tunnels: Tunnels,
     /// The switch to another protocol was told of.
     pub(crate) told: bool,
-    /// The handshake was answered in a way that breaks its rules.
-    pub(crate) failed: bool,
+    /// How the answer to the handshake that would have taken the whole connection breaks its rules.
+    pub(crate) failed: Option<Failure>,
     busy: bool,
-}
-
-/// A client's handshake, until it is answered.
-pub(crate) struct Asked {
-    pub(crate) stream: StreamId,
-    pub(crate) nonce: [u8; 16],
-    pub(crate) seed: [u8; 32],
-    pub(crate) protocols: Vec<u8>,
-    pub(crate) accepted: bool,
 }
 
 pub(crate) enum Speaks {
     Server(Session<any::Server>),
     Client(Session<any::Client>),
-    WebSocketServer(Session<ws::Server>),
-    WebSocketClient(Session<ws::Client>),
+    /// And the stream of its handshake.
+    WebSocket(StreamId, Socket),
+}
+
+/// One end of a WebSocket, wherever its bytes come from.
+pub(crate) enum Socket {
+    Server(Session<ws::Server>),
+    Client(Session<ws::Client>),
+}
+
+/// Whichever end of a WebSocket it is.
+macro_rules! socket {
+    ($socket:expr, $session:ident => $answer:expr) => {
+        match $socket {
+            crate::Socket::Server($session) => $answer,
+            crate::Socket::Client($session) => $answer,
+        }
+    };
 }
 
 /// Whatever machine a session has, as far as all of them are alike.
@@ -57,12 +71,12 @@ macro_rules! session {
         match &mut $connection.speaks {
             crate::Speaks::Server($session) => $answer,
             crate::Speaks::Client($session) => $answer,
-            crate::Speaks::WebSocketServer($session) => $answer,
-            crate::Speaks::WebSocketClient($session) => $answer,
+            crate::Speaks::WebSocket(_, crate::Socket::Server($session)) => $answer,
+            crate::Speaks::WebSocket(_, crate::Socket::Client($session)) => $answer,
         }
     };
 }
-pub(crate) use session;
+pub(crate) use {session, socket};
 
 impl Handle for Connection {
     fn busy(&mut self) -> &mut bool {
@@ -86,6 +100,22 @@ impl Drop for Scratch {
 impl Connection {
     pub(crate) fn wire(&mut self) -> &mut dyn Drive {
         session!(self, session => session)
+    }
+
+    /// The WebSocket of a stream, or the one that the connection is.
+    pub(crate) fn socket(&mut self, stream: u64) -> Answer<&mut Socket> {
+        match &mut self.speaks {
+            Speaks::WebSocket(of, socket) if of.0 == stream => Ok(socket),
+            Speaks::WebSocket(..) => Err(Code::AvxErrorUnknownStream),
+            _ => self.tunnels.socket(StreamId(stream)).ok_or(Code::AvxErrorProtocol),
+        }
+    }
+
+    /// There is no WebSocket to come of this stream, nor one any more.
+    pub(crate) fn forget(&mut self, stream: StreamId) {
+        self.asking.retain(|asking| asking.stream != stream);
+        self.asked.retain(|asked| asked.stream != stream);
+        self.tunnels.remove(stream);
     }
 }
 
@@ -112,10 +142,11 @@ unsafe fn make(
             speaks: speaks(&config)?,
             config,
             lent: 0,
-            reply: None,
-            asked: None,
+            asking: Vec::new(),
+            asked: Vec::new(),
+            tunnels: Tunnels::default(),
             told: false,
-            failed: false,
+            failed: None,
             busy: false,
         }));
         Ok(())
@@ -139,6 +170,7 @@ pub extern "C" fn avx_scratch_new() -> *mut Scratch {
             core: avx_core::Scratch::new(),
             event: NonNull::from(Box::leak(Box::new(Event::NOTHING))),
             fields: Vec::new(),
+            preset: Preset::default(),
             busy: false,
         })))
     })
@@ -154,6 +186,22 @@ pub unsafe extern "C" fn avx_scratch_free(scratch: *mut Scratch) {
         }
         Ok(())
     });
+}
+
+/// Field lines that every response sent with this scratch carries, unless it has a line of that name itself: Server, and
+/// Date, to be set anew each second (avx_date). Checked here once, and copied as bytes from then on. Replaces those set
+/// before; none at first. Allocates.
+///
+/// AVX_ERROR_BAD_FIELD_NAME, AVX_ERROR_BAD_FIELD_VALUE; AVX_ERROR_FRAMING_FIELD: a field that depends on the message.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_preset(scratch: *mut Scratch, fields: *const Field, fields_len: usize) -> i32 {
+    // SAFETY: a handle and a list, by the rules of the header.
+    unsafe {
+        with(scratch, |s| {
+            s.preset = with_fields(fields, fields_len, |fields| Ok(Preset::new(fields)?))?;
+            Ok(())
+        })
+    }
 }
 
 /// The server's end of a connection accepted at `now`, into `connection`. `version` 0 is HTTP/1.1 or HTTP/2, whichever
@@ -200,7 +248,8 @@ pub unsafe extern "C" fn avx_client_new(
     unsafe { make(config, connection, speaks) }
 }
 
-/// The server's end of a WebSocket whose handshake was seen to elsewhere. `config` may be null.
+/// The server's end of a WebSocket whose handshake was seen to elsewhere, without compression. Its stream is 0. `config`
+/// may be null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn avx_websocket_server_new(
     config: *const Config,
@@ -209,7 +258,7 @@ pub unsafe extern "C" fn avx_websocket_server_new(
 ) -> i32 {
     let speaks = |config: &Arc<avx_core::Config>| {
         let machine = ws::Server::new(config.clone(), Instant::from_nanos(now));
-        Ok(Speaks::WebSocketServer(Session::new(machine, config)))
+        Ok(Speaks::WebSocket(StreamId(0), Socket::Server(Session::new(machine, config))))
     };
     // SAFETY: a handle and a place to write to, by the rules of the header.
     unsafe { make(config, connection, speaks) }
@@ -228,7 +277,7 @@ pub unsafe extern "C" fn avx_websocket_client_new(
         // SAFETY: null, or 32 bytes, by the rules of the header.
         let seed = *unsafe { look(seed.cast::<[u8; 32]>()) }?;
         let machine = ws::Client::new(config.clone(), Instant::from_nanos(now), MaskKeys::new(seed));
-        Ok(Speaks::WebSocketClient(Session::new(machine, config)))
+        Ok(Speaks::WebSocket(StreamId(0), Socket::Client(Session::new(machine, config))))
     };
     // SAFETY: a handle and a place to write to, by the rules of the header.
     unsafe { make(config, connection, speaks) }
@@ -256,7 +305,7 @@ pub unsafe extern "C" fn avx_protocol(connection: *const Connection) -> u32 {
             Speaks::Server(session) if session.machine().is_http2() => 20,
             Speaks::Client(session) if session.machine().is_http2() => 20,
             Speaks::Server(_) | Speaks::Client(_) => 11,
-            Speaks::WebSocketServer(_) | Speaks::WebSocketClient(_) => 13,
+            Speaks::WebSocket(..) => 13,
         })
     })
 }
@@ -274,14 +323,31 @@ pub unsafe extern "C" fn avx_is_idle(connection: *const Connection) -> bool {
     })
 }
 
-/// How the peer broke the protocol, with the rule, in English; null if it did not. Static.
+/// Whether a client may send another request now: false for all others. One that has none to send waits with idle
+/// connections for this, and frees those of which it is not true any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_is_reusable(connection: *const Connection) -> bool {
+    guard_or(false, || {
+        // SAFETY: a handle, by the rules of the header.
+        let connection = unsafe { look(connection) }?;
+        Ok(match &connection.speaks {
+            Speaks::Client(session) => session.error().is_none() && session.machine().is_reusable(),
+            _ => false,
+        })
+    })
+}
+
+/// How the peer broke the protocol, or answered a handshake, with the rule, in English; null if it did not. Static.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn avx_peer_error(connection: *mut Connection) -> *const c_char {
     guard_or(ptr::null(), || {
         // SAFETY: a handle, by the rules of the header.
         let connection = unsafe { borrow(connection) }?;
+        if let Some(failure) = connection.failed {
+            return Ok(text_of_failure(failure).as_ptr());
+        }
         let Some(error) = session!(connection, session => session.error()) else { return Ok(ptr::null()) };
-        Ok(text(error))
+        Ok(text(error).as_ptr())
     })
 }
 
@@ -297,11 +363,24 @@ pub unsafe extern "C" fn avx_peer_error_status(connection: *mut Connection) -> u
 }
 
 /// All errors of peers as C reads them, made when the first one is asked for.
-fn text(error: avx_core::PeerError) -> *const c_char {
-    static TEXTS: OnceLock<Vec<(avx_core::PeerError, String)>> = OnceLock::new();
+pub(crate) fn text(error: avx_core::PeerError) -> &'static CStr {
+    static TEXTS: OnceLock<Vec<(avx_core::PeerError, CString)>> = OnceLock::new();
     let texts = TEXTS.get_or_init(|| {
-        avx_core::PeerError::ALL.iter().map(|&error| (error, format!("{error}\0"))).collect()
+        let text = |&error| (error, CString::new(format!("{error}")).unwrap_or_default());
+        avx_core::PeerError::ALL.iter().map(text).collect()
     });
     let found = texts.iter().find(|(of, _)| *of == error);
-    found.map_or(c"peer: broke the protocol".as_ptr(), |(_, text)| text.as_ptr().cast())
+    found.map_or(c"peer: broke the protocol", |(_, text)| text)
+}
+
+/// The same for handshakes.
+pub(crate) fn text_of_failure(failure: Failure) -> &'static CStr {
+    match failure {
+        Failure::Upgrade => c"peer: upgrade field is not websocket (RFC 6455, section 4.1)",
+        Failure::Connection => c"peer: connection field does not list upgrade (RFC 6455, section 4.1)",
+        Failure::Accept => c"peer: sec-websocket-accept does not answer the key (RFC 6455, section 4.1)",
+        Failure::Protocol => c"peer: subprotocol was not asked for (RFC 6455, section 4.1)",
+        Failure::Extension => c"peer: extension was not offered like this (RFC 7692, section 7.1)",
+        _ => c"peer: handshake of websocket failed",
+    }
 }

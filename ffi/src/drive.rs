@@ -1,7 +1,7 @@
 //! The transport's side: steps, buffers, deadlines.
 
 use crate::border::{borrow, bytes, guard_or, put, with, with_both};
-use crate::{Bytes, Code, Connection, Scratch, Speaks, session};
+use crate::{Bytes, Code, Connection, Scratch, Speaks, session, socket};
 use avx_core::Instant;
 use core::ptr;
 
@@ -60,7 +60,7 @@ pub unsafe extern "C" fn avx_next_step(
             if step.is_null() || !step.is_aligned() {
                 return Err(Code::AvxErrorNull);
             }
-            let next = if c.failed {
+            let next = if c.failed.is_some() {
                 Step { kind: StepKind::AvxStepClose, reset: true, ..WAIT }
             } else {
                 next_step(c, s)
@@ -127,7 +127,8 @@ pub unsafe extern "C" fn avx_did_write(connection: *mut Connection, now: u64, n:
 }
 
 /// Takes input from elsewhere: copies `len` bytes, instead of a step that reads. All of them are held until avx_next has
-/// taken them: hand in no more before it has no more events. They must not be bytes of an event.
+/// taken them: hand in no more before it has no more events. They must not be bytes of an event. The end of the input is
+/// avx_did_read with 0, for this as well.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn avx_read_from(
     connection: *mut Connection,
@@ -153,7 +154,9 @@ pub unsafe extern "C" fn avx_deadline(connection: *mut Connection) -> u64 {
     guard_or(u64::MAX, || {
         // SAFETY: a handle, by the rules of the header.
         let connection = unsafe { borrow(connection) }?;
-        Ok(connection.wire().deadline().map_or(u64::MAX, Instant::as_nanos))
+        let own = connection.wire().deadline();
+        let all = connection.tunnels.sockets().map(|socket| socket!(socket, session => session.deadline()));
+        Ok(all.chain([own]).flatten().min().map_or(u64::MAX, Instant::as_nanos))
     })
 }
 
@@ -163,7 +166,9 @@ pub unsafe extern "C" fn avx_timed_out(connection: *mut Connection, now: u64) ->
     // SAFETY: a handle, by the rules of the header.
     unsafe {
         with(connection, |c| {
-            c.wire().timed_out(Instant::from_nanos(now));
+            let now = Instant::from_nanos(now);
+            c.wire().timed_out(now);
+            c.tunnels.sockets().for_each(|socket| socket!(socket, session => session.timed_out(now)));
             Ok(())
         })
     }
@@ -176,7 +181,9 @@ pub unsafe extern "C" fn avx_hold(connection: *mut Connection, now: u64) -> i32 
     // SAFETY: a handle, by the rules of the header.
     unsafe {
         with(connection, |c| {
-            session!(c, session => session.hold(Instant::from_nanos(now)));
+            let now = Instant::from_nanos(now);
+            session!(c, session => session.hold(now));
+            c.tunnels.sockets().for_each(|socket| socket!(socket, session => session.hold(now)));
             Ok(())
         })
     }
@@ -190,23 +197,30 @@ pub unsafe extern "C" fn avx_rest(connection: *mut Connection, scratch: *mut Scr
         with_both(connection, scratch, |c, s| {
             c.lent = 0;
             c.wire().rest(&mut s.core);
+            c.tunnels.sockets().for_each(|socket| socket!(socket, session => session.rest(&mut s.core)));
             Ok(())
         })
     }
 }
 
-/// Begins the graceful end: what is in flight completes, nothing new begins, within AVX_OPTION_DRAIN. A WebSocket is
-/// ended with avx_websocket_close instead (AVX_ERROR_PROTOCOL here).
+/// Begins the graceful end: what is in flight completes, nothing new begins, within AVX_OPTION_DRAIN. WebSockets are
+/// closed with 1001 (Going Away); avx_websocket_close before this says something else. Ask avx_next again behind it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn avx_shutdown(connection: *mut Connection, now: u64) -> i32 {
     // SAFETY: a handle, by the rules of the header.
     unsafe {
         with(connection, |c| {
+            let now = Instant::from_nanos(now);
             match &mut c.speaks {
-                Speaks::Server(session) => session.shutdown(Instant::from_nanos(now)),
-                Speaks::Client(session) => session.shutdown(Instant::from_nanos(now)),
-                _ => return Err(Code::AvxErrorProtocol),
+                Speaks::Server(session) => session.shutdown(now),
+                Speaks::Client(session) => session.shutdown(now),
+                Speaks::WebSocket(_, socket) => {
+                    socket!(socket, session => session.machine_mut().shutdown(now))
+                }
             }
+            c.tunnels
+                .sockets()
+                .for_each(|socket| socket!(socket, session => session.machine_mut().shutdown(now)));
             Ok(())
         })
     }

@@ -1,13 +1,16 @@
 //! What happens: one struct for all events, with what does not belong to one of them left at zero.
 
-use crate::border::{Answer, borrow, with_both};
-use crate::connection::Asked;
-use crate::{Code, Connection, Scratch, Speaks};
-use avx_core::ws::handshake::{self, Handshake};
-use avx_core::ws::key::MaskKeys;
+use crate::border::{Answer, borrow, bytes, guard_or, list, with_both};
+use crate::connection::text_of_failure;
+use crate::opening::{self, Asking};
+use crate::tunnel::Tunnel;
+use crate::{Code, Connection, Scratch, Socket, Speaks};
+use avx_core::ws::handshake::Failure;
 use avx_core::{
-    BodyLen, Fields, Http, Initiator, Instant, Machine, Protocol, ResponseHead, Session, Version, ws,
+    BodyLen, ErrorCode, Fields, Http, Initiator, Instant, Machine, Protocol, ResponseHead, Session, StreamId,
+    Version, ws,
 };
+use core::ffi::{CStr, c_char};
 use core::ptr;
 
 /// Bytes, not ended by a NUL. Null only if `len` is 0.
@@ -32,7 +35,7 @@ pub struct Field {
     pub sensitive: u32,
 }
 
-/// What an event is.
+/// What an event is. A library of the same ABI may tell of others later: they are to be ignored.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::enum_variant_names, reason = "these are the names that C has")]
@@ -40,7 +43,7 @@ pub enum EventKind {
     /// Never told.
     AvxEventNone = 0,
     /// A request head: method, target, path, query, authority, version, fields, content_length, expects_continue,
-    /// websocket.
+    /// websocket, upgrade, scheme.
     AvxEventRequest = 1,
     /// An interim response (client): status, reason, version, fields.
     AvxEventInformational = 2,
@@ -50,7 +53,8 @@ pub enum EventKind {
     AvxEventData = 4,
     /// The message is complete: fields are its trailers, dropped counts those left out.
     AvxEventEnd = 5,
-    /// The exchange is over before its end: code, by_peer. Call avx_done when all work on it has ended.
+    /// The exchange is over before its end: code, by_peer. Call avx_done when all work on it has ended. Of a WebSocket
+    /// that did not end in order, reason says why, if its peer broke the protocol.
     AvxEventReset = 6,
     /// The peer takes no new exchanges: stream is the last one it may process, code why, data what it says.
     AvxEventGoAway = 7,
@@ -58,7 +62,10 @@ pub enum EventKind {
     /// now on the caller reads and writes itself, once the output has left. Not told of a WebSocket that this library
     /// goes on with.
     AvxEventSwitched = 8,
-    /// The connection is a WebSocket from now on.
+    /// The settings of a server of HTTP/2 have come, or new ones: websocket says whether it takes avx_websocket_request.
+    AvxEventSettings = 9,
+    /// This is a WebSocket from now on: over HTTP/1.1 the connection, over HTTP/2 the stream. That ends with
+    /// AVX_EVENT_END when it was closed in order, and otherwise with AVX_EVENT_RESET; the connection with its last step.
     AvxEventOpen = 20,
     /// A piece of a message: data, text, last.
     AvxEventMessage = 21,
@@ -68,6 +75,29 @@ pub enum EventKind {
     AvxEventPong = 23,
     /// The peer's close frame, which is answered already: code, data is its reason.
     AvxEventClose = 24,
+}
+
+/// The field line of that name, the first of several; null if there is none. `name` ends with a NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn avx_field_named(
+    fields: *const Field,
+    fields_len: usize,
+    name: *const c_char,
+) -> *const Field {
+    guard_or(ptr::null(), || {
+        // SAFETY: a list and text, by the rules of the header.
+        let (fields, name) = unsafe {
+            if name.is_null() {
+                return Err(Code::AvxErrorNull);
+            }
+            (list(fields, fields_len)?, CStr::from_ptr(name).to_bytes())
+        };
+        let found = fields.iter().find(|field| {
+            // SAFETY: what each line points to, by the rules of the header.
+            unsafe { bytes(field.name.data, field.name.len) }.is_ok_and(|of| of.eq_ignore_ascii_case(name))
+        });
+        Ok(found.map_or(ptr::null(), ptr::from_ref))
+    })
 }
 
 /// What happened. Which members mean something, its kind says; all others are zero.
@@ -116,6 +146,10 @@ pub struct Event {
     pub last: bool,
     /// The peer has reset the exchange.
     pub by_peer: bool,
+    /// The protocols that the request asks to go on with: the first Upgrade line, or what an extended CONNECT names.
+    pub upgrade: Bytes,
+    /// The scheme of the request, where it says one.
+    pub scheme: Bytes,
 }
 
 const NONE: Bytes = Bytes { data: ptr::null(), len: 0 };
@@ -143,6 +177,8 @@ impl Event {
         text: false,
         last: false,
         by_peer: false,
+        upgrade: NONE,
+        scheme: NONE,
     };
 }
 
@@ -161,8 +197,8 @@ const ROOM: usize = 16 << 10;
 /// There is none either while less than 16 KiB of room are left in the output (64 KiB), or for a WebSocket less than an
 /// echo of what was read takes: a head of 16 KiB, or an echo, always finds room while its event is held.
 ///
-/// AVX_ERROR_PEER: the peer broke the protocol; AVX_ERROR_HANDSHAKE: it did in answering a handshake. Both stay. The
-/// answer that is due is written by itself: go on with the steps.
+/// AVX_ERROR_PEER: the peer broke the protocol; AVX_ERROR_HANDSHAKE: it did in answering a handshake. Both stay, and no
+/// exchange of the connection is told of any more. The answer that is due is written by itself: go on with the steps.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn avx_next(
     connection: *mut Connection,
@@ -187,80 +223,144 @@ pub unsafe extern "C" fn avx_next(
 
 /// Puts the next event into `event`. Says whether there was one.
 fn next(c: &mut Connection, s: &mut Scratch, now: Instant, event: &mut Event) -> Answer<bool> {
-    if c.failed {
+    if c.failed.is_some() {
         return Err(Code::AvxErrorHandshake);
     }
     loop {
         let told = match &mut c.speaks {
             Speaks::Server(session) => {
+                if c.tunnels.next_of_one(session, s, now, event) {
+                    return Ok(true);
+                }
                 let told = turn(session, s, now, event, &mut |seen, event| {
                     // Nearly no request is a handshake: the rest is not looked at.
                     if let avx_core::Event::Request { stream, head, .. } = seen {
-                        if head.version() == Version::Http11 && head.upgrade().is_some() {
-                            let reply = handshake::reply(head);
-                            event.websocket = reply.accepts();
-                            c.reply = Some((*stream, reply));
+                        if head.version() != Version::Http10 && head.upgrade().is_some() {
+                            let asking = Asking::new(*stream, head, c.config.ws.deflate.as_ref());
+                            event.websocket = asking.accepts();
+                            c.asking.push(asking);
                         }
                     }
                 })?;
                 if told == Told::Nothing && !c.told && session.switched() == Some(Protocol::WebSocket) {
-                    let next = session.hand_over(ws::Server::new(c.config.clone(), now));
-                    (c.speaks, c.reply) = (Speaks::WebSocketServer(next), None);
-                    event.begin(EventKind::AvxEventOpen, 0);
+                    let asking = c.asking.pop();
+                    let agreed = asking.as_ref().and_then(Asking::agreed);
+                    let stream = asking.map_or(StreamId(0), |asking| asking.stream);
+                    let next = session.hand_over(opening::server(&c.config, now, agreed));
+                    c.speaks = Speaks::WebSocket(stream, Socket::Server(next));
+                    event.begin(EventKind::AvxEventOpen, stream.0);
                     return Ok(true);
                 }
-                told
+                match told {
+                    // They say nothing that a server has to know.
+                    Told::Event if event.kind == EventKind::AvxEventSettings => continue,
+                    Told::Event if !c.tunnels.is_empty() && c.tunnels.take(event, session, s, now) => {
+                        continue;
+                    }
+                    Told::Nothing if c.tunnels.next_of_all(session, s, now, event) => return Ok(true),
+                    told => told,
+                }
             }
             Speaks::Client(session) => {
+                if c.tunnels.next_of_one(session, s, now, event) {
+                    return Ok(true);
+                }
+                let mut verdict = None;
                 let told = turn(session, s, now, event, &mut |seen, _| {
                     if let avx_core::Event::Response { stream, head, .. } = seen {
-                        c.failed = c.asked.as_ref().is_some_and(|asked| asked.stream == *stream)
-                            && !is_answered(&mut c.asked, head);
+                        let asked = c.asked.iter_mut().find(|asked| asked.stream == *stream);
+                        verdict = asked.map(|asked| (*stream, asked.check(head)));
                     }
                 })?;
-                if c.failed {
-                    return Err(Code::AvxErrorHandshake);
+                match verdict {
+                    Some((stream, Ok(()))) if session.machine().is_http2() => {
+                        let at = c.asked.iter().position(|asked| asked.stream == stream);
+                        if let Some(asked) = at.map(|at| c.asked.swap_remove(at)) {
+                            let next = Session::new(asked.machine(&c.config, now), &c.config);
+                            c.tunnels.insert(stream, Tunnel::new(Socket::Client(next)));
+                        }
+                    }
+                    None | Some((_, Ok(()))) => {}
+                    // Another status: a response like any other.
+                    Some((stream, Err(Failure::Status(_)))) => c.asked.retain(|asked| asked.stream != stream),
+                    Some((stream, Err(failure))) if session.machine().is_http2() => {
+                        c.asked.retain(|asked| asked.stream != stream);
+                        session.machine_mut().reset(now, stream, ErrorCode::CANCEL);
+                        event.begin(EventKind::AvxEventReset, stream.0);
+                        event.code = ErrorCode::CANCEL.0;
+                        event.reason = text_of_failure(failure).to_bytes().into();
+                    }
+                    Some((_, Err(failure))) => {
+                        c.failed = Some(failure);
+                        return Err(Code::AvxErrorHandshake);
+                    }
                 }
                 let goes_on =
                     told == Told::Nothing && !c.told && session.switched() == Some(Protocol::WebSocket);
-                if let Some(asked) = c.asked.take_if(|asked| goes_on && asked.accepted) {
-                    let keys = MaskKeys::new(asked.seed);
-                    let next = session.hand_over(ws::Client::new(c.config.clone(), now, keys));
-                    c.speaks = Speaks::WebSocketClient(next);
-                    event.begin(EventKind::AvxEventOpen, 0);
+                if goes_on && c.asked.last().is_some_and(|asked| asked.accepted) {
+                    let Some(asked) = c.asked.pop() else { continue };
+                    let next = session.hand_over(asked.machine(&c.config, now));
+                    c.speaks = Speaks::WebSocket(asked.stream, Socket::Client(next));
+                    event.begin(EventKind::AvxEventOpen, asked.stream.0);
                     return Ok(true);
+                }
+                match told {
+                    Told::Event if !c.tunnels.is_empty() && c.tunnels.take(event, session, s, now) => {
+                        continue;
+                    }
+                    Told::Nothing if c.tunnels.next_of_all(session, s, now, event) => return Ok(true),
+                    told => told,
+                }
+            }
+            Speaks::WebSocket(stream, socket) => {
+                let told = crate::socket!(socket, session => turn_websocket(session, s, now, event))?;
+                if told == Told::Event {
+                    event.stream = stream.0;
                 }
                 told
             }
-            Speaks::WebSocketServer(session) => turn_websocket(session, s, now, event)?,
-            Speaks::WebSocketClient(session) => turn_websocket(session, s, now, event)?,
         };
         match told {
-            Told::Event => return Ok(true),
+            Told::Event => {
+                c.note(event);
+                return Ok(true);
+            }
             Told::Skipped => {}
             Told::Nothing => return Ok(switched(c, event)),
         }
     }
 }
 
+impl Connection {
+    /// What an event that is told says about handshakes that are not answered yet.
+    fn note(&mut self, event: &Event) {
+        if self.asking.is_empty() && self.asked.is_empty() {
+            return;
+        }
+        let stream = StreamId(event.stream);
+        let tunnel = matches!(&self.speaks, Speaks::Server(session) if session.machine().is_http2());
+        match event.kind {
+            EventKind::AvxEventReset => {
+                self.asking.retain(|asking| asking.stream != stream);
+                self.asked.retain(|asked| asked.stream != stream);
+            }
+            // "Once the client's opening handshake has been sent, the client MUST wait for a response from the server
+            // before sending any further data." (RFC 6455, section 4.1) Over HTTP/1.1 that waits in the input.
+            EventKind::AvxEventData | EventKind::AvxEventEnd if tunnel => {
+                self.asking.retain(|asking| asking.stream != stream);
+            }
+            _ => {}
+        }
+    }
+}
+
 /// What a turn came to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
+pub(crate) enum Told {
     Event,
     /// One that C is not told of.
     Skipped,
     Nothing,
-}
-
-/// Looks at the response to a handshake: another status ends it, one that accepts it has to be right.
-fn is_answered(asked: &mut Option<Box<Asked>>, head: &ResponseHead<'_>) -> bool {
-    let Some(handshake) = asked else { return true };
-    match Handshake::new(handshake.nonce).protocols(&handshake.protocols).check(head) {
-        Ok(_) => handshake.accepted = true,
-        Err(handshake::Failure::Status(_)) => *asked = None,
-        Err(_) => return false,
-    }
-    true
 }
 
 /// Tells once of a protocol that this library does not go on with.
@@ -312,6 +412,8 @@ fn tell(event: &avx_core::Event<'_>, told: &mut Event, lines: &mut Vec<Field>) -
             told.query = head.query().map_or(NONE, Bytes::from);
             told.authority = head.authority().into();
             told.expects_continue = head.expect_continue();
+            told.upgrade = head.upgrade().map_or(NONE, Bytes::from);
+            told.scheme = head.scheme().map_or(NONE, Bytes::from);
             told.tell_fields(head.fields(), lines);
         }
         E::Informational { stream, head } => {
@@ -342,14 +444,18 @@ fn tell(event: &avx_core::Event<'_>, told: &mut Event, lines: &mut Vec<Field>) -
             told.code = code.0;
             told.data = (*debug).into();
         }
-        // Priorities, settings, promises (never asked for) and raw views.
+        E::SettingsChanged { settings } => {
+            told.begin(EventKind::AvxEventSettings, 0);
+            told.websocket = settings.enable_connect_protocol;
+        }
+        // Priorities, promises (never asked for) and raw views.
         _ => return false,
     }
     true
 }
 
 impl Event {
-    fn begin(&mut self, kind: EventKind, stream: u64) {
+    pub(crate) fn begin(&mut self, kind: EventKind, stream: u64) {
         *self = Event::NOTHING;
         (self.kind, self.stream) = (kind, stream);
     }
@@ -388,7 +494,8 @@ fn content_length(body: BodyLen) -> i64 {
     }
 }
 
-fn turn_websocket<M>(
+/// The same for a WebSocket.
+pub(crate) fn turn_websocket<M>(
     session: &mut Session<M>,
     s: &mut Scratch,
     now: Instant,

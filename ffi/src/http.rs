@@ -1,9 +1,8 @@
 //! What a user says over HTTP.
 
 use crate::border::{Answer, borrow, bytes, guard_or, put, with, with_both, with_fields};
-use crate::{Code, Connection, Field, Scratch, Speaks};
+use crate::{Bytes, Code, Connection, Field, Scratch, Speaks};
 use avx_core::{BodyLen, ErrorCode, Http, Instant, Method, Request, Response, Status, StreamId};
-use core::ffi::c_char;
 
 /// The session, if it is one of HTTP, and the rest of a call.
 macro_rules! http {
@@ -11,7 +10,7 @@ macro_rules! http {
         match &mut $connection.speaks {
             Speaks::Server($session) => $answer,
             Speaks::Client($session) => $answer,
-            Speaks::WebSocketServer(_) | Speaks::WebSocketClient(_) => Err(Code::AvxErrorProtocol),
+            Speaks::WebSocket(..) => Err(Code::AvxErrorProtocol),
         }
     };
 }
@@ -28,6 +27,21 @@ fn status(code: u32) -> Answer<Status> {
     u16::try_from(code).ok().and_then(Status::new).ok_or(Code::AvxErrorBadStatus)
 }
 
+impl Connection {
+    /// Whether a user may speak HTTP on this stream: what a WebSocket sends and gets back is its own.
+    fn is_http(&self, stream: u64) -> Answer {
+        if self.tunnels.holds(StreamId(stream)) { Err(Code::AvxErrorWrongState) } else { Ok(()) }
+    }
+
+    /// The request was answered otherwise, if it asked for a WebSocket, or by a handshake of the caller's own.
+    fn answered(&mut self, stream: u64, status: Status) {
+        for asking in self.asking.iter_mut().filter(|asking| asking.stream.0 == stream) {
+            asking.accepted = status == Status::SWITCHING_PROTOCOLS;
+        }
+        self.asking.retain(|asking| asking.stream.0 != stream || asking.accepted);
+    }
+}
+
 /// Sends a request head, and says on which stream in `stream`. `content_length` is 0 for no content, -1 for a length that
 /// is not known; content follows with avx_send_data and avx_send_end. `authority` becomes Host, or :authority.
 #[unsafe(no_mangle)]
@@ -35,11 +49,9 @@ pub unsafe extern "C" fn avx_send_request(
     connection: *mut Connection,
     scratch: *mut Scratch,
     now: u64,
-    method: *const c_char,
-    target: *const u8,
-    target_len: usize,
-    authority: *const u8,
-    authority_len: usize,
+    method: Bytes,
+    target: Bytes,
+    authority: Bytes,
     fields: *const Field,
     fields_len: usize,
     content_length: i64,
@@ -48,11 +60,9 @@ pub unsafe extern "C" fn avx_send_request(
     // SAFETY: handles, bytes, lists and a place to write to, by the rules of the header.
     unsafe {
         with_both(connection, scratch, |c, s| {
-            if method.is_null() {
-                return Err(Code::AvxErrorNull);
-            }
-            let method = Method::from_token(core::ffi::CStr::from_ptr(method).to_bytes());
-            let (target, authority) = (bytes(target, target_len)?, bytes(authority, authority_len)?);
+            let method = Method::from_token(bytes(method.data, method.len)?);
+            let (target, authority) =
+                (bytes(target.data, target.len)?, bytes(authority.data, authority.len)?);
             let body = body(content_length)?;
             let id = with_fields(fields, fields_len, |fields| {
                 let request = Request { method, target, authority, fields };
@@ -112,13 +122,15 @@ pub unsafe extern "C" fn avx_send_response(
         with_both(connection, scratch, |c, s| {
             let (status, body) = (self::status(status)?, body(content_length)?);
             let follows = with_fields(fields, fields_len, |fields| {
-                let response = Response::new(status, fields);
+                let presets = &[&s.preset][..];
+                let response = Response { presets, ..Response::new(status, fields) };
                 http!(c, session => {
                     let (m, out) = session.parts(&mut s.core);
                     Ok(m.send_response(Instant::from_nanos(now), StreamId(stream), &response, body, out)?)
                 })
             })?;
             put(content_follows, follows != BodyLen::Empty);
+            c.answered(stream, status);
             Ok(())
         })
     }
@@ -143,12 +155,15 @@ pub unsafe extern "C" fn avx_send_full(
         with_both(connection, scratch, |c, s| {
             let (status, content) = (self::status(status)?, bytes(content, content_len)?);
             with_fields(fields, fields_len, |fields| {
-                let response = Response::new(status, fields);
+                let presets = &[&s.preset][..];
+                let response = Response { presets, ..Response::new(status, fields) };
                 http!(c, session => {
                     let (m, out) = session.parts(&mut s.core);
                     Ok(m.send_full(Instant::from_nanos(now), StreamId(stream), &response, content, out)?)
                 })
-            })
+            })?;
+            c.answered(stream, status);
+            Ok(())
         })
     }
 }
@@ -170,6 +185,7 @@ pub unsafe extern "C" fn avx_send_data(
         with_both(connection, scratch, |c, s| {
             put(taken, 0);
             let data = bytes(data, len)?;
+            c.is_http(stream)?;
             let n = http!(c, session => {
                 let (m, out) = session.parts(&mut s.core);
                 Ok(m.send_data(Instant::from_nanos(now), StreamId(stream), data, out)?)
@@ -193,6 +209,7 @@ pub unsafe extern "C" fn avx_send_end(
     // SAFETY: handles and lists, by the rules of the header.
     unsafe {
         with_both(connection, scratch, |c, s| {
+            c.is_http(stream)?;
             with_fields(trailers, trailers_len, |trailers| {
                 http!(c, session => {
                     let (m, out) = session.parts(&mut s.core);
@@ -210,6 +227,7 @@ pub unsafe extern "C" fn avx_reset(connection: *mut Connection, now: u64, stream
     // SAFETY: a handle, by the rules of the header. (Nothing is written before the next step.)
     unsafe {
         with(connection, |c| {
+            c.forget(StreamId(stream));
             http!(c, session => {
                 session.machine_mut().reset(Instant::from_nanos(now), StreamId(stream), ErrorCode(code));
                 Ok(())
@@ -225,6 +243,7 @@ pub unsafe extern "C" fn avx_release(connection: *mut Connection, stream: u64, l
     // SAFETY: a handle, by the rules of the header.
     unsafe {
         with(connection, |c| {
+            c.is_http(stream)?;
             http!(c, session => {
                 session.machine_mut().release(StreamId(stream), len.try_into().unwrap_or(u32::MAX));
                 Ok(())
@@ -240,6 +259,7 @@ pub unsafe extern "C" fn avx_done(connection: *mut Connection, now: u64, stream:
     // SAFETY: a handle, by the rules of the header.
     unsafe {
         with(connection, |c| {
+            c.forget(StreamId(stream));
             http!(c, session => {
                 session.machine_mut().done(Instant::from_nanos(now), StreamId(stream));
                 Ok(())
@@ -254,6 +274,7 @@ pub unsafe extern "C" fn avx_wants_write(connection: *mut Connection, stream: u6
     // SAFETY: a handle, by the rules of the header.
     unsafe {
         with(connection, |c| {
+            c.is_http(stream)?;
             http!(c, session => {
                 session.machine_mut().wants_write(StreamId(stream), yes);
                 Ok(())

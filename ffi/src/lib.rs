@@ -6,7 +6,8 @@
 //! code         results and their texts              config      limits and deadlines by number
 //! connection   handles, constructors, what is spoken
 //! event        avx_next                             drive       steps, buffers, deadlines
-//! http         what a user says                     websocket   handshakes and messages
+//! http         what a user says                     websocket   what a user says on a WebSocket
+//! opening      handshakes of both ends              tunnel      WebSockets on streams of HTTP/2
 //! ```
 //!
 //! `unsafe` is what a border to C is made of. It stands where a pointer of the caller is read or written, each time with
@@ -21,14 +22,18 @@ mod connection;
 mod drive;
 mod event;
 mod http;
+mod opening;
+mod tunnel;
 mod websocket;
 
 pub use code::*;
 pub use config::*;
 pub use connection::*;
+use connection::{Socket, session, socket};
 pub use drive::*;
 pub use event::*;
 pub use http::*;
+pub use opening::*;
 pub use websocket::*;
 
 use core::ffi::c_char;

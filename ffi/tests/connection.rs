@@ -38,7 +38,7 @@ fn a_request_of_http_1_is_told_and_answered() {
 fn an_exchange_with_trailers_is_the_same_over_both_versions() {
     for version in [11, 20] {
         let (mut client, mut server) = (End::client(version), End::server());
-        let (code, stream) = client.request(c"POST", "/x", &[field("accept", "*/*")], -1);
+        let (code, stream) = client.request("POST", "/x", &[field("accept", "*/*")], -1);
         assert_eq!(code, 0);
         assert_eq!(client.data(stream, b"up"), (0, 2));
         assert_eq!(client.end(stream, &[]), 0);
@@ -78,7 +78,7 @@ fn what_is_not_released_holds_the_peer_up_over_both_versions() {
             }
         };
         let mut client = End::client(version);
-        let (_, stream) = client.request(c"POST", "/", &[], -1);
+        let (_, stream) = client.request("POST", "/", &[], -1);
         let (mut sent, mut told) = (0, 0);
         for _ in 0..100 {
             sent += client.data(stream, &[b'x'; 30_000]).1;
@@ -144,10 +144,10 @@ fn a_websocket_goes_from_handshake_to_close() {
     assert!(told.last().unwrap().flags.3);
     // SAFETY: handles and bytes.
     unsafe {
-        assert_eq!(avx_websocket_ping(server.connection, server.scratch, NOW, b"x".as_ptr(), 1), 0);
+        assert_eq!(server.ping(b"x"), 0);
         let (told, back) = carry(&mut client, &mut server);
         assert_eq!((kinds(&told), kinds(&back)), (vec![K::AvxEventPing], vec![K::AvxEventPong]));
-        assert_eq!(avx_websocket_close(client.connection, client.scratch, NOW, 4000, b"by".as_ptr(), 2), 0);
+        assert_eq!(client.close(4000, b"by"), 0);
         let (back, told) = carry(&mut client, &mut server);
         assert_eq!((told[0].kind, told[0].code, &told[0].data[..]), (K::AvxEventClose, 4000, &b"by"[..]));
         assert_eq!(back[0].kind, K::AvxEventClose);
@@ -290,7 +290,7 @@ fn pipelined_requests_always_find_room_for_their_answers() {
 fn a_graceful_end_answers_what_is_in_flight() {
     for version in [11, 20] {
         let (mut client, mut server) = (End::client(version), End::server());
-        let (_, stream) = client.request(c"GET", "/", &[], 0);
+        let (_, stream) = client.request("GET", "/", &[], 0);
         carry(&mut client, &mut server);
         // SAFETY: a handle.
         assert_eq!(unsafe { avx_shutdown(server.connection, NOW) }, 0);
@@ -304,7 +304,7 @@ fn a_graceful_end_answers_what_is_in_flight() {
 #[test]
 fn a_reset_goes_to_the_peer() {
     let (mut client, mut server) = (End::client(20), End::server());
-    let (_, stream) = client.request(c"GET", "/", &[], 0);
+    let (_, stream) = client.request("GET", "/", &[], 0);
     carry(&mut client, &mut server);
     // SAFETY: handles.
     assert_eq!(unsafe { avx_reset(server.connection, NOW, stream, 8) }, 0);
@@ -320,7 +320,7 @@ fn a_reset_goes_to_the_peer() {
 fn the_next_stream_to_write_is_one_that_wants_to() {
     for version in [11, 20] {
         let (mut client, mut server) = (End::client(version), End::server());
-        let (_, stream) = client.request(c"GET", "/", &[], 0);
+        let (_, stream) = client.request("GET", "/", &[], 0);
         carry(&mut client, &mut server);
         assert_eq!(server.respond(stream, 200, -1), (0, true));
         // SAFETY: handles.
@@ -337,7 +337,7 @@ fn the_next_stream_to_write_is_one_that_wants_to() {
 fn an_event_stays_while_it_is_answered() {
     for version in [11, 20] {
         let (mut client, mut server) = (End::client(version), End::server());
-        let (_, stream) = client.request(c"POST", "/path?query", &[field("x-y", "z")], -1);
+        let (_, stream) = client.request("POST", "/path?query", &[field("x-y", "z")], -1);
         client.data(stream, b"content");
         client.all();
         client.write();
@@ -384,7 +384,7 @@ fn an_event_stays_while_it_is_answered() {
         for _ in 0..3 {
             let data = (*event).data;
             assert_eq!(socket.say(true, slice(data), true), 0);
-            assert_eq!(avx_websocket_ping(socket.connection, socket.scratch, NOW, data.data, data.len), 0);
+            assert_eq!(socket.ping(slice(data)), 0);
             assert_eq!(slice((*event).data), b"Hello");
         }
     }
@@ -395,7 +395,7 @@ fn an_event_stays_while_it_is_answered() {
 fn fields_and_bytes_of_an_event_can_be_sent_as_they_are() {
     for version in [11, 20] {
         let (mut client, mut server) = (End::client(version), End::server());
-        let (_, stream) = client.request(c"GET", "/path", &[field("x-y", "z"), field("x-z", "y")], 0);
+        let (_, stream) = client.request("GET", "/path", &[field("x-y", "z"), field("x-z", "y")], 0);
         client.all();
         client.write();
         let up = core::mem::take(&mut client.out);
@@ -433,7 +433,7 @@ fn events_and_answers_allocate_nothing() {
         let (mut client, mut server) = (End::client(version), End::server());
         let mut down = Vec::with_capacity(100_000);
         for round in 0..20 {
-            let (code, stream) = client.request(c"GET", "/some/path", &[field("accept", "*/*")], 0);
+            let (code, stream) = client.request("GET", "/some/path", &[field("accept", "*/*")], 0);
             assert_eq!(code, 0, "{round}");
             client.all();
             client.write();

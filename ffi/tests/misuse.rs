@@ -34,8 +34,8 @@ fn null_for_a_connection_is_an_error_of_every_call() {
         assert_eq!(avx_discard(n, 0), NULL);
         assert_eq!((avx_protocol(n), avx_is_idle(n)), (0, false));
         assert!(avx_peer_error(n).is_null() && avx_peer_error_status(n) == 0);
-        let (x, f) = (b"x".as_ptr(), null());
-        assert_eq!(avx_send_request(n, s, NOW, c"GET".as_ptr(), x, 1, x, 1, f, 0, 0, null_mut()), NULL);
+        let (x, f, b) = (b"x".as_ptr(), null(), bytes(b"x"));
+        assert_eq!(avx_send_request(n, s, NOW, b, b, b, f, 0, 0, null_mut()), NULL);
         assert_eq!(avx_send_informational(n, s, NOW, 1, 100, f, 0), NULL);
         assert_eq!(avx_send_response(n, s, NOW, 1, 200, f, 0, 0, null_mut()), NULL);
         assert_eq!(avx_send_full(n, s, NOW, 1, 200, f, 0, x, 1), NULL);
@@ -44,10 +44,10 @@ fn null_for_a_connection_is_an_error_of_every_call() {
         assert_eq!((avx_reset(n, NOW, 1, 8), avx_release(n, 1, 1), avx_done(n, NOW, 1)), (NULL, NULL, NULL));
         assert_eq!((avx_wants_write(n, 1, true), avx_next_writable(n)), (NULL, 0));
         assert_eq!(avx_websocket_reply(n, s, NOW, 1, f, 0, null_mut()), NULL);
-        assert_eq!(avx_websocket_request(n, s, NOW, x, x, 1, x, 1, x, 0, f, 0, null_mut()), NULL);
-        assert_eq!(avx_websocket_send(n, s, NOW, true, x, 1, true), NULL);
-        assert_eq!(avx_websocket_ping(n, s, NOW, x, 1), NULL);
-        assert_eq!(avx_websocket_close(n, s, NOW, 1000, x, 0), NULL);
+        assert_eq!(avx_websocket_request(n, s, NOW, x, b, b, b, f, 0, null_mut()), NULL);
+        assert_eq!(avx_websocket_send(n, s, NOW, 0, true, x, 1, true), NULL);
+        assert_eq!(avx_websocket_ping(n, s, NOW, 0, x, 1), NULL);
+        assert_eq!(avx_websocket_close(n, s, NOW, 0, 1000, x, 0), NULL);
         avx_connection_free(null_mut());
         avx_scratch_free(null_mut());
         avx_config_free(null_mut());
@@ -79,11 +79,14 @@ fn null_for_anything_else_is_an_error_too() {
         let mut place = null_mut();
         assert_eq!(avx_websocket_client_new(null(), NOW, null(), &raw mut place), NULL);
         assert!(place.is_null());
-        let (x, f) = (b"x".as_ptr(), null());
+        let (b, f) = (bytes(b"x"), null());
+        let nowhere = Bytes { data: null(), len: 1 };
         let mut client = End::client(11);
         let (c, s) = (client.connection, client.scratch);
-        assert_eq!(avx_send_request(c, s, NOW, null(), x, 1, x, 1, f, 0, 0, null_mut()), NULL);
-        assert_eq!(avx_websocket_request(c, s, NOW, null(), x, 1, x, 1, x, 0, f, 0, null_mut()), NULL);
+        assert_eq!(avx_send_request(c, s, NOW, nowhere, b, b, f, 0, 0, null_mut()), NULL);
+        assert_eq!(avx_send_request(c, s, NOW, b, nowhere, b, f, 0, 0, null_mut()), NULL);
+        assert_eq!(avx_send_request(c, s, NOW, b, b, nowhere, f, 0, 0, null_mut()), NULL);
+        assert_eq!(avx_websocket_request(c, s, NOW, null(), b, b, b, f, 0, null_mut()), NULL);
         assert!(client.all().is_empty());
     }
     assert!(server.all().is_empty(), "it still works");
@@ -120,7 +123,7 @@ fn more_than_was_lent_is_not_believed() {
 fn streams_that_are_not_there_are_told_from_those_that_are() {
     for version in [11, 20] {
         let (mut client, mut server) = (End::client(version), End::server());
-        let (_, stream) = client.request(c"GET", "/", &[], 0);
+        let (_, stream) = client.request("GET", "/", &[], 0);
         carry(&mut client, &mut server);
         for stale in [0, stream + 2, 1 << 40, u64::MAX] {
             assert_eq!(server.full(stale, 200, &[], b"hi"), UNKNOWN, "{version}: {stale}");
@@ -182,34 +185,34 @@ fn calls_for_another_protocol_or_role_are_told_so() {
     // SAFETY: handles, bytes and null where it is allowed.
     unsafe {
         let (c, s) = (server.connection, server.scratch);
-        assert_eq!(avx_websocket_send(c, s, NOW, true, x, 1, true), PROTOCOL);
-        assert_eq!(avx_websocket_ping(c, s, NOW, x, 1), PROTOCOL);
-        assert_eq!(avx_websocket_close(c, s, NOW, 1000, x, 0), PROTOCOL);
+        assert_eq!(avx_websocket_send(c, s, NOW, 0, true, x, 1, true), PROTOCOL);
+        assert_eq!(avx_websocket_ping(c, s, NOW, 0, x, 1), PROTOCOL);
+        assert_eq!(avx_websocket_close(c, s, NOW, 0, 1000, x, 0), PROTOCOL);
         assert_eq!(server.ask(""), PROTOCOL);
-        assert_eq!(server.request(c"GET", "/", &[], 0).0, Code::AvxErrorWrongState as i32);
+        assert_eq!(server.request("GET", "/", &[], 0).0, Code::AvxErrorWrongState as i32);
         assert_eq!(client.reply(1, &[]), (PROTOCOL, false));
         assert_eq!(client.full(1, 200, &[], b""), Code::AvxErrorWrongState as i32);
-        assert_eq!(two.ask(""), PROTOCOL);
+        assert_eq!(two.ask(""), Code::AvxErrorBadUpgrade as i32, "its settings have not come");
         let mut socket = End::of(|place| avx_websocket_server_new(null(), NOW, place));
         assert_eq!(socket.full(1, 200, &[], b""), PROTOCOL);
         assert_eq!((socket.data(1, b"x"), socket.end(1, &[])), ((PROTOCOL, 0), PROTOCOL));
         let c = socket.connection;
         assert_eq!(
-            (avx_reset(c, NOW, 1, 8), avx_release(c, 1, 1), avx_shutdown(c, NOW)),
+            (avx_reset(c, NOW, 1, 8), avx_release(c, 1, 1), avx_done(c, NOW, 1)),
             (PROTOCOL, PROTOCOL, PROTOCOL)
         );
         assert_eq!((avx_next_writable(c), avx_protocol(c), avx_is_idle(c)), (0, 13, false));
         assert_eq!(
-            avx_websocket_close(c, socket.scratch, NOW, 70_000, x, 0),
+            avx_websocket_close(c, socket.scratch, NOW, 0, 70_000, x, 0),
             Code::AvxErrorBadCloseCode as i32
         );
         assert_eq!(
-            avx_websocket_close(c, socket.scratch, NOW, 1006, x, 0),
+            avx_websocket_close(c, socket.scratch, NOW, 0, 1006, x, 0),
             Code::AvxErrorBadCloseCode as i32
         );
-        assert_eq!(avx_websocket_close(c, socket.scratch, NOW, 1000, [0xff].as_ptr(), 1), ARGUMENT);
+        assert_eq!(avx_websocket_close(c, socket.scratch, NOW, 0, 1000, [0xff].as_ptr(), 1), ARGUMENT);
         assert_eq!(
-            avx_websocket_ping(c, socket.scratch, NOW, [0; 126].as_ptr(), 126),
+            avx_websocket_ping(c, socket.scratch, NOW, 0, [0; 126].as_ptr(), 126),
             Code::AvxErrorControlTooLong as i32
         );
         assert_eq!(
@@ -255,7 +258,7 @@ fn every_option_takes_what_it_says_and_survives_what_makes_no_sense() {
             assert_eq!(avx_config_get(config, option as u32, &raw mut again), 0);
             assert_eq!(again, number, "{option:?}");
         }
-        for option in [0, 9, 19, 1000, u32::MAX] {
+        for option in [0, 13, 19, 1000, u32::MAX] {
             assert_eq!(avx_config_set(config, option, 1), ARGUMENT);
             assert_eq!(avx_config_get(config, option, null_mut()), ARGUMENT);
         }
@@ -272,7 +275,7 @@ fn every_option_takes_what_it_says_and_survives_what_makes_no_sense() {
                     let mut server = End::of(|place| avx_server_new(config, 0, NOW, place));
                     let mut client = End::of(|place| avx_client_new(config, version, false, NOW, place));
                     avx_config_free(config);
-                    let (_, stream) = client.request(c"POST", "/", &[field("a", "b")], 5);
+                    let (_, stream) = client.request("POST", "/", &[field("a", "b")], 5);
                     client.data(stream, b"hello");
                     client.end(stream, &[]);
                     carry(&mut client, &mut server);
@@ -350,11 +353,13 @@ fn the_layout_is_that_of_abi_0() {
         (offset_of!(Event, text), 166),
         (offset_of!(Event, last), 167),
         (offset_of!(Event, by_peer), 168),
+        (offset_of!(Event, upgrade), 176),
+        (offset_of!(Event, scheme), 192),
     ];
     assert!(event.iter().all(|(offset, expected)| offset == expected), "{event:?}");
     let codes: Vec<i32> = CODES.iter().map(|&code| code as i32).collect();
     assert_eq!(codes, (-6..=0).rev().chain((-39..=-20).rev()).collect::<Vec<_>>());
     let options: Vec<u32> = SETTINGS.iter().map(|&option| option as u32).collect();
-    let expected = (1..=8).chain(20..=29).chain(40..=51).chain(60..=66).chain(80..=82);
+    let expected = (1..=12).chain(20..=29).chain(40..=64).chain(70..=78).chain(90..=95);
     assert_eq!(options, expected.collect::<Vec<_>>());
 }

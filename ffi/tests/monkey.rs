@@ -28,7 +28,13 @@ impl Dice {
     }
 }
 
-const INPUT: [&[u8]; 22] = [
+/// An extended CONNECT on stream 1: `:method CONNECT`, `:protocol websocket`, `:scheme http`, `:path /`, `:authority a`,
+/// `sec-websocket-version 13`.
+const EXTENDED: &[u8] =
+    b"\0\0\x3d\x01\x04\0\0\0\x01\x02\x07CONNECT\0\x09:protocol\x09websocket\x86\x84\x41\x01a\
+    \0\x15sec-websocket-version\x0213";
+
+const INPUT: [&[u8]; 26] = [
     b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
     b"POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
     b"POST /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n5\r\nhello\r\n",
@@ -52,6 +58,10 @@ const INPUT: [&[u8]; 22] = [
     b"\x01\x80\0\0\0\0\x89\x80\0\0\0\0",
     b"\x81\x05Hello\x89\0",
     b"\x88\x82\0\0\0\0\x03\xe8",
+    EXTENDED,
+    b"\0\0\x0b\0\0\0\0\0\x01\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
+    b"\0\0\x08\0\x01\0\0\0\x01\x88\x82\0\0\0\0\x03\xe8",
+    b"\0\0\x06\x04\0\0\0\0\0\0\x08\0\0\0\x01",
 ];
 
 /// One call. Says whether the handles are still of use.
@@ -141,11 +151,9 @@ fn call(dice: &mut Dice, end: &mut End, scratch: *mut Scratch) -> i32 {
                 c,
                 s,
                 now,
-                dice.of(&[c"GET", c"POST", c"CONNECT", c"HEAD", c"a b"]).as_ptr(),
-                b"/".as_ptr(),
-                1,
-                b"a".as_ptr(),
-                1,
+                bytes(dice.of(&[&b"GET"[..], b"POST", b"CONNECT", b"HEAD", b"a b", b""])),
+                bytes(b"/"),
+                bytes(b"a"),
                 f,
                 fields_len,
                 length,
@@ -175,27 +183,25 @@ fn call(dice: &mut Dice, end: &mut End, scratch: *mut Scratch) -> i32 {
                 s,
                 now,
                 content.as_ptr(),
-                b"/".as_ptr(),
-                1,
-                b"a".as_ptr(),
-                1,
-                null(),
-                0,
+                bytes(b"/"),
+                bytes(b"a"),
+                bytes(b""),
                 f,
                 fields_len,
                 null_mut(),
             ),
-            32 => avx_websocket_send(c, s, now, yes, content.as_ptr(), n, dice.below(3) > 0),
+            32 => avx_websocket_send(c, s, now, id, yes, content.as_ptr(), n, dice.below(3) > 0),
             _ => match dice.below(8) {
                 0 => avx_websocket_close(
                     c,
                     s,
                     now,
+                    id,
                     dice.of(&[1000, 1005, 1006, 4000, 99_999]),
                     content.as_ptr(),
                     n.min(200),
                 ),
-                1..=4 => avx_websocket_ping(c, s, now, content.as_ptr(), n),
+                1..=4 => avx_websocket_ping(c, s, now, id, content.as_ptr(), n),
                 _ => {
                     avx_peer_error(c);
                     avx_peer_error_status(c);
@@ -218,6 +224,8 @@ fn nothing_a_caller_does_breaks_the_library() {
         let config = avx_config_new();
         // SAFETY: handles and places of this test.
         let mut end = unsafe {
+            avx_config_set(config, Setting::AvxOptionConnectProtocol as u32, 1);
+            avx_config_set(config, Setting::AvxOptionDeflate as u32, dice.below(2));
             for _ in 0..dice.below(3) {
                 let value = dice.of(&[0, 1, 100, 5000, 0xffff_ffff, u64::MAX]);
                 avx_config_set(config, dice.of(SETTINGS) as u32, value);

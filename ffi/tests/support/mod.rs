@@ -20,6 +20,7 @@ pub struct Told {
     pub code: u32,
     pub length: i64,
     pub text: String,
+    pub reason: String,
     pub data: Vec<u8>,
     pub fields: Vec<(String, String)>,
     pub flags: (bool, bool, bool, bool, bool),
@@ -49,6 +50,7 @@ impl Told {
             code: event.code,
             length: event.content_length,
             text: [event.method, event.target, event.authority].map(string).join(" ").trim().to_owned(),
+            reason: string(event.reason),
             data: slice(event.data).to_vec(),
             fields: fields.iter().map(|f| (string(f.name), string(f.value))).collect(),
             flags: (event.expects_continue, event.websocket, event.text, event.last, event.by_peer),
@@ -73,6 +75,8 @@ pub struct End {
     pub out: Vec<u8>,
     pub shut: bool,
     pub closed: Option<bool>,
+    /// The stream of the WebSocket that was opened last.
+    pub socket: u64,
 }
 
 impl Drop for End {
@@ -90,7 +94,7 @@ impl End {
         let mut connection = ptr::null_mut();
         assert_eq!(make(&raw mut connection), 0);
         let (scratch, out) = (avx_scratch_new(), Vec::new());
-        End { connection, scratch, now: NOW, out, shut: false, closed: None }
+        End { connection, scratch, now: NOW, out, shut: false, closed: None, socket: 0 }
     }
 
     pub fn server() -> Self {
@@ -116,7 +120,12 @@ impl End {
         // SAFETY: handles of this test.
         match unsafe { avx_next(self.connection, self.scratch, self.now, &raw mut event) } {
             // SAFETY: null, or an event that is valid now.
-            0 => Ok(unsafe { event.as_ref() }.map(Told::of)),
+            0 => Ok(unsafe { event.as_ref() }.map(|event| {
+                if event.kind == EventKind::AvxEventOpen {
+                    self.socket = event.stream;
+                }
+                Told::of(event)
+            })),
             code => Err(code),
         }
     }
@@ -190,28 +199,33 @@ impl End {
         unsafe { avx_release(self.connection, stream, n) }
     }
 
-    pub fn request(
-        &mut self,
-        method: &core::ffi::CStr,
-        target: &str,
-        fields: &[Field],
-        length: i64,
-    ) -> (i32, u64) {
+    pub fn request(&mut self, method: &str, target: &str, fields: &[Field], length: i64) -> (i32, u64) {
         let mut stream = 0;
         let (c, s, now) = (self.connection, self.scratch, self.now);
+        let (method, target) = (bytes(method.as_bytes()), bytes(target.as_bytes()));
+        let (f, n, place) = (fields.as_ptr(), fields.len(), &raw mut stream);
         // SAFETY: handles, bytes, a list and a place of this test.
-        let code = unsafe {
-            let (t, f) = (target.as_bytes(), fields.as_ptr());
-            let (tp, n, place) = (t.as_ptr(), fields.len(), &raw mut stream);
-            avx_send_request(c, s, now, method.as_ptr(), tp, t.len(), b"a".as_ptr(), 1, f, n, length, place)
-        };
+        let code = unsafe { avx_send_request(c, s, now, method, target, bytes(b"a"), f, n, length, place) };
         (code, stream)
     }
 
+    /// Says something on the WebSocket that was opened last.
     pub fn say(&mut self, text: bool, data: &[u8], last: bool) -> i32 {
-        let (c, s, now) = (self.connection, self.scratch, self.now);
+        let (c, s, now, socket) = (self.connection, self.scratch, self.now, self.socket);
         // SAFETY: handles and bytes of this test.
-        unsafe { avx_websocket_send(c, s, now, text, data.as_ptr(), data.len(), last) }
+        unsafe { avx_websocket_send(c, s, now, socket, text, data.as_ptr(), data.len(), last) }
+    }
+
+    pub fn ping(&mut self, data: &[u8]) -> i32 {
+        let (c, s, now, socket) = (self.connection, self.scratch, self.now, self.socket);
+        // SAFETY: handles and bytes of this test.
+        unsafe { avx_websocket_ping(c, s, now, socket, data.as_ptr(), data.len()) }
+    }
+
+    pub fn close(&mut self, code: u32, reason: &[u8]) -> i32 {
+        let (c, s, now, socket) = (self.connection, self.scratch, self.now, self.socket);
+        // SAFETY: handles and bytes of this test.
+        unsafe { avx_websocket_close(c, s, now, socket, code, reason.as_ptr(), reason.len()) }
     }
 
     pub fn reply(&mut self, stream: u64, fields: &[Field]) -> (i32, bool) {
@@ -223,26 +237,10 @@ impl End {
 
     pub fn ask(&mut self, protocols: &str) -> i32 {
         let (c, s, now, entropy) = (self.connection, self.scratch, self.now, [7u8; 48]);
-        let (p, n) = (protocols.as_ptr(), protocols.len());
+        let (target, authority, protocols) = (bytes(b"/ws"), bytes(b"a"), bytes(protocols.as_bytes()));
+        let (e, f, place) = (entropy.as_ptr(), ptr::null(), ptr::null_mut());
         // SAFETY: handles and bytes of this test.
-        unsafe {
-            let (target, none) = (b"/ws".as_ptr(), ptr::null());
-            avx_websocket_request(
-                c,
-                s,
-                now,
-                entropy.as_ptr(),
-                target,
-                3,
-                b"a".as_ptr(),
-                1,
-                p,
-                n,
-                none,
-                0,
-                ptr::null_mut(),
-            )
-        }
+        unsafe { avx_websocket_request(c, s, now, e, target, authority, protocols, f, 0, place) }
     }
 }
 
