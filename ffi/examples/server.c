@@ -2,8 +2,8 @@
  *
  *     ./server [port]
  *
- * GET / greets, POST /echo sends content back while it comes, /ws echoes a WebSocket. Who does not read is not read
- * from; who is slow is timed out; SIGTERM and SIGINT end it when what is in flight is done. */
+ * GET / greets, POST /echo sends content back while it comes, /ws echoes a WebSocket, over either version. Who does not
+ * read is not read from; who is slow is timed out; SIGTERM and SIGINT end it when what is in flight is done. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <avx.h>
@@ -37,6 +37,7 @@ struct connection {
 };
 
 static avx_scratch *scratch;
+static avx_config *config;
 static struct connection *connections;
 static int epoll_fd;
 
@@ -53,10 +54,6 @@ static void *memory(void *there, size_t size) {
         exit(1);
     }
     return got;
-}
-
-static bool is(avx_bytes bytes, const char *text) {
-    return bytes.len == strlen(text) && memcmp(bytes.data, text, bytes.len) == 0;
 }
 
 static struct echo *find(struct connection *c, uint64_t stream) {
@@ -102,20 +99,20 @@ static void send_echoes(struct connection *c, uint64_t at) {
 }
 
 static void answer(struct connection *c, const avx_event *event, uint64_t at) {
-    static const char greeting[] = "Hello, World!\n";
     uint64_t stream = event->stream;
-    bool get = is(event->method, "GET"), follows = false;
+    bool get = avx_is(event->method, "GET"), follows = false;
     int32_t code;
     if (event->expects_continue)
         avx_send_informational(c->avx, scratch, at, stream, 100, NULL, 0);
-    if (get && is(event->path, "/")) {
-        avx_field type = {{(const uint8_t *)"Content-Type", 12}, {(const uint8_t *)"text/plain", 10}, 0};
-        code = avx_send_full(c->avx, scratch, at, stream, 200, &type, 1, (const uint8_t *)greeting, sizeof greeting - 1);
-    } else if (get && is(event->path, "/ws")) {
+    if (get && avx_is(event->path, "/")) {
+        avx_field type = avx_line("Content-Type", "text/plain");
+        avx_bytes greeting = avx_text("Hello, World!\n");
+        code = avx_send_full(c->avx, scratch, at, stream, 200, &type, 1, greeting.data, greeting.len);
+    } else if ((get || event->websocket) && avx_is(event->path, "/ws")) {
         code = avx_websocket_reply(c->avx, scratch, at, stream, NULL, 0, NULL);
         if (code == AVX_ERROR_BAD_UPGRADE)
             code = avx_send_full(c->avx, scratch, at, stream, 426, NULL, 0, NULL, 0);
-    } else if (is(event->method, "POST") && is(event->path, "/echo")) {
+    } else if (avx_is(event->method, "POST") && avx_is(event->path, "/echo")) {
         code = avx_send_response(c->avx, scratch, at, stream, 200, NULL, 0, event->content_length, &follows);
         if (follows) {
             struct echo *echo = memory(NULL, sizeof *echo);
@@ -160,7 +157,8 @@ static void talk(struct connection *c, uint64_t at) {
             break;
         case AVX_EVENT_MESSAGE:
             /* There is room for it, and that the connection is being closed is no news. */
-            avx_websocket_send(c->avx, scratch, at, event->text, event->data.data, event->data.len, event->last);
+            avx_websocket_send(c->avx, scratch, at, event->stream, event->text, event->data.data, event->data.len,
+                               event->last);
             break;
         default:
             break;
@@ -237,7 +235,7 @@ static void begin(int fd) {
     struct connection *c = memory(NULL, sizeof *c);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
     *c = (struct connection){.fd = fd, .waits = EPOLLIN, .next = connections, .here = &connections};
-    if (avx_server_new(NULL, 0, now(), &c->avx) != AVX_OK || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
+    if (avx_server_new(config, 0, now(), &c->avx) != AVX_OK || epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         avx_connection_free(c->avx);
         close(fd);
         free(c);
@@ -265,12 +263,23 @@ static int next_deadline(void) {
     return first <= at ? 0 : (int)((first - at) / 1000000 % 1000000000) + 1;
 }
 
+/* A Date for all responses, which is to be set anew each second. */
+static void set_date(void) {
+    static time_t set;
+    time_t at = time(NULL);
+    uint8_t date[29];
+    if (at != set && at > 0 && avx_date((uint64_t)at, date) == AVX_OK) {
+        avx_field line = {{(const uint8_t *)"Date", 4}, {date, sizeof date}, 0};
+        avx_preset(scratch, &line, 1);
+        set = at;
+    }
+}
+
 static void shut_down(int listener) {
     epoll_ctl(epoll_fd, EPOLL_CTL_DEL, listener, NULL);
     for (struct connection *c = connections, *next; c; c = next) {
         next = c->next;
-        if (avx_shutdown(c->avx, now()) == AVX_ERROR_PROTOCOL)
-            avx_websocket_close(c->avx, scratch, now(), 1001, NULL, 0);
+        avx_shutdown(c->avx, now());
         drive(c, 0);
     }
 }
@@ -298,6 +307,8 @@ int main(int argc, char **argv) {
     sigprocmask(SIG_BLOCK, &signals, NULL);
     int signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     scratch = avx_scratch_new();
+    config = avx_config_new();
+    avx_config_set(config, AVX_OPTION_CONNECT_PROTOCOL, 1);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &listener});
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, signal_fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &signals});
@@ -308,6 +319,7 @@ int main(int argc, char **argv) {
         struct epoll_event event;
         if (epoll_wait(epoll_fd, &event, 1, next_deadline()) < 1)
             continue;
+        set_date();
         if (event.data.ptr == &listener) {
             int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (fd >= 0)
@@ -323,6 +335,7 @@ int main(int argc, char **argv) {
     close(listener);
     close(signal_fd);
     close(epoll_fd);
+    avx_config_free(config);
     avx_scratch_free(scratch);
     return 0;
 }

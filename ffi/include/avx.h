@@ -1100,6 +1100,9 @@ int32_t avx_websocket_close(struct avx_connection *connection,
 
 #endif  /* AVX_H */
 
+#ifndef AVX_TEXT
+#define AVX_TEXT
+
 // Text of C as bytes, without its NUL.
 static inline avx_bytes avx_text(const char *text) {
   avx_bytes bytes;
@@ -1121,3 +1124,5 @@ static inline avx_field avx_line(const char *name, const char *value) {
   field.sensitive = 0;
   return field;
 }
+
+#endif  // AVX_TEXT

@@ -281,8 +281,15 @@ fn next(c: &mut Connection, s: &mut Scratch, now: Instant, event: &mut Event) ->
                         }
                     }
                     None | Some((_, Ok(()))) => {}
-                    // Another status: a response like any other.
-                    Some((stream, Err(Failure::Status(_)))) => c.asked.retain(|asked| asked.stream != stream),
+                    // Another status: a response like any other, and nothing more to say to it.
+                    Some((stream, Err(Failure::Status(_)))) => {
+                        c.asked.retain(|asked| asked.stream != stream);
+                        let (machine, out) = session.parts(&mut s.core);
+                        if machine.is_http2() {
+                            // (An event is only told where there is room for more than this.)
+                            let _ = machine.send_end(now, stream, &[], out);
+                        }
+                    }
                     Some((stream, Err(failure))) if session.machine().is_http2() => {
                         c.asked.retain(|asked| asked.stream != stream);
                         session.machine_mut().reset(now, stream, ErrorCode::CANCEL);

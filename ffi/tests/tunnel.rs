@@ -259,6 +259,9 @@ fn what_is_no_handshake_on_a_stream_is_refused() {
     assert_eq!(server.reply(told[0].stream, &[]).0, Code::AvxErrorBadUpgrade as i32, "it was answered");
     let (told, _) = carry(&mut client, &mut server);
     assert_eq!(kinds(&told), [K::AvxEventResponse, K::AvxEventData, K::AvxEventEnd]);
+    assert_eq!(client.release(told[0].stream, 2), 0);
+    // SAFETY: handles.
+    assert_eq!(unsafe { (avx_is_idle(client.connection), avx_is_idle(server.connection)) }, (true, true));
     // A subprotocol that nobody asked for.
     assert_eq!(client.ask("chat"), 0);
     let (_, told) = carry(&mut client, &mut server);
