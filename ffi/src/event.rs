@@ -223,6 +223,7 @@ pub unsafe extern "C" fn avx_next(
 
 /// Puts the next event into `event`. Says whether there was one.
 fn next(c: &mut Connection, s: &mut Scratch, now: Instant, event: &mut Event) -> Answer<bool> {
+    c.tunnels.bury();
     if c.failed.is_some() {
         return Err(Code::AvxErrorHandshake);
     }

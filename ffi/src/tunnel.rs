@@ -23,6 +23,8 @@ pub(crate) struct Tunnels {
     awake: Option<StreamId>,
     /// The one that was looked at last when all were: others come first the next time.
     latest: Option<StreamId>,
+    /// Those that were given up: the event at hand may point to what they have read.
+    gone: Vec<Box<Tunnel>>,
 }
 
 pub(crate) struct Tunnel {
@@ -146,7 +148,13 @@ impl Tunnels {
     }
 
     pub(crate) fn remove(&mut self, stream: StreamId) {
-        self.all.remove(&stream);
+        self.gone.extend(self.all.remove(&stream));
+    }
+
+    /// No event is looked at any more.
+    #[inline]
+    pub(crate) fn bury(&mut self) {
+        self.gone.clear();
     }
 
     pub(crate) fn holds(&self, stream: StreamId) -> bool {

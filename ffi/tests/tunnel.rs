@@ -196,6 +196,27 @@ fn a_stream_that_is_reset_or_cut_is_told_of_as_such() {
     }
 }
 
+/// What an event points to stays until the next one is asked for, whatever becomes of its stream meanwhile.
+#[test]
+fn an_event_outlives_the_websocket_that_has_told_it() {
+    let (mut client, mut server) = ends(&[]);
+    let first = open(&mut client, &mut server);
+    client.say(true, b"hello", true);
+    client.write();
+    let up = core::mem::take(&mut client.out);
+    server.hear(&up);
+    let (c, s, mut event) = (server.connection, server.scratch, core::ptr::null::<Event>());
+    // SAFETY: handles, and an event that the header says is valid through all of this.
+    unsafe {
+        assert_eq!(avx_next(c, s, NOW, &raw mut event), 0);
+        assert_eq!(server.say(true, slice((*event).data), true), 0);
+        assert_eq!((server.ping(b"x"), server.close(1000, b"")), (0, 0));
+        assert_eq!((avx_hold(c, NOW), avx_timed_out(c, NOW), avx_shutdown(c, NOW)), (0, 0, 0));
+        assert_eq!((avx_reset(c, NOW, first, 8), avx_done(c, NOW, first)), (0, 0));
+        assert_eq!(((*event).stream, slice((*event).data)), (first, &b"hello"[..]));
+    }
+}
+
 #[test]
 fn a_client_that_is_silent_is_pinged_and_then_given_up() {
     let (mut client, mut server) = ends(&[]);
