@@ -20,7 +20,10 @@
 //     }
 //     ... and wait no longer than until avx_deadline(connection).
 //
-// ffi/examples/server.c is a whole server over epoll.
+// Whatever is said later than that, from a timer or for another connection, is followed by the same: events, then steps,
+// because it may have brought some of both. Where the transport itself fails, close it and free the connection.
+//
+// ffi/examples/server.c is a whole server over epoll, ffi/examples/client.c a client over poll.
 //
 // Rules for all calls
 //
@@ -31,7 +34,10 @@
 //   constructors; free each once. NULL may be freed.
 // - Events. What an event points to (itself, fields, names, data) is valid until the next call of avx_next,
 //   avx_next_step, avx_did_read, avx_read_from, avx_discard, avx_rest or a free with the same connection or the same
-//   scratch. Every avx_send_*, avx_websocket_*, avx_release and the like leaves it alone: answer while you hold it.
+//   scratch. Every avx_send_*, avx_websocket_*, avx_release and the like leaves it alone: answer while you hold it, and
+//   pass it on to other connections. Nothing in it ends with a NUL or is known to be UTF-8, but text of WebSockets.
+// - Streams. Each exchange has a number of its own. A WebSocket is what avx_websocket_reply or avx_websocket_request has
+//   made of one: of a connection of HTTP/1.1 as a whole, of a single stream over HTTP/2. All calls and events name it.
 // - Time. `now` is nanoseconds from any epoch of the caller's choice, and must not run backwards on a connection.
 // - Threads. Handles have no locks and no thread of their own. A connection and a scratch may move between threads, but
 //   are used by one at a time. Use one scratch for each thread, with all of its connections. A configuration may be
@@ -40,7 +46,11 @@
 //   later one with the same handles: free them.
 // - Memory. A connection allocates when it is made, when it turns out to be one of HTTP/2, for streams up to the limit,
 //   and takes 64 KiB buffers from the scratch while something is pending. Events and answers allocate nothing, beyond
-//   24 field lines apart. When the system has no memory left, the process is aborted.
+//   24 field lines, WebSockets and avx_preset apart. What is sent at once, alone, and is larger than a buffer gets one
+//   of its size. When the system has no memory left, the process is aborted.
+// - Versions. A library of the same ABI may know more functions, codes, options, events and members at the end of
+//   avx_event than this header; avx_bytes, avx_field and avx_step stay. Ignore events of an unknown kind. The header is C99
+//   and C++11.
 
 
 #ifndef AVX_H
@@ -223,7 +233,7 @@ enum avx_option
   AVX_OPTION_INFORMATIONAL = 6,
   // Request content still read after the response went out; beyond it the connection is closed. 256 KiB.
   AVX_OPTION_UNREAD_BODY = 7,
-  // Requests a client may have in flight over HTTP/1.1. 16, at most 32.
+  // Requests a client may have in flight over HTTP/1.1, 1 to 32. 16.
   AVX_OPTION_PIPELINED = 8,
   // Empty lines before a request line. 4; beyond it 400.
   AVX_OPTION_LEADING_EMPTY_LINES = 9,
@@ -259,7 +269,7 @@ enum avx_option
   AVX_OPTION_STREAM_WINDOW = 41,
   // HTTP/2: window a stream grows to. 16 MiB.
   AVX_OPTION_MAX_STREAM_WINDOW = 42,
-  // HTTP/2: window the connection begins with. 1 MiB.
+  // HTTP/2: window the connection begins with, at least 65535. 1 MiB.
   AVX_OPTION_CONNECTION_WINDOW = 43,
   // HTTP/2: window the connection grows to: content that the caller may hold. 24 MiB.
   AVX_OPTION_MAX_CONNECTION_WINDOW = 44,
@@ -517,8 +527,8 @@ uint32_t avx_protocol(const struct avx_connection *connection);
 // Whether no exchange is under way: false for a WebSocket, and for null.
 bool avx_is_idle(const struct avx_connection *connection);
 
-// Whether a client may send another request now: false for all others. One that has none to send waits with idle
-// connections for this, and frees those of which it is not true any more.
+// Whether a client may send another request now: false for all others. A connection that is idle and of which this is
+// not true is of no more use.
 bool avx_is_reusable(const struct avx_connection *connection);
 
 // How the peer broke the protocol, or answered a handshake, with the rule, in English; null if it did not. Static.
@@ -587,21 +597,10 @@ const struct avx_field *avx_field_named(const struct avx_field *fields,
                                         size_t fields_len,
                                         const char *name);
 
-// The next event into `event`, which belongs to the scratch; null when there is none before something was read or
-// written. Allocates nothing beyond what the header says.
-//
-// There is none either while less than 16 KiB of room are left in the output (64 KiB), or for a WebSocket less than an
-// echo of what was read takes: a head of 16 KiB, or an echo, always finds room while its event is held.
-//
-// AVX_ERROR_PEER: the peer broke the protocol; AVX_ERROR_HANDSHAKE: it did in answering a handshake. Both stay, and no
-// exchange of the connection is told of any more. The answer that is due is written by itself: go on with the steps.
-int32_t avx_next(struct avx_connection *connection,
-                 struct avx_scratch *scratch,
-                 uint64_t now,
-                 const struct avx_event **event);
-
 // Sends a request head, and says on which stream in `stream`. `content_length` is 0 for no content, -1 for a length that
-// is not known; content follows with avx_send_data and avx_send_end. `authority` becomes Host, or :authority.
+// is not known; content follows with avx_send_data and avx_send_end. `authority` becomes Host, or :authority. Fields that belong to one
+// connection (Host, Connection, Transfer-Encoding ...) are not to be passed on from another. `:protocol`, as the first
+// field, makes an extended CONNECT over HTTP/2 (RFC 8441).
 int32_t avx_send_request(struct avx_connection *connection,
                          struct avx_scratch *scratch,
                          uint64_t now,
@@ -691,6 +690,19 @@ uint64_t avx_next_writable(struct avx_connection *connection);
 
 // The date of so many seconds since 1970 as a Date field has it, 29 bytes into `date`.
 int32_t avx_date(uint64_t unix_seconds, uint8_t *date);
+
+// The next event into `event`, which belongs to the scratch; null when there is none before something was read or
+// written. Allocates nothing beyond what the header says.
+//
+// There is none either while less than 16 KiB of room are left in the output (64 KiB), or for a WebSocket less than an
+// echo of what was read takes: a head of 16 KiB, or an echo, always finds room while its event is held.
+//
+// AVX_ERROR_PEER: the peer broke the protocol; AVX_ERROR_HANDSHAKE: it did in answering a handshake. Both stay, and no
+// exchange of the connection is told of any more. The answer that is due is written by itself: go on with the steps.
+int32_t avx_next(struct avx_connection *connection,
+                 struct avx_scratch *scratch,
+                 uint64_t now,
+                 const struct avx_event **event);
 
 // Answers a request that asks for a WebSocket, once: accepts it if `websocket` was true in its event, and otherwise
 // refuses it with the status that is due. `accepted`, unless it is null, says which. `fields` stand beside those of the
@@ -841,8 +853,8 @@ uint32_t avx_protocol(const struct avx_connection *connection);
 // Whether no exchange is under way: false for a WebSocket, and for null.
 bool avx_is_idle(const struct avx_connection *connection);
 
-// Whether a client may send another request now: false for all others. One that has none to send waits with idle
-// connections for this, and frees those of which it is not true any more.
+// Whether a client may send another request now: false for all others. A connection that is idle and of which this is
+// not true is of no more use.
 bool avx_is_reusable(const struct avx_connection *connection);
 
 // How the peer broke the protocol, or answered a handshake, with the rule, in English; null if it did not. Static.
@@ -925,7 +937,9 @@ int32_t avx_discard(struct avx_connection *connection,
                     size_t n);
 
 // Sends a request head, and says on which stream in `stream`. `content_length` is 0 for no content, -1 for a length that
-// is not known; content follows with avx_send_data and avx_send_end. `authority` becomes Host, or :authority.
+// is not known; content follows with avx_send_data and avx_send_end. `authority` becomes Host, or :authority. Fields that belong to one
+// connection (Host, Connection, Transfer-Encoding ...) are not to be passed on from another. `:protocol`, as the first
+// field, makes an extended CONNECT over HTTP/2 (RFC 8441).
 int32_t avx_send_request(struct avx_connection *connection,
                          struct avx_scratch *scratch,
                          uint64_t now,

@@ -82,7 +82,7 @@ pub enum Setting {
     AvxOptionInformational = 6,
     /// Request content still read after the response went out; beyond it the connection is closed. 256 KiB.
     AvxOptionUnreadBody = 7,
-    /// Requests a client may have in flight over HTTP/1.1. 16, at most 32.
+    /// Requests a client may have in flight over HTTP/1.1, 1 to 32. 16.
     AvxOptionPipelined = 8,
     /// Empty lines before a request line. 4; beyond it 400.
     AvxOptionLeadingEmptyLines = 9,
@@ -118,7 +118,7 @@ pub enum Setting {
     AvxOptionStreamWindow = 41,
     /// HTTP/2: window a stream grows to. 16 MiB.
     AvxOptionMaxStreamWindow = 42,
-    /// HTTP/2: window the connection begins with. 1 MiB.
+    /// HTTP/2: window the connection begins with, at least 65535. 1 MiB.
     AvxOptionConnectionWindow = 43,
     /// HTTP/2: window the connection grows to: content that the caller may hold. 24 MiB.
     AvxOptionMaxConnectionWindow = 44,
@@ -308,8 +308,24 @@ pub unsafe extern "C" fn avx_config_set(config: *mut Config, option: u32, value:
     guard(|| {
         // SAFETY: a handle, by the rules of the header.
         let config = unsafe { borrow(config) }?;
+        if !is_in_range(option, value) {
+            return Err(Code::AvxErrorArgument);
+        }
         set(Arc::make_mut(&mut config.shared), option, value).ok_or(Code::AvxErrorArgument)
     })
+}
+
+/// Whether the protocol knows such a value: the machines would take the nearest that it does.
+fn is_in_range(option: u32, value: u64) -> bool {
+    use Setting as S;
+    let windows = [S::AvxOptionStreamWindow, S::AvxOptionMaxStreamWindow, S::AvxOptionMaxConnectionWindow];
+    match option {
+        _ if option == S::AvxOptionMaxFrame as u32 => (16_384..=0xff_ffff).contains(&value),
+        _ if option == S::AvxOptionPipelined as u32 => (1..=32).contains(&value),
+        _ if option == S::AvxOptionConnectionWindow as u32 => (65_535..=0x7fff_ffff).contains(&value),
+        _ if windows.iter().any(|&window| option == window as u32) => value <= 0x7fff_ffff,
+        _ => true,
+    }
 }
 
 /// Reads an option (enum avx_option) into `value`. AVX_ERROR_ARGUMENT: there is no such option.

@@ -323,8 +323,8 @@ pub unsafe extern "C" fn avx_is_idle(connection: *const Connection) -> bool {
     })
 }
 
-/// Whether a client may send another request now: false for all others. One that has none to send waits with idle
-/// connections for this, and frees those of which it is not true any more.
+/// Whether a client may send another request now: false for all others. A connection that is idle and of which this is
+/// not true is of no more use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn avx_is_reusable(connection: *const Connection) -> bool {
     guard_or(false, || {

@@ -43,7 +43,9 @@ impl Connection {
 }
 
 /// Sends a request head, and says on which stream in `stream`. `content_length` is 0 for no content, -1 for a length that
-/// is not known; content follows with avx_send_data and avx_send_end. `authority` becomes Host, or :authority.
+/// is not known; content follows with avx_send_data and avx_send_end. `authority` becomes Host, or :authority. Fields that belong to one
+/// connection (Host, Connection, Transfer-Encoding ...) are not to be passed on from another. `:protocol`, as the first
+/// field, makes an extended CONNECT over HTTP/2 (RFC 8441).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn avx_send_request(
     connection: *mut Connection,

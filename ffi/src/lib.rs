@@ -5,7 +5,8 @@
 //! border       null pointers, slices, panics: every `extern "C"` function goes through it
 //! code         results and their texts              config      limits and deadlines by number
 //! connection   handles, constructors, what is spoken
-//! event        avx_next                             drive       steps, buffers, deadlines
+//! event        what is told                         next        avx_next
+//! drive        steps, buffers, deadlines
 //! http         what a user says                     websocket   what a user says on a WebSocket
 //! opening      handshakes of both ends              tunnel      WebSockets on streams of HTTP/2
 //! ```
@@ -22,6 +23,7 @@ mod connection;
 mod drive;
 mod event;
 mod http;
+mod next;
 mod opening;
 mod tunnel;
 mod websocket;
@@ -33,6 +35,7 @@ use connection::{Socket, session, socket};
 pub use drive::*;
 pub use event::*;
 pub use http::*;
+pub use next::*;
 pub use opening::*;
 pub use websocket::*;
 

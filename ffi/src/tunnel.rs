@@ -9,7 +9,7 @@
 //! window. A stream ends with `AVX_EVENT_END` when its WebSocket was closed in order, else with `AVX_EVENT_RESET`.
 
 use crate::connection::text;
-use crate::event::{Told, turn_websocket};
+use crate::next::{Told, turn_websocket};
 use crate::{Event, EventKind, Scratch, Socket, socket};
 use avx_core::{ErrorCode, Http, Instant, Session, StreamId};
 use core::ops::Bound;

@@ -7,7 +7,8 @@ use std::path::Path;
 fn the_header_is_fresh() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).unwrap();
-    let sources = ["lib", "code", "config", "connection", "event", "drive", "http", "opening", "websocket"];
+    let sources =
+        ["lib", "code", "config", "connection", "event", "next", "drive", "http", "opening", "websocket"];
     let builder = sources.iter().fold(cbindgen::Builder::new().with_config(config), |builder, name| {
         builder.with_src(root.join("src").join(format!("{name}.rs")))
     });

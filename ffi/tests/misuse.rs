@@ -32,7 +32,7 @@ fn null_for_a_connection_is_an_error_of_every_call() {
         assert_eq!(avx_shutdown(n, NOW), NULL);
         assert_eq!(avx_unread(n, null_mut()), NULL);
         assert_eq!(avx_discard(n, 0), NULL);
-        assert_eq!((avx_protocol(n), avx_is_idle(n)), (0, false));
+        assert_eq!((avx_protocol(n), avx_is_idle(n), avx_is_reusable(n)), (0, false, false));
         assert!(avx_peer_error(n).is_null() && avx_peer_error_status(n) == 0);
         let (x, f, b) = (b"x".as_ptr(), null(), bytes(b"x"));
         assert_eq!(avx_send_request(n, s, NOW, b, b, b, f, 0, 0, null_mut()), NULL);
@@ -46,6 +46,7 @@ fn null_for_a_connection_is_an_error_of_every_call() {
         assert_eq!(avx_websocket_reply(n, s, NOW, 1, f, 0, null_mut()), NULL);
         assert_eq!(avx_websocket_request(n, s, NOW, x, b, b, b, f, 0, null_mut()), NULL);
         assert_eq!(avx_websocket_send(n, s, NOW, 0, true, x, 1, true), NULL);
+        assert_eq!(avx_websocket_send_compressed(n, s, NOW, 0, true, x, 1, true), NULL);
         assert_eq!(avx_websocket_ping(n, s, NOW, 0, x, 1), NULL);
         assert_eq!(avx_websocket_close(n, s, NOW, 0, 1000, x, 0), NULL);
         avx_connection_free(null_mut());
@@ -265,6 +266,16 @@ fn every_option_takes_what_it_says_and_survives_what_makes_no_sense() {
         assert_eq!(avx_config_set(config, Setting::AvxOptionBareLf as u32, 2), ARGUMENT);
         assert_eq!(avx_config_set(config, Setting::AvxOptionFields as u32, 65_536), ARGUMENT);
         assert_eq!(avx_config_set(config, Setting::AvxOptionHead as u32, u64::MAX), ARGUMENT);
+        for (option, wrong) in [
+            (Setting::AvxOptionMaxFrame, [16_383, 1 << 24]),
+            (Setting::AvxOptionPipelined, [0, 33]),
+            (Setting::AvxOptionConnectionWindow, [65_534, 1 << 31]),
+            (Setting::AvxOptionStreamWindow, [1 << 31, u64::MAX]),
+        ] {
+            for value in wrong {
+                assert_eq!(avx_config_set(config, option as u32, value), ARGUMENT, "{option:?} {value}");
+            }
+        }
         avx_config_free(config);
         // Whatever the numbers are, nothing breaks but the connection.
         for &option in SETTINGS {
@@ -292,6 +303,48 @@ fn every_option_takes_what_it_says_and_survives_what_makes_no_sense() {
             }
         }
     }
+}
+
+#[test]
+fn fields_are_found_by_name_and_sent_with_every_response() {
+    let mut server = End::server();
+    let (c, s) = (server.connection, server.scratch);
+    let preset = [field("Server", "x"), field("Date", "now")];
+    // SAFETY: handles, lists, texts and an event that is valid.
+    unsafe {
+        let named = |fields, n, name: &CStr| avx_field_named(fields, n, name.as_ptr());
+        assert!(avx_field_named(preset.as_ptr(), 2, null()).is_null() && named(null(), 2, c"a").is_null());
+        assert!(named(null(), 0, c"a").is_null() && named(preset.as_ptr(), 1, c"date").is_null());
+        assert_eq!(named(preset.as_ptr(), 2, c"dAtE"), &raw const preset[1]);
+        assert_eq!(avx_preset(null_mut(), preset.as_ptr(), 2), NULL);
+        assert_eq!(avx_preset(s, null(), 2), NULL);
+        assert_eq!(avx_preset(s, preset.as_ptr(), 2), 0);
+        let wrong = [field("Connection", "close"), field("a b", "c"), field("a", "\r\n")];
+        for (i, code) in [Code::AvxErrorFramingField, Code::AvxErrorBadFieldName, Code::AvxErrorBadFieldValue]
+            .iter()
+            .enumerate()
+        {
+            assert_eq!(avx_preset(s, &raw const wrong[i], 1), *code as i32, "{i}: what was set stays");
+        }
+        server.hear(&b"GET / HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2));
+        let mut event = null();
+        assert_eq!(avx_next(c, s, NOW, &raw mut event), 0);
+        let host = named((*event).fields, (*event).fields_len, c"HOST");
+        assert_eq!(slice((*host).value), b"a");
+        assert_eq!(server.full(1, 200, &[field("server", "own")], b""), 0);
+        server.all();
+        server.all();
+        assert_eq!(avx_preset(s, null(), 0), 0);
+        assert_eq!(server.full(2, 200, &[], b""), 0);
+    }
+    server.write();
+    let out = String::from_utf8(core::mem::take(&mut server.out)).unwrap();
+    let (first, second) = out.split_at(out.rfind("HTTP/1.1").unwrap());
+    assert!(
+        first.contains("server: own\r\n") && first.contains("Date: now\r\n") && !first.contains("Server: x"),
+        "{first}"
+    );
+    assert!(!second.contains("Date"), "{second}");
 }
 
 #[test]
