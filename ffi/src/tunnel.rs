@@ -24,7 +24,7 @@ pub(crate) struct Tunnels {
     /// The one that was looked at last when all were: others come first the next time.
     latest: Option<StreamId>,
     /// Those that were given up: the event at hand may point to what they have read.
-    gone: Vec<Box<Tunnel>>,
+    gone: Vec<Tunnel>,
 }
 
 pub(crate) struct Tunnel {
@@ -148,7 +148,7 @@ impl Tunnels {
     }
 
     pub(crate) fn remove(&mut self, stream: StreamId) {
-        self.gone.extend(self.all.remove(&stream));
+        self.gone.extend(self.all.remove(&stream).map(|tunnel| *tunnel));
     }
 
     /// No event is looked at any more.
