@@ -71,6 +71,19 @@ def no_reader():
     ok(f"who does not read is not read from: after {sent >> 20} MiB, all of them in the buffers of sockets")
 
 
+def too_many():
+    # More than the server may have open: those who wait are answered when others have left.
+    socks = [connect() for _ in range(180)]
+    for sock in socks[:100]:
+        sock.close()
+    for sock in socks[100:]:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+    for sock in socks[100:]:
+        assert read_all(sock).endswith(b"Hello, World!\n")
+        sock.close()
+    ok("more connections than files are served one after the other")
+
+
 def slow_head():
     begun = time.monotonic()
     with connect() as sock:
@@ -119,6 +132,7 @@ for thread in slow:
 half_close()
 goodbye()
 pipeline(3000)
+too_many()
 no_reader()
 asyncio.run(websocket())
 for thread in slow:

@@ -18,8 +18,12 @@ fn main() -> io::Result<()> {
     println!("listening on http://{}", listener.local_addr()?);
     let config = Arc::new(Config::default());
     for stream in listener.incoming() {
-        let (stream, connection) = (stream?, any::Connection::new(config.clone(), Instant::ZERO));
-        std::thread::spawn(move || serve(stream, connection));
+        let Ok(stream) = stream else {
+            std::thread::sleep(Duration::from_millis(100)); // Too many files are open: others may end meanwhile.
+            continue;
+        };
+        let connection = any::Connection::new(config.clone(), Instant::ZERO);
+        let _ = std::thread::Builder::new().spawn(move || serve(stream, connection)); // (Or there are too many.)
     }
     Ok(())
 }

@@ -25,16 +25,24 @@ fn main() -> io::Result<()> {
     poll.registry().register(&mut listener, Token(0), Interest::READABLE)?;
     let (mut clients, mut scratch) = (HashMap::<Token, Client>::new(), Scratch::new());
     let mut tokens = (1..).map(Token);
+    // Nobody can be accepted, because too many files are open: it is tried again now and then.
+    let mut full = false;
     loop {
         let first = clients.values().filter_map(|client| client.connection.deadline()).min();
-        poll.poll(&mut events, first.map(|at| at.saturating_since(now())))?;
+        let left = first.map(|at| at.saturating_since(now()));
+        poll.poll(&mut events, left.into_iter().chain(full.then_some(Duration::from_millis(100))).min())?;
         let now = now();
-        while let Ok((mut stream, _)) = listener.accept() {
-            let token = tokens.next().expect("endless");
-            poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-            let connection = any::Connection::new(config.clone(), now);
-            clients.insert(token, Client { stream, connection, echoes: Echoes::new() });
-        }
+        full = loop {
+            match listener.accept() {
+                Ok((mut stream, _)) => {
+                    let token = tokens.next().expect("endless");
+                    poll.registry().register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
+                    let connection = any::Connection::new(config.clone(), now);
+                    clients.insert(token, Client { stream, connection, echoes: Echoes::new() });
+                }
+                Err(e) => break e.kind() != ErrorKind::WouldBlock,
+            }
+        };
         // Readiness is told once, so everything goes on until the socket says that it would block.
         let ready: Vec<Token> = events.iter().map(|event| event.token()).collect();
         clients.retain(|token, client| {

@@ -23,12 +23,16 @@ fn main() -> io::Result<()> {
     let mut scratch = Scratch::new();
     // Each with what it waits for.
     let mut clients: Vec<(Client, i16)> = Vec::new();
+    // Nobody can be accepted, because too many files are open: it is tried again now and then.
+    let mut full = false;
     loop {
         let watch = |fd, events| libc::pollfd { fd, events, revents: 0 };
-        let mut fds = vec![watch(listener.as_raw_fd(), libc::POLLIN)];
+        let mut fds = vec![watch(listener.as_raw_fd(), if full { 0 } else { libc::POLLIN })];
         fds.extend(clients.iter().map(|(client, events)| watch(client.stream.as_raw_fd(), *events)));
         let first = clients.iter().filter_map(|(client, _)| client.connection.deadline()).min();
-        let wait = first.map_or(-1, |at| at.saturating_since(now()).as_millis().min(1 << 30) as i32 + 1);
+        let left = first.map(|at| at.saturating_since(now()));
+        let left = left.into_iter().chain(full.then_some(Duration::from_millis(100))).min();
+        let wait = left.map_or(-1, |left| left.as_millis().min(1 << 30) as i32 + 1);
         // SAFETY: `fds` is a slice of initialised pollfd, alive through the call.
         unsafe { libc::poll(fds.as_mut_ptr(), fds.len() as libc::nfds_t, wait) };
         let now = now();
@@ -37,11 +41,16 @@ fn main() -> io::Result<()> {
             *events = next.unwrap_or(0);
             next.is_some()
         });
-        while let Ok((stream, _)) = listener.accept() {
-            stream.set_nonblocking(true)?;
-            let connection = any::Connection::new(config.clone(), now);
-            clients.push((Client { stream, connection, echoes: Echoes::new() }, libc::POLLIN));
-        }
+        full = loop {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nonblocking(true)?;
+                    let connection = any::Connection::new(config.clone(), now);
+                    clients.push((Client { stream, connection, echoes: Echoes::new() }, libc::POLLIN));
+                }
+                Err(e) => break e.kind() != ErrorKind::WouldBlock,
+            }
+        };
     }
 }
 

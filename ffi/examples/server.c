@@ -40,6 +40,8 @@ static avx_scratch *scratch;
 static avx_config *config;
 static struct connection *connections;
 static int epoll_fd;
+/* Until when nobody is accepted, because too many files are open; 0 otherwise. */
+static uint64_t paused_until;
 
 static uint64_t now(void) {
     struct timespec time;
@@ -258,6 +260,8 @@ static int next_deadline(void) {
         else if (deadline < first)
             first = deadline;
     }
+    if (paused_until && paused_until < first)
+        first = paused_until;
     if (first == AVX_NEVER)
         return -1;
     return first <= at ? 0 : (int)((first - at) / 1000000 % 1000000000) + 1;
@@ -275,8 +279,15 @@ static void set_date(void) {
     }
 }
 
+static void listen_to(int listener, bool yes) {
+    struct epoll_event event = {.events = yes ? EPOLLIN : 0, .data.ptr = &paused_until};
+    epoll_ctl(epoll_fd, EPOLL_CTL_MOD, listener, &event);
+    paused_until = yes ? 0 : now() + 100000000;
+}
+
 static void shut_down(int listener) {
     epoll_ctl(epoll_fd, EPOLL_CTL_DEL, listener, NULL);
+    paused_until = 0;
     for (struct connection *c = connections, *next; c; c = next) {
         next = c->next;
         avx_shutdown(c->avx, now());
@@ -310,20 +321,25 @@ int main(int argc, char **argv) {
     config = avx_config_new();
     avx_config_set(config, AVX_OPTION_CONNECT_PROTOCOL, 1);
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &listener});
+    epoll_ctl(epoll_fd, EPOLL_CTL_ADD, listener, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &paused_until});
     epoll_ctl(epoll_fd, EPOLL_CTL_ADD, signal_fd, &(struct epoll_event){.events = EPOLLIN, .data.ptr = &signals});
     printf("listening on http://127.0.0.1:%u\n", ntohs(address.sin_port));
     fflush(stdout);
     while (!ends || connections) {
         /* One at a time, so that none is told of that has ended meanwhile. */
         struct epoll_event event;
-        if (epoll_wait(epoll_fd, &event, 1, next_deadline()) < 1)
+        int told = epoll_wait(epoll_fd, &event, 1, next_deadline());
+        if (paused_until && paused_until <= now())
+            listen_to(listener, true);
+        if (told < 1)
             continue;
         set_date();
-        if (event.data.ptr == &listener) {
+        if (event.data.ptr == &paused_until) {
             int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
             if (fd >= 0)
                 begin(fd);
+            else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                listen_to(listener, false);
         } else if (event.data.ptr == &signals) {
             epoll_ctl(epoll_fd, EPOLL_CTL_DEL, signal_fd, NULL);
             ends = true;

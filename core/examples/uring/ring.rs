@@ -14,6 +14,7 @@ use std::time::Duration;
 /// Names of operations that belong to no connection.
 const ACCEPT: u64 = u64::MAX;
 const TIMEOUT: u64 = u64::MAX - 1;
+const PAUSE: u64 = u64::MAX - 2;
 
 /// What is under way for a connection.
 enum Doing {
@@ -34,13 +35,17 @@ pub(super) fn main() -> io::Result<()> {
     let accept =
         opcode::Accept::new(Fd(listener.as_raw_fd()), nobody, nobody.cast()).build().user_data(ACCEPT);
     submit(&mut ring, std::slice::from_ref(&accept))?;
+    let tenth = Timespec::from(Duration::from_millis(100));
+    let pause = opcode::Timeout::new(&tenth).build().user_data(PAUSE);
     loop {
         ring.submit_and_wait(1)?;
         let done: Vec<(u64, i32)> =
             ring.completion().map(|entry| (entry.user_data(), entry.result())).collect();
         for (mut id, mut result) in done {
-            if id == ACCEPT {
-                submit(&mut ring, std::slice::from_ref(&accept))?;
+            if id == ACCEPT || id == PAUSE {
+                // (Nobody can be accepted while too many files are open: it is tried again now and then.)
+                let entry = if id == ACCEPT && result < 0 { &pause } else { &accept };
+                submit(&mut ring, std::slice::from_ref(entry))?;
                 if result < 0 {
                     continue;
                 }
