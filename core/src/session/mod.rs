@@ -11,7 +11,7 @@
 //! }
 //! ```
 //!
-//! Buffers come from the [`Scratch`] of the thread and go back to it with [`Session::rest`]: a
+//! Buffers come from the [`Scratch`](crate::Scratch) of the thread and go back to it with [`Session::rest`]: a
 //! connection with nothing pending holds none, one with an incomplete unit holds just those bytes.
 //!
 //! - `session`: the loop's two ends, input and output, around the machine.
