@@ -426,6 +426,52 @@ fn fields_and_bytes_of_an_event_can_be_sent_as_they_are() {
     }
 }
 
+/// What a proxy does: from the event of one connection into the call of another, with one scratch for both.
+#[test]
+fn what_one_connection_tells_can_be_said_on_another() {
+    for (from, to) in [(11, 20), (20, 11), (20, 20)] {
+        let (mut client, mut front) = (End::client(from), End::server());
+        let (_, stream) = client.request("POST", "/path?query", &[field("x-y", "z"), field("x-z", "y")], -1);
+        client.data(stream, b"content");
+        client.end(stream, &[]);
+        client.all();
+        client.write();
+        let up = core::mem::take(&mut client.out);
+        front.hear(&up);
+        let (mut back, mut server) = (End::client(to), End::server());
+        let (f, b, s, mut event) = (front.connection, back.connection, front.scratch, ptr::null::<Event>());
+        let mut onward = 0;
+        // SAFETY: handles of this test, and an event that is valid while nothing else is asked with its scratch.
+        unsafe {
+            while avx_next(f, s, NOW, &raw mut event) == 0 && !event.is_null() {
+                let e = &*event;
+                let code = match e.kind {
+                    K::AvxEventRequest => {
+                        // (Host is the authority's, and how content is framed the other connection's own.)
+                        let own = ["host", "transfer-encoding"];
+                        let all = core::slice::from_raw_parts(e.fields, e.fields_len);
+                        let keep = |f: &&Field| !own.contains(&string(f.name).to_lowercase().as_str());
+                        let fields: Vec<Field> = all.iter().filter(keep).copied().collect();
+                        let (list, n, place) = (fields.as_ptr(), fields.len(), &raw mut onward);
+                        let length = e.content_length;
+                        avx_send_request(b, s, NOW, e.method, e.target, e.authority, list, n, length, place)
+                    }
+                    K::AvxEventData => {
+                        avx_send_data(b, s, NOW, onward, e.data.data, e.data.len, ptr::null_mut())
+                    }
+                    K::AvxEventEnd => avx_send_end(b, s, NOW, onward, e.fields, e.fields_len),
+                    _ => 0,
+                };
+                assert_eq!(code, 0, "{from} to {to}: {:?}", e.kind);
+            }
+        }
+        let (_, told) = carry(&mut back, &mut server);
+        assert_eq!(kinds(&told), [K::AvxEventRequest, K::AvxEventData, K::AvxEventEnd], "{from} to {to}");
+        assert_eq!((&told[0].text[..], &told[1].data[..]), ("POST /path?query a", &b"content"[..]));
+        assert!(told[0].fields.contains(&("x-z".to_owned(), "y".to_owned())));
+    }
+}
+
 /// "No allocation per event": neither for the event, nor for its answer, once a connection is warm.
 #[test]
 fn events_and_answers_allocate_nothing() {
