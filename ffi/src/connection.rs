@@ -18,8 +18,8 @@ pub struct Scratch {
     /// What was told last: memory of its own, which the caller may look at while this struct is changed.
     pub(crate) event: NonNull<Event>,
     pub(crate) fields: Vec<Field>,
-    /// What every response carries.
-    pub(crate) preset: Preset,
+    /// What every response carries, if anything.
+    pub(crate) preset: Option<Preset>,
     busy: bool,
 }
 
@@ -170,7 +170,7 @@ pub extern "C" fn avx_scratch_new() -> *mut Scratch {
             core: avx_core::Scratch::new(),
             event: NonNull::from(Box::leak(Box::new(Event::NOTHING))),
             fields: Vec::new(),
-            preset: Preset::default(),
+            preset: None,
             busy: false,
         })))
     })
@@ -198,7 +198,8 @@ pub unsafe extern "C" fn avx_preset(scratch: *mut Scratch, fields: *const Field,
     // SAFETY: a handle and a list, by the rules of the header.
     unsafe {
         with(scratch, |s| {
-            s.preset = with_fields(fields, fields_len, |fields| Ok(Preset::new(fields)?))?;
+            let preset = with_fields(fields, fields_len, |fields| Ok(Preset::new(fields)?))?;
+            s.preset = Some(preset).filter(|_| fields_len > 0);
             Ok(())
         })
     }

@@ -124,7 +124,8 @@ pub unsafe extern "C" fn avx_send_response(
         with_both(connection, scratch, |c, s| {
             let (status, body) = (self::status(status)?, body(content_length)?);
             let follows = with_fields(fields, fields_len, |fields| {
-                let presets = &[&s.preset][..];
+                let preset = s.preset.as_ref();
+                let presets = preset.as_slice();
                 let response = Response { presets, ..Response::new(status, fields) };
                 http!(c, session => {
                     let (m, out) = session.parts(&mut s.core);
@@ -157,7 +158,8 @@ pub unsafe extern "C" fn avx_send_full(
         with_both(connection, scratch, |c, s| {
             let (status, content) = (self::status(status)?, bytes(content, content_len)?);
             with_fields(fields, fields_len, |fields| {
-                let presets = &[&s.preset][..];
+                let preset = s.preset.as_ref();
+                let presets = preset.as_slice();
                 let response = Response { presets, ..Response::new(status, fields) };
                 http!(c, session => {
                     let (m, out) = session.parts(&mut s.core);

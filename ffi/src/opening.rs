@@ -139,7 +139,8 @@ pub unsafe extern "C" fn avx_websocket_reply(
                     Verdict::Refuses(reply) => (reply.status(), reply.fields().to_vec(), &[][..]),
                 };
                 lines.extend_from_slice(more);
-                let presets = &[&s.preset][..];
+                let preset = s.preset.as_ref();
+                let presets = preset.as_slice();
                 let response = Response { presets, ..Response::new(status, &lines) };
                 let (m, out) = session.parts(&mut s.core);
                 if tunnel && asking.accepts() {
