@@ -34,7 +34,11 @@ impl Connection {
     }
 
     /// The request was answered otherwise, if it asked for a WebSocket, or by a handshake of the caller's own.
+    #[inline]
     fn answered(&mut self, stream: u64, status: Status) {
+        if self.asking.is_empty() {
+            return;
+        }
         for asking in self.asking.iter_mut().filter(|asking| asking.stream.0 == stream) {
             asking.accepted = status == Status::SWITCHING_PROTOCOLS;
         }

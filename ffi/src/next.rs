@@ -163,10 +163,15 @@ fn next(c: &mut Connection, s: &mut Scratch, now: Instant, event: &mut Event) ->
 
 impl Connection {
     /// What an event that is told says about handshakes that are not answered yet.
+    #[inline]
     fn note(&mut self, event: &Event) {
-        if self.asking.is_empty() && self.asked.is_empty() {
-            return;
+        if !self.asking.is_empty() || !self.asked.is_empty() {
+            self.note_handshake(event);
         }
+    }
+
+    #[cold]
+    fn note_handshake(&mut self, event: &Event) {
         let stream = StreamId(event.stream);
         let tunnel = matches!(&self.speaks, Speaks::Server(session) if session.machine().is_http2());
         match event.kind {

@@ -154,7 +154,9 @@ impl Tunnels {
     /// No event is looked at any more.
     #[inline]
     pub(crate) fn bury(&mut self) {
-        self.gone.clear();
+        if !self.gone.is_empty() {
+            self.gone.clear();
+        }
     }
 
     pub(crate) fn holds(&self, stream: StreamId) -> bool {
@@ -200,6 +202,7 @@ impl Tunnels {
     }
 
     /// What the one tells next that something has happened to.
+    #[inline]
     pub(crate) fn next_of_one<M: Http>(
         &mut self,
         http: &mut Session<M>,
@@ -217,6 +220,7 @@ impl Tunnels {
 
     /// What any of them tells next: time has passed, or there is room again. To be asked when the connection itself has
     /// nothing to tell.
+    #[inline]
     pub(crate) fn next_of_all<M: Http>(
         &mut self,
         http: &mut Session<M>,
@@ -224,9 +228,16 @@ impl Tunnels {
         now: Instant,
         event: &mut Event,
     ) -> bool {
-        if self.all.is_empty() {
-            return false;
-        }
+        !self.all.is_empty() && self.look_at_all(http, s, now, event)
+    }
+
+    fn look_at_all<M: Http>(
+        &mut self,
+        http: &mut Session<M>,
+        s: &mut Scratch,
+        now: Instant,
+        event: &mut Event,
+    ) -> bool {
         for _ in 0..self.all.len() {
             let behind = (self.latest.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
             let next = self.all.range(behind).next().or_else(|| self.all.iter().next());
@@ -243,6 +254,7 @@ impl Tunnels {
         false
     }
 
+    #[inline(never)]
     fn look<M: Http>(
         &mut self,
         stream: StreamId,
