@@ -557,7 +557,8 @@ int32_t avx_did_write(struct avx_connection *connection,
 
 // Takes input from elsewhere: copies `len` bytes, instead of a step that reads. All of them are held until avx_next has
 // taken them: hand in no more before it has no more events. They must not be bytes of an event. The end of the input is
-// avx_did_read with 0, for this as well.
+// avx_did_read with 0, for this as well. A client that sends and receives more at the same time than sockets hold hands
+// in what there is to read while a write waits.
 int32_t avx_read_from(struct avx_connection *connection,
                       struct avx_scratch *scratch,
                       uint64_t now,
@@ -694,8 +695,9 @@ int32_t avx_date(uint64_t unix_seconds, uint8_t *date);
 // The next event into `event`, which belongs to the scratch; null when there is none before something was read or
 // written. Allocates nothing beyond what the header says.
 //
-// There is none either while less than 16 KiB of room are left in the output (64 KiB), or for a WebSocket less than an
-// echo of what was read takes: a head of 16 KiB, or an echo, always finds room while its event is held.
+// For a server there is none either while less than 16 KiB of room are left in the output (64 KiB), or for a WebSocket
+// less than an echo of what was read takes: a head of 16 KiB, or an echo, always finds room while its event is held. A
+// client is told of what comes even while its own output waits.
 //
 // AVX_ERROR_PEER: the peer broke the protocol; AVX_ERROR_HANDSHAKE: it did in answering a handshake. Both stay, and no
 // exchange of the connection is told of any more. The answer that is due is written by itself: go on with the steps.
@@ -871,8 +873,9 @@ const struct avx_field *avx_field_named(const struct avx_field *fields,
 // The next event into `event`, which belongs to the scratch; null when there is none before something was read or
 // written. Allocates nothing beyond what the header says.
 //
-// There is none either while less than 16 KiB of room are left in the output (64 KiB), or for a WebSocket less than an
-// echo of what was read takes: a head of 16 KiB, or an echo, always finds room while its event is held.
+// For a server there is none either while less than 16 KiB of room are left in the output (64 KiB), or for a WebSocket
+// less than an echo of what was read takes: a head of 16 KiB, or an echo, always finds room while its event is held. A
+// client is told of what comes even while its own output waits.
 //
 // AVX_ERROR_PEER: the peer broke the protocol; AVX_ERROR_HANDSHAKE: it did in answering a handshake. Both stay, and no
 // exchange of the connection is told of any more. The answer that is due is written by itself: go on with the steps.
@@ -901,7 +904,8 @@ int32_t avx_did_write(struct avx_connection *connection,
 
 // Takes input from elsewhere: copies `len` bytes, instead of a step that reads. All of them are held until avx_next has
 // taken them: hand in no more before it has no more events. They must not be bytes of an event. The end of the input is
-// avx_did_read with 0, for this as well.
+// avx_did_read with 0, for this as well. A client that sends and receives more at the same time than sockets hold hands
+// in what there is to read while a write waits.
 int32_t avx_read_from(struct avx_connection *connection,
                       struct avx_scratch *scratch,
                       uint64_t now,

@@ -128,7 +128,8 @@ pub unsafe extern "C" fn avx_did_write(connection: *mut Connection, now: u64, n:
 
 /// Takes input from elsewhere: copies `len` bytes, instead of a step that reads. All of them are held until avx_next has
 /// taken them: hand in no more before it has no more events. They must not be bytes of an event. The end of the input is
-/// avx_did_read with 0, for this as well.
+/// avx_did_read with 0, for this as well. A client that sends and receives more at the same time than sockets hold hands
+/// in what there is to read while a write waits.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn avx_read_from(
     connection: *mut Connection,

@@ -16,8 +16,9 @@ const ROOM: usize = 16 << 10;
 /// The next event into `event`, which belongs to the scratch; null when there is none before something was read or
 /// written. Allocates nothing beyond what the header says.
 ///
-/// There is none either while less than 16 KiB of room are left in the output (64 KiB), or for a WebSocket less than an
-/// echo of what was read takes: a head of 16 KiB, or an echo, always finds room while its event is held.
+/// For a server there is none either while less than 16 KiB of room are left in the output (64 KiB), or for a WebSocket
+/// less than an echo of what was read takes: a head of 16 KiB, or an echo, always finds room while its event is held. A
+/// client is told of what comes even while its own output waits.
 ///
 /// AVX_ERROR_PEER: the peer broke the protocol; AVX_ERROR_HANDSHAKE: it did in answering a handshake. Both stay, and no
 /// exchange of the connection is told of any more. The answer that is due is written by itself: go on with the steps.
@@ -55,7 +56,7 @@ fn next(c: &mut Connection, s: &mut Scratch, now: Instant, event: &mut Event) ->
                 if c.tunnels.next_of_one(session, s, now, event) {
                     return Ok(true);
                 }
-                let told = turn(session, s, now, event, &mut |seen, event| {
+                let told = turn(session, ROOM, s, now, event, &mut |seen, event| {
                     // Nearly no request is a handshake: the rest is not looked at.
                     if let avx_core::Event::Request { stream, head, .. } = seen {
                         if head.version() != Version::Http10 && head.upgrade().is_some() {
@@ -89,7 +90,7 @@ fn next(c: &mut Connection, s: &mut Scratch, now: Instant, event: &mut Event) ->
                     return Ok(true);
                 }
                 let mut verdict = None;
-                let told = turn(session, s, now, event, &mut |seen, _| {
+                let told = turn(session, 0, s, now, event, &mut |seen, _| {
                     if let avx_core::Event::Response { stream, head, .. } = seen {
                         let asked = c.asked.iter_mut().find(|asked| asked.stream == *stream);
                         verdict = asked.map(|asked| (*stream, asked.check(head)));
@@ -143,7 +144,7 @@ fn next(c: &mut Connection, s: &mut Scratch, now: Instant, event: &mut Event) ->
                 }
             }
             Speaks::WebSocket(stream, socket) => {
-                let told = crate::socket!(socket, session => turn_websocket(session, s, now, event))?;
+                let told = turn_websocket(socket, s, now, event)?;
                 if told == Told::Event {
                     event.stream = stream.0;
                 }
@@ -218,13 +219,14 @@ type Look<'a> = &'a mut dyn FnMut(&avx_core::Event<'_>, &mut Event);
 
 fn turn<M: Http>(
     session: &mut Session<M>,
+    room: usize,
     s: &mut Scratch,
     now: Instant,
     told: &mut Event,
     look: Look<'_>,
 ) -> Answer<Told> {
     let Scratch { core, fields, .. } = s;
-    let turn = session.turn_with_room(now, core, ROOM).map_err(|_| Code::AvxErrorPeer)?;
+    let turn = session.turn_with_room(now, core, room).map_err(|_| Code::AvxErrorPeer)?;
     let Some(turn) = turn else { return Ok(Told::Nothing) };
     if !tell(&turn.event, told, fields) {
         return Ok(Told::Skipped);
@@ -234,8 +236,26 @@ fn turn<M: Http>(
 }
 
 /// The same for a WebSocket.
-pub(crate) fn turn_websocket<M>(
+pub(crate) fn turn_websocket(
+    socket: &mut Socket,
+    s: &mut Scratch,
+    now: Instant,
+    told: &mut Event,
+) -> Answer<Told> {
+    match socket {
+        Socket::Server(session) => {
+            // The header of a frame, and the echo of a piece, which is no longer than what was read.
+            let room = session.unread().len() + 32;
+            turn_with_room(session, room, s, now, told)
+        }
+        // Were a client not told of what comes while it waits to send, and the server alike, both would wait.
+        Socket::Client(session) => turn_with_room(session, 0, s, now, told),
+    }
+}
+
+fn turn_with_room<M>(
     session: &mut Session<M>,
+    room: usize,
     s: &mut Scratch,
     now: Instant,
     told: &mut Event,
@@ -243,8 +263,6 @@ pub(crate) fn turn_websocket<M>(
 where
     M: for<'b> Machine<Event<'b> = ws::Event<'b>>,
 {
-    // The header of a frame, and the echo of a piece, which is no longer than what was read.
-    let room = session.unread().len() + 32;
     let turn = session.turn_with_room(now, &mut s.core, room).map_err(|_| Code::AvxErrorPeer)?;
     let Some(turn) = turn else { return Ok(Told::Nothing) };
     match turn.event {

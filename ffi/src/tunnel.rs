@@ -60,7 +60,7 @@ impl Tunnel {
             return true;
         }
         loop {
-            match socket!(&mut self.socket, session => turn_websocket(session, s, now, event)) {
+            match turn_websocket(&mut self.socket, s, now, event) {
                 Ok(Told::Event) => {
                     event.stream = stream.0;
                     return true;

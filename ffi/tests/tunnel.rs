@@ -110,33 +110,36 @@ fn large_messages_flow_and_whoever_does_not_read_is_not_read_from() {
     let (mut client, mut server) = ends(&[(Setting::AvxOptionGrowWindows, 0)]);
     open(&mut client, &mut server);
     let message: Vec<u8> = (0..1_000_000u32).map(|n| (n * 7) as u8).collect();
-    let (mut pieces, mut back) = (message.chunks(30_000).enumerate().peekable(), Vec::new());
-    let n = message.chunks(30_000).len();
-    let mut rounds = 0;
-    while back.len() < message.len() {
-        rounds += 1;
-        assert!(rounds < 10_000, "stuck at {} of {}", back.len(), message.len());
-        while let Some(&(at, piece)) = pieces.peek() {
-            match client.say(false, piece, at + 1 == n) {
-                0 => drop(pieces.next()),
-                code => {
-                    assert_eq!(code, Code::AvxErrorOutputFull as i32);
-                    break;
+    // Whatever room a piece leaves beside it: a client that waits for credit is told of what comes all the same.
+    for len in [30_000, 16_384, 1000] {
+        let (mut pieces, mut back) = (message.chunks(len).enumerate().peekable(), Vec::new());
+        let n = message.chunks(len).len();
+        let mut rounds = 0;
+        while back.len() < message.len() {
+            rounds += 1;
+            assert!(rounds < 10_000, "stuck at {} of {}", back.len(), message.len());
+            while let Some(&(at, piece)) = pieces.peek() {
+                match client.say(false, piece, at + 1 == n) {
+                    0 => drop(pieces.next()),
+                    code => {
+                        assert_eq!(code, Code::AvxErrorOutputFull as i32);
+                        break;
+                    }
                 }
             }
+            client.all().into_iter().for_each(|told| back.extend(told.data));
+            client.write();
+            let up = core::mem::take(&mut client.out);
+            server.hear(&up);
+            while let Some(told) = server.next().expect("no error") {
+                assert_eq!(server.say(told.flags.2, &told.data, told.flags.3), 0, "an echo finds room");
+            }
+            server.write();
+            let down = core::mem::take(&mut server.out);
+            client.hear(&down);
         }
-        client.all().into_iter().for_each(|told| back.extend(told.data));
-        client.write();
-        let up = core::mem::take(&mut client.out);
-        server.hear(&up);
-        while let Some(told) = server.next().expect("no error") {
-            assert_eq!(server.say(told.flags.2, &told.data, told.flags.3), 0, "an echo finds room");
-        }
-        server.write();
-        let down = core::mem::take(&mut server.out);
-        client.hear(&down);
+        assert_eq!(back, message);
     }
-    assert_eq!(back, message);
     // Now nobody takes what comes back: what goes in ends with the windows and the buffers between them.
     let mut sent = 0;
     for _ in 0..100 {
@@ -152,6 +155,24 @@ fn large_messages_flow_and_whoever_does_not_read_is_not_read_from() {
         }
     }
     assert!(sent < 600_000, "{sent} bytes went in");
+}
+
+/// Otherwise two ends that both wait to send would wait for each other.
+#[test]
+fn a_client_is_told_of_what_comes_while_its_own_output_waits() {
+    let (mut client, mut server) = ends(&[]);
+    open(&mut client, &mut server);
+    while client.say(false, &[0; 16_000], true) == 0 {
+        client.all();
+        client.write();
+    }
+    while client.say(false, b"x", true) == 0 {}
+    assert_eq!(server.say(true, b"over here", true), 0);
+    server.all();
+    server.write();
+    let down = core::mem::take(&mut server.out);
+    client.hear(&down);
+    assert_eq!(kinds(&client.all()), [K::AvxEventMessage]);
 }
 
 #[test]
