@@ -5,7 +5,7 @@ use super::failure::Protocol;
 use super::plan::{Plan, Stop};
 use super::ws::Pattern;
 use crate::field;
-use crate::url::Url;
+use crate::url::{Url, is_scheme};
 use clap::Parser;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ pub(crate) struct Load {
     threads: u16,
 
     /// How long to measure: 10s, 500ms, 2m
-    #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = duration, conflicts_with = "requests")]
+    #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = some_time, conflicts_with = "requests")]
     duration: Duration,
 
     /// End after so many requests instead: 1000, 50k, 2M
@@ -116,7 +116,7 @@ pub(crate) struct Load {
     data: Option<String>,
 
     /// How long a connection, or an answer, may take
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = some_time)]
     timeout: Duration,
 
     /// Write the result as JSON, to a file or with - to standard output
@@ -153,7 +153,7 @@ Exit status:
 pub(super) const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// Content and messages are held in memory.
 const LARGEST: u64 = 1 << 30;
-/// The system refuses to wait for no time.
+/// Less is rather a mistake in the unit than a time that a network needs or a figure stands on.
 const LEAST: Duration = Duration::from_millis(1);
 /// Bytes of a message unless told otherwise.
 const MESSAGE: usize = 125;
@@ -161,12 +161,8 @@ const MESSAGE: usize = 125;
 impl Load {
     /// What to do; names are looked up.
     pub(super) fn plan(&self) -> Result<Plan, Wrong> {
-        let text = self.url.as_deref().unwrap_or_default();
-        let (text, is_ws) = match text.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("ws") => (format!("http://{rest}"), true),
-            _ => (text.to_owned(), self.ws),
-        };
-        let url = Url::parse(&text).map_err(|error| Wrong::Usage(error.to_string()))?;
+        let (url, is_ws) = parse(self.url.as_deref().unwrap_or_default()).map_err(Wrong::Usage)?;
+        let is_ws = is_ws || self.ws;
         let (protocol, depth) = match (is_ws, self.http2) {
             (true, true) => return Err(usage("a WebSocket is loaded over HTTP/1.1 only: leave --http2 out")),
             (true, false) => (Protocol::WebSocket, self.pipeline.unwrap_or(1).into()),
@@ -261,6 +257,21 @@ pub(super) enum Wrong {
     Failed(String),
 }
 
+/// A URL, and whether its scheme says that it is of a WebSocket; one without a scheme is one of http.
+fn parse(text: &str) -> Result<(Url, bool), String> {
+    let (rest, is_ws) = match text.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) => match &*scheme.to_ascii_lowercase() {
+            "http" => (rest, false),
+            "ws" => (rest, true),
+            "https" | "wss" => return Err(format!("{scheme} is not supported yet, only http and ws")),
+            _ => return Err(format!("scheme {scheme} is not supported, only http and ws")),
+        },
+        _ => (text, false),
+    };
+    let url = Url::parse(&format!("http://{rest}")).map_err(|error| error.to_string())?;
+    Ok((url, is_ws))
+}
+
 fn usage(text: impl std::fmt::Display) -> Wrong {
     Wrong::Usage(text.to_string())
 }
@@ -271,7 +282,7 @@ fn look_up(url: &Url, timeout: Duration) -> Result<SocketAddr, Wrong> {
         |why: &dyn std::fmt::Display| Wrong::Failed(format!("could not resolve {}: {why}", url.host));
     let found = (&*url.host, url.port).to_socket_addrs().map_err(|error| failed(&error))?;
     let found: Vec<SocketAddr> = found.collect();
-    let accepts = |addr: &&SocketAddr| TcpStream::connect_timeout(addr, timeout.max(LEAST)).is_ok();
+    let accepts = |addr: &&SocketAddr| TcpStream::connect_timeout(addr, timeout).is_ok();
     let answering = if found.len() > 1 { found.iter().find(accepts) } else { None };
     answering.or(found.first()).copied().ok_or_else(|| failed(&"no address"))
 }
@@ -294,6 +305,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .and_then(|n| Duration::try_from_secs_f64(n * scale).ok())
         .map(|time| time.min(CENTURY))
         .ok_or_else(|| "expected a time such as 10s, 500ms or 2m".to_owned())
+}
+
+/// As [`duration`], and long enough for something to happen.
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|time| match time < LEAST {
+        true => Err("expected a millisecond or more".to_owned()),
+        false => Ok(time),
+    })
 }
 
 /// `1000`, `50k`, `2M`, `1.5G`.
@@ -342,6 +361,7 @@ mod tests {
         for wrong in ["", "s", "-1s", "1d", "1 s", "NaN", "infs", "1e400"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+        assert!(some_time("0").is_err() && some_time("10us").is_err() && some_time("1ms").is_ok());
     }
 
     #[test]

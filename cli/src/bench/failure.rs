@@ -71,7 +71,7 @@ impl Failure {
     pub(crate) fn peer(error: PeerError, protocol: Protocol, begin: &[u8]) -> Self {
         match protocol {
             _ if error == PeerError::UnexpectedEof && begin.is_empty() => Failure::closed(),
-            _ if error == PeerError::UnexpectedEof => {
+            _ if matches!(error, PeerError::UnexpectedEof | PeerError::AbnormalClosure) => {
                 Failure::new(Kind::Closed, "the server closed the connection inside an answer")
             }
             Protocol::Http2 if begin.starts_with(b"HTTP/") => Failure::new(

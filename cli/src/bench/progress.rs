@@ -17,7 +17,8 @@ pub(super) struct Progress {
 
 impl Progress {
     pub(super) fn new(title: impl Into<String>) -> Self {
-        Progress { terminal: io::stderr().is_terminal(), title: title.into(), last: None }
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        Progress { terminal: io::stderr().is_terminal() && !dumb, title: title.into(), last: None }
     }
 
     pub(super) fn show(&mut self, glance: &Glance) {
@@ -34,7 +35,7 @@ impl Progress {
         self.last = Some((glance.passed, glance.done));
         let passed = glance.passed.saturating_sub(at).as_secs_f64().max(1e-3);
         let line = line(&self.title, glance, (glance.done - done) as f64 / passed);
-        let _ = write!(io::stderr(), "\r{line}\x1b[K");
+        let _ = write!(io::stderr(), "{}", picture(&line));
     }
 }
 
@@ -44,6 +45,12 @@ impl Drop for Progress {
             let _ = write!(io::stderr(), "\r\x1b[K");
         }
     }
+}
+
+/// Draws a line in place. Where a terminal is too narrow, it is cut instead of wrapped: each picture would leave
+/// another line behind.
+fn picture(line: &str) -> String {
+    format!("\r\x1b[?7l{line}\x1b[K\x1b[?7h")
 }
 
 fn line(title: &str, glance: &Glance, rate: f64) -> String {
@@ -65,5 +72,10 @@ mod tests {
         assert_eq!(line("", &glance, 12_345.6), "warm-up, 1.5 s, 12,345 requests/s");
         (glance.warms_up, glance.failed) = (false, 1000);
         assert_eq!(line("tokio, ", &glance, 7.0), "tokio, 1.5 s, 7 requests/s, 1,000 failed");
+    }
+
+    #[test]
+    fn a_picture_wraps_nowhere_and_leaves_the_terminal_as_it_was() {
+        assert_eq!(picture("x"), "\r\x1b[?7lx\x1b[K\x1b[?7h");
     }
 }

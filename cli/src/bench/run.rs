@@ -7,6 +7,7 @@
 //! ```
 
 use super::failure::{Failure, Protocol};
+use super::interrupt::Interrupt;
 use super::lane::{Clock, Lane, Phase};
 use super::plan::{Plan, Stop};
 use super::stats::Stats;
@@ -14,7 +15,6 @@ use super::usage::Cpu;
 use super::{link, pace, ws};
 use crate::first;
 use avx_core::{Config, h1, h2};
-use runtime_avx::signal::Signal;
 use runtime_avx::{Handle, sleep, sleep_until};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +33,9 @@ pub(crate) struct Outcome {
     pub(crate) is_gone: bool,
     /// The first failure.
     pub(crate) failure: Option<Failure>,
+    /// Connections that were open when it began, and the first failure until then.
+    pub(crate) opened: usize,
+    pub(crate) unopened: Option<Failure>,
 }
 
 impl Outcome {
@@ -68,7 +71,7 @@ const COLLECT: Duration = Duration::from_millis(300);
 /// Runs `plan`. `interrupt` ends it early; `watch` is shown how it goes.
 pub(crate) fn run(
     plan: Plan,
-    interrupt: &mut Signal,
+    interrupt: &mut Interrupt,
     mut watch: impl FnMut(&Glance),
 ) -> Result<Outcome, Failure> {
     let unable = |error| {
@@ -129,14 +132,14 @@ async fn start(lane: Arc<Lane>, handle: Handle) {
 async fn control(
     plan: &Plan,
     lanes: &[Arc<Lane>],
-    interrupt: &mut Signal,
+    interrupt: &mut Interrupt,
     watch: &mut impl FnMut(&Glance),
 ) -> Result<Outcome, Failure> {
     let start = Instant::now();
     let mut interrupted = false;
     // All are there, or have tried.
     let mut wait = Duration::from_micros(200);
-    loop {
+    let (opened, unopened) = loop {
         let (mut connected, mut given_up, mut failure) = (0, 0, None);
         for lane in lanes {
             let work = lane.work();
@@ -147,15 +150,15 @@ async fn control(
         if connected + given_up >= plan.connections {
             match failure {
                 Some(failure) if connected == 0 => return Err(failure),
-                _ => break,
+                failure => break (connected, failure),
             }
         }
         interrupted = pause(wait, interrupt).await;
         wait = (wait * 2).min(TICK);
         if interrupted || start.elapsed() > plan.timeout + ALONE {
-            break;
+            break (connected, failure);
         }
-    }
+    };
     let warm = !plan.warmup.is_zero();
     // Without a warm-up, what is measured begins with the first request.
     let mut before = Cpu::of(std::process::id());
@@ -196,7 +199,7 @@ async fn control(
     }
     let cpu = before.zip(after).map(|(before, after)| after.since(before));
     let (interrupted, is_gone) = (ended == Ended::Interrupted, ended == Ended::Alone);
-    Ok(Outcome { stats, elapsed, cpu, interrupted, is_gone, failure })
+    Ok(Outcome { stats, elapsed, cpu, interrupted, is_gone, failure, opened, unopened })
 }
 
 /// Why waiting is over.
@@ -219,7 +222,7 @@ struct Watcher<'a, W> {
 
 impl<W: FnMut(&Glance)> Watcher<'_, W> {
     /// Waits until `end`, or for what comes before.
-    async fn until(&mut self, end: Instant, interrupt: &mut Signal) -> Ended {
+    async fn until(&mut self, end: Instant, interrupt: &mut Interrupt) -> Ended {
         let start = Instant::now();
         let sweep = (self.plan.timeout / 8).clamp(TICK, SWEEP);
         loop {
@@ -258,7 +261,7 @@ impl<W: FnMut(&Glance)> Watcher<'_, W> {
 }
 
 /// Waits for so long. Whether the user has had enough.
-async fn pause(time: Duration, interrupt: &mut Signal) -> bool {
+async fn pause(time: Duration, interrupt: &mut Interrupt) -> bool {
     let until = Instant::now() + time;
     let interrupted = async { interrupt.recv().await.is_ok() };
     let passed = async {

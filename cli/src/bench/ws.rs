@@ -177,6 +177,10 @@ impl Load for Messages {
         self.under_way.iter().map(|message| (message.since, message.begun))
     }
 
+    fn is_inside(&self) -> bool {
+        self.back > 0
+    }
+
     fn answered(&self) -> u64 {
         self.answered
     }

@@ -14,6 +14,7 @@ use super::server::Server;
 use super::syscalls::Count;
 use crate::bench::failure::Protocol;
 use crate::bench::histogram::Histogram;
+use crate::bench::interrupt::Interrupt;
 use crate::bench::plan::{Plan, Stop};
 use crate::bench::progress::Progress;
 use crate::bench::run::{self, Outcome};
@@ -21,7 +22,6 @@ use crate::bench::usage::Cpu;
 use crate::bench::ws::Pattern;
 use crate::serve::runtime::Name;
 use clap::ValueEnum;
-use runtime_avx::signal::Signal;
 use std::time::Duration;
 
 /// What is spoken, and how.
@@ -132,7 +132,7 @@ const MESSAGE: usize = 125;
 pub(super) struct Bench<'a> {
     pub(super) args: &'a Args,
     pub(super) cores: &'a Cores,
-    pub(super) interrupt: &'a mut Signal,
+    pub(super) interrupt: &'a mut Interrupt,
 }
 
 impl Bench<'_> {

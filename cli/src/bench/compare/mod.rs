@@ -19,13 +19,14 @@ mod syscalls;
 mod table;
 mod verdict;
 
-use super::args::duration;
+use super::args::some_time;
+use crate::bench::interrupt::Interrupt;
+use crate::bench::output;
 use crate::serve::runtime::Name;
 use clap::{Parser, ValueEnum};
 use measure::{Bench, Group, Kind, Stopped};
 use pin::Cores;
-use runtime_avx::signal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub(crate) struct Args {
     connections: u32,
 
     /// How long each run is measured
-    #[arg(short, long, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    #[arg(short, long, value_name = "TIME", default_value = "2s", value_parser = some_time)]
     duration: Duration,
 
     /// Runs of each server under each protocol
@@ -106,8 +107,8 @@ struct Result<'a> {
 pub(super) fn run(args: &Args) -> ExitCode {
     match compare(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Stopped::Interrupted) => super::fail("compare: interrupted", 1),
-        Err(Stopped::Failed(text)) => super::fail(&format!("compare: {text}"), 1),
+        Err(Stopped::Interrupted) => output::fail("compare: interrupted", 1),
+        Err(Stopped::Failed(text)) => output::fail(&format!("compare: {text}"), 1),
     }
 }
 
@@ -115,8 +116,9 @@ fn compare(args: &Args) -> std::result::Result<(), Stopped> {
     let runtimes = runtimes(args)?;
     let kinds: &[Kind] = if args.protocols.is_empty() { Kind::value_variants() } else { &args.protocols };
     super::make_room(args.most_connections() as usize)?;
-    let mut interrupt =
-        signal::ctrl_c().map_err(|error| format!("signals cannot be listened for: {error}"))?;
+    let files: Vec<&Path> = args.report.iter().chain(&args.json).map(PathBuf::as_path).collect();
+    output::check(&files)?;
+    let mut interrupt = Interrupt::listen()?;
     let cores = Cores::share(args.workers.into());
     let mut bench = Bench { args, cores: &cores, interrupt: &mut interrupt };
     let mut groups = Vec::new();
@@ -125,15 +127,15 @@ fn compare(args: &Args) -> std::result::Result<(), Stopped> {
     }
     let result = Result { args, cores: &cores, groups };
     if let Some(file) = &args.report {
-        super::write_file(file, &html::page(&result))?;
+        output::write(file, &html::page(&result))?;
     }
     if let Some(file) = &args.json {
-        super::write_file(file, &json::text(&result))?;
-        if file == std::path::Path::new("-") {
-            return Ok(());
-        }
+        output::write(file, &json::text(&result))?;
     }
-    super::write_file(std::path::Path::new("-"), &table::text(&result))?;
+    // A program that reads standard output wants nothing else there.
+    if !files.contains(&Path::new("-")) {
+        output::write(Path::new("-"), &table::text(&result))?;
+    }
     Ok(())
 }
 
