@@ -141,11 +141,13 @@ What is measured:
   is also that at which their successors are sent.
   Without --rate a connection sends when it has an answer, so that a server that stops for a second delays one
   request of each connection, and not all that would have come in that second: what is called coordinated
-  omission. Use --rate to see what visitors see. With it, this program spends a core on being in time.
+  omission. Use --rate to see what visitors see; requests leave some tens of µs after they are due, which counts.
+  What fails has no latency: look at the failures first. What is under way at the end and has waited for longer
+  than anything before (with --rate: than most) counts as if its answer had come then.
   When this program needs all of its threads (it says so), it is measured instead of the server: use -t.
 
 Exit status:
-  0  measured, also when Ctrl-C ended it early
+  0  measured, also when Ctrl-C or SIGTERM ended it early
   1  nobody answered, the answer was no HTTP (WebSocket, HTTP/2), or the server went away
   2  wrong arguments";
 

@@ -134,6 +134,9 @@ impl Lane {
         work.phase = Phase::Over;
         work.until = self.clock.now().as_nanos();
         let latency = &work.stats.latency;
+        if work.phase == Phase::Over {
+            return;
+        }
         // Without a schedule some are under way at any time: what they have waited says something only if nothing
         // else took as long.
         let usual = if self.plan.rate.is_some() { latency.quantile(0.5) } else { latency.max() };

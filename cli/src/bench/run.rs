@@ -83,7 +83,18 @@ pub(crate) fn run(
     let lanes: Vec<Arc<Lane>> =
         (0..plan.threads).map(|n| Arc::new(Lane::new(&plan, &config, clock, n))).collect();
     runtime.handle().spawn_on_each(|n| start(lanes[n].clone(), runtime.handle().clone()));
-    runtime.block_on(control(&plan, &lanes, interrupt, &mut watch))
+    if plan.rate.is_some() {
+        pace::sharpen_sleep();
+    }
+    std::thread::scope(|scope| {
+        for lane in lanes.iter().filter(|_| plan.rate.is_some()) {
+            scope.spawn(|| pace::keep(lane));
+        }
+        let outcome = runtime.block_on(control(&plan, &lanes, interrupt, &mut watch));
+        // Also when nothing has begun.
+        lanes.iter().for_each(|lane| lane.end());
+        outcome
+    })
 }
 
 /// Bounds of the machines, so that none of theirs comes before those of the plan.
@@ -122,9 +133,6 @@ async fn start(lane: Arc<Lane>, handle: Handle) {
                 handle.spawn_local_detached(link::keep::<ws::Messages>(lane, number));
             }
         }
-    }
-    if lane.plan.rate.is_some() {
-        handle.spawn_local_detached(pace::keep(lane));
     }
 }
 
