@@ -79,16 +79,16 @@ pub(crate) struct Load {
     #[arg(long, visible_alias = "http2-prior-knowledge")]
     http2: bool,
 
-    /// Requests under way on each connection of HTTP/2
+    /// Requests under way on each connection of HTTP/2, or WebSockets open on it
     #[arg(short = 'm', long, value_name = "N", requires = "http2", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     streams: Option<u32>,
 
-    /// Requests (messages of a WebSocket) under way on each connection, pipelined
-    #[arg(short, long, value_name = "N", conflicts_with = "http2", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// Requests under way on each connection of HTTP/1.1, pipelined, or messages on each WebSocket
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pipeline: Option<u16>,
 
     /// Send messages over a WebSocket, which has to send them back; a URL of ws:// says so as well
-    #[arg(long, conflicts_with_all = ["http2", "method", "body_size", "data"])]
+    #[arg(long, conflicts_with_all = ["method", "body_size", "data"])]
     ws: bool,
 
     /// Bytes of a message; several sizes take turns
@@ -132,6 +132,7 @@ Examples:
   avx bench --http2 -c 8 -m 32 http://127.0.0.1:8080/plaintext
   avx bench --rate 20k -d 30s http://127.0.0.1:8080/plaintext   # what latency is at that rate
   avx bench --message-size 125,4096 ws://127.0.0.1:8080/ws
+  avx bench --http2 -c 8 -m 100 ws://127.0.0.1:8080/ws          # 800 WebSockets on 8 connections
   avx bench --body-size 64k http://127.0.0.1:8080/echo
   avx bench compare --report report.html
 
@@ -165,10 +166,17 @@ impl Load {
     pub(super) fn plan(&self) -> Result<Plan, Wrong> {
         let (url, is_ws) = parse(self.url.as_deref().unwrap_or_default()).map_err(Wrong::Usage)?;
         let is_ws = is_ws || self.ws;
+        if self.http2 && !is_ws && self.pipeline.is_some() {
+            return Err(usage(
+                "-p is for HTTP/1.1 and WebSockets: -m says how many requests HTTP/2 has under way",
+            ));
+        }
+        let streams = self.streams.unwrap_or(1) as usize;
+        let sockets = if is_ws { streams } else { 1 };
         let (protocol, depth) = match (is_ws, self.http2) {
-            (true, true) => return Err(usage("a WebSocket is loaded over HTTP/1.1 only: leave --http2 out")),
+            (true, true) => (Protocol::Tunnel, self.pipeline.unwrap_or(1).into()),
             (true, false) => (Protocol::WebSocket, self.pipeline.unwrap_or(1).into()),
-            (false, true) => (Protocol::Http2, self.streams.unwrap_or(1) as usize),
+            (false, true) => (Protocol::Http2, streams),
             (false, false) => match self.pipeline.unwrap_or(1) {
                 depth @ 1..=32 => (Protocol::Http1, depth.into()),
                 _ => return Err(usage("-p: at most 32 requests are pipelined on a connection of HTTP/1.1")),
@@ -208,6 +216,7 @@ impl Load {
             body,
             connections,
             depth,
+            sockets,
             threads,
             stop: self.requests.map_or(Stop::After(self.duration), Stop::Requests),
             warmup: self.warmup,

@@ -101,18 +101,13 @@ impl<C: Client> Load for Requests<C> {
                     turn.machine.done(now, stream);
                     let Some(exchange) = self.open.remove(stream) else { continue };
                     let counts = exchange.since >= *from;
-                    let refused = code == ErrorCode::REFUSED_STREAM;
-                    let why = match self.leaves {
-                        // "Requests that have not been processed are [...] safe to retry" (RFC 9113, section 8.7),
-                        // and a server that leaves in order says so of what it does not answer any more.
-                        Some(ErrorCode::NO_ERROR) if refused => {
-                            again.push(exchange.since);
-                            continue;
-                        }
-                        Some(code) if refused => format!("the server gave the connection up: {code}"),
-                        _ => format!("the server reset a stream: {code}"),
-                    };
-                    let why = Failure::new(Kind::Reset, why);
+                    // "Requests that have not been processed are [...] safe to retry" (RFC 9113, section 8.7),
+                    // and a server that leaves in order says so of what it does not answer any more.
+                    if code == ErrorCode::REFUSED_STREAM && self.leaves == Some(ErrorCode::NO_ERROR) {
+                        again.push(exchange.since);
+                        continue;
+                    }
+                    let why = reset(code, self.leaves);
                     stats.fail(&why, u64::from(counts));
                     failure.get_or_insert(why);
                 }
@@ -224,6 +219,16 @@ impl<C: Client> Requests<C> {
         }
         Ok(false)
     }
+}
+
+/// Why a stream came to nothing; `leaves` is what the server said when it gave the connection up.
+#[cold]
+pub(super) fn reset(code: ErrorCode, leaves: Option<ErrorCode>) -> Failure {
+    let why = match leaves {
+        Some(why) if code == ErrorCode::REFUSED_STREAM => format!("the server gave the connection up: {why}"),
+        _ => format!("the server reset a stream: {code}"),
+    };
+    Failure::new(Kind::Reset, why)
 }
 
 #[cold]

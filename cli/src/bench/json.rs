@@ -15,6 +15,7 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
     object.string("protocol", &plan.protocol.to_string());
     object.string("authority", &plan.authority).string("target", &plan.target).string("method", &plan.method);
     object.number("connections", plan.connections as f64).number("depth", plan.depth as f64);
+    object.number("websockets", if plan.protocol.is_websocket() { plan.sockets as f64 } else { 0.0 });
     object.number("threads", plan.threads as f64);
     match plan.stop {
         Stop::After(time) => object.number("duration_s", time.as_secs_f64()),

@@ -22,6 +22,8 @@ pub(super) struct Lane {
 /// What changes.
 pub(super) struct Work {
     pub(super) scratch: Scratch,
+    /// That of machines inside of machines.
+    pub(super) inner: Scratch,
     pub(super) stats: Stats,
     pub(super) phase: Phase,
     /// Exchanges that may still be begun.
@@ -62,6 +64,7 @@ impl Lane {
     pub(super) fn new(plan: &Arc<Plan>, config: &Arc<Config>, clock: Clock, index: usize) -> Self {
         let work = Work {
             scratch: Scratch::new(),
+            inner: Scratch::new(),
             stats: Stats::new(),
             phase: Phase::Opening,
             left: 0,
@@ -131,12 +134,12 @@ impl Lane {
     /// Nothing that happens from now on counts.
     pub(super) fn end(&self) {
         let mut work = self.work();
-        work.phase = Phase::Over;
-        work.until = self.clock.now().as_nanos();
-        let latency = &work.stats.latency;
         if work.phase == Phase::Over {
             return;
         }
+        work.phase = Phase::Over;
+        work.until = self.clock.now().as_nanos();
+        let latency = &work.stats.latency;
         // Without a schedule some are under way at any time: what they have waited says something only if nothing
         // else took as long.
         let usual = if self.plan.rate.is_some() { latency.quantile(0.5) } else { latency.max() };

@@ -254,7 +254,9 @@ impl<L: Load> Link<L> {
     #[cold]
     fn judge(&self, failure: Failure) -> Failure {
         match self.session.error() {
-            Some(PeerError::UnexpectedEof | PeerError::AbnormalClosure) if !self.broke_off => Failure::closed(),
+            Some(PeerError::UnexpectedEof | PeerError::AbnormalClosure) if !self.broke_off => {
+                Failure::closed()
+            }
             Some(error) => Failure::peer(error, L::PROTOCOL, self.begin.bytes()),
             None => failure,
         }

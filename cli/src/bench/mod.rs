@@ -5,7 +5,7 @@
 //! run         one run: connect, warm up, measure, collect
 //! lane        what the connections of one worker share      pace   a schedule that does not wait
 //! link        one connection: reads, writes and turns
-//! http, h1, h2    requests          ws         messages
+//! http, h1, h2    requests          ws, tunnel     messages, over HTTP/1.1 and HTTP/2
 //! failure     what went wrong       stats, histogram   what was measured       usage   CPU and memory
 //! report, json, progress            for people, for programs, on a terminal      output   where that goes
 //! interrupt   when the user ends it
@@ -30,6 +30,7 @@ mod progress;
 mod report;
 mod run;
 mod stats;
+mod tunnel;
 mod usage;
 mod ws;
 
@@ -81,7 +82,8 @@ fn load(args: &Load) -> Result<ExitCode, Wrong> {
         return Err(Wrong::Failed(format!("{at}: the server is gone")));
     }
     if !outcome.is_answered() && !outcome.interrupted {
-        let none = || format!("no answer came within the {} that were measured", report::time(outcome.elapsed));
+        let none =
+            || format!("no answer came within the {} that were measured", report::time(outcome.elapsed));
         let why = outcome.failure.map_or_else(none, |failure| failure.to_string());
         return Err(Wrong::Failed(format!("{at}: {why}")));
     }

@@ -38,7 +38,7 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
         size((stats.received as f64 / seconds) as u64),
         size(stats.sent)
     );
-    if plan.protocol != Protocol::WebSocket {
+    if !plan.protocol.is_websocket() {
         let classes = (1..6).filter(|&i| stats.classes[i] > 0);
         let classes: Vec<String> = classes.map(|i| format!("{i}xx {}", grouped(stats.classes[i]))).collect();
         let text = if classes.is_empty() { "none".to_owned() } else { classes.join(", ") };
@@ -123,10 +123,14 @@ fn notes(plan: &Plan, outcome: &Outcome) -> Vec<String> {
         ));
     }
     if let Some(n) = outcome.stats.allowed {
+        let (what, wanted) = match plan.protocol {
+            Protocol::Tunnel => ("WebSockets", plan.sockets),
+            _ => (noun(plan), plan.depth),
+        };
         notes.push(format!(
             "the server allows {} at a time on a connection, and not {} (-m)",
-            plural(u64::from(n), noun(plan)),
-            grouped(plan.depth as u64)
+            plural(u64::from(n), what),
+            grouped(wanted as u64)
         ));
     }
     let busy =
@@ -150,14 +154,18 @@ fn notes(plan: &Plan, outcome: &Outcome) -> Vec<String> {
 }
 
 fn title(plan: &Plan) -> String {
-    let scheme = if plan.protocol == Protocol::WebSocket { "ws" } else { "http" };
-    let what = match plan.protocol {
-        Protocol::WebSocket => {
+    let scheme = if plan.protocol.is_websocket() { "ws" } else { "http" };
+    let what = match () {
+        _ if plan.protocol.is_websocket() => {
             let sizes: Vec<String> = plan.messages.iter().map(ToString::to_string).collect();
             format!("messages of {} bytes", sizes.join(", "))
         }
         _ if plan.body.is_empty() => plan.method.clone(),
         _ => format!("{} of {}", plan.method, size(plan.body.len() as u64)),
+    };
+    let sockets = match plan.sockets {
+        1 => String::new(),
+        n => format!(" with {n} WebSockets each"),
     };
     let depth = match plan.depth {
         1 => String::new(),
@@ -170,7 +178,7 @@ fn title(plan: &Plan) -> String {
     let burst = if plan.burst > 1 { format!(" in bursts of {}", plan.burst) } else { String::new() };
     let rate = plan.rate.map_or(String::new(), |rate| format!(", {} a second{burst}", per_second(rate)));
     format!(
-        "{} on {scheme}://{}{}\n{}, {}{depth}, {}, {stop}{rate}",
+        "{} on {scheme}://{}{}\n{}, {}{sockets}{depth}, {}, {stop}{rate}",
         what,
         plan.authority,
         plan.target,
@@ -181,7 +189,7 @@ fn title(plan: &Plan) -> String {
 }
 
 fn noun(plan: &Plan) -> &'static str {
-    if plan.protocol == Protocol::WebSocket { "messages" } else { "requests" }
+    if plan.protocol.is_websocket() { "messages" } else { "requests" }
 }
 
 /// `1 request`, `2 requests`

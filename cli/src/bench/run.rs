@@ -12,7 +12,7 @@ use super::lane::{Clock, Lane, Phase};
 use super::plan::{Plan, Stop};
 use super::stats::Stats;
 use super::usage::Cpu;
-use super::{link, pace, ws};
+use super::{link, pace, tunnel, ws};
 use crate::first;
 use avx_core::{Config, h1, h2};
 use runtime_avx::{Handle, sleep, sleep_until};
@@ -131,6 +131,9 @@ async fn start(lane: Arc<Lane>, handle: Handle) {
             }
             Protocol::WebSocket => {
                 handle.spawn_local_detached(link::keep::<ws::Messages>(lane, number));
+            }
+            Protocol::Tunnel => {
+                handle.spawn_local_detached(link::keep::<tunnel::Tunnels>(lane, number));
             }
         }
     }

@@ -207,6 +207,7 @@ impl Bench<'_> {
             pattern: Pattern::new(MESSAGE),
             connections,
             depth,
+            sockets: 1,
             threads: usize::from(self.args.threads).min(connections),
             stop,
             warmup: Duration::ZERO,

@@ -87,7 +87,7 @@ Examples:
   avx bench compare --report report.html
   avx bench compare --runtimes avx,tokio --protocols h1,h2 -d 5s --rounds 9
 
-Ctrl-C ends it, with all servers; exit status 0 when everything was measured, 1 when not.";
+Ctrl-C or SIGTERM ends it, with all servers; exit status 0 when everything was measured, 1 when not.";
 
 impl Args {
     /// Connections to a server at the same time, at most.
