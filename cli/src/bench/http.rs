@@ -129,17 +129,17 @@ impl<C: Client> Load for Requests<C> {
         work: &mut Work,
         pace: &mut Option<Pace>,
         session: &mut Session<C>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<(), Failure> {
         let plan = &lane.plan;
         if !plan.body.is_empty() && self.feed(now, &plan.body, work, session)? {
-            return Ok(true);
+            return Ok(());
         }
         while self.open.len() < plan.depth && session.machine().can_begin() {
             let waits = !session.write_buf().is_empty();
             if waits && session.parts(&mut work.scratch).1.room() < plan.head_len() + SPARE {
-                return Ok(true);
+                return Ok(());
             }
-            let Some(since) = work.next(now, pace) else { return Ok(false) };
+            let Some(since) = work.next(now, pace) else { return Ok(()) };
             let (machine, out) = session.parts(&mut work.scratch);
             let body = match plan.body.len() {
                 0 => BodyLen::Empty,
@@ -154,7 +154,7 @@ impl<C: Client> Load for Requests<C> {
             if body != BodyLen::Empty {
                 machine.wants_write(stream, true);
                 if self.feed(now, &plan.body, work, session)? {
-                    return Ok(true);
+                    return Ok(());
                 }
             }
         }
@@ -162,7 +162,7 @@ impl<C: Client> Load for Requests<C> {
         if let Some(n) = session.machine().allowed().filter(|&n| u64::from(n) < wanted) {
             work.stats.allow(n);
         }
-        Ok(false)
+        Ok(())
     }
 
     fn under_way(&self) -> impl Iterator<Item = (u64, u64)> {

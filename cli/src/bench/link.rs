@@ -35,8 +35,7 @@ pub(super) trait Load: Send + Sized + 'static {
         session: &mut Session<Self::Machine>,
     ) -> Result<(), Failure>;
 
-    /// Begins exchanges, as many as may, and goes on with those under way. Whether it stopped for want of room
-    /// in the output.
+    /// Begins exchanges, as many as may, and goes on with those under way, as far as there is room in the output.
     fn send(
         &mut self,
         now: Instant,
@@ -44,7 +43,7 @@ pub(super) trait Load: Send + Sized + 'static {
         work: &mut Work,
         pace: &mut Option<Pace>,
         session: &mut Session<Self::Machine>,
-    ) -> Result<bool, Failure>;
+    ) -> Result<(), Failure>;
 
     /// Each exchange under way: when it was due and when it was begun.
     fn under_way(&self) -> impl Iterator<Item = (u64, u64)>;
@@ -213,8 +212,11 @@ impl<L: Load> Link<L> {
         loop {
             loop {
                 let sent = work.stats.sent;
-                let full = self.load.send(now, lane, work, pace, &mut self.session)?;
-                if !self.flush(cx, now, work)? || !full || work.stats.sent == sent {
+                // Credit may have found no room beside content when it was due, and the server waits for it.
+                let (machine, out) = self.session.parts(&mut work.scratch);
+                machine.transmit(now, out);
+                self.load.send(now, lane, work, pace, &mut self.session)?;
+                if !self.flush(cx, now, work)? || work.stats.sent == sent {
                     break;
                 }
             }

@@ -112,3 +112,20 @@ impl Stats {
         *self = Stats { latency, ..Stats::new() };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_fails_with_nothing_under_way_has_lost_no_request() {
+        let mut stats = Stats::new();
+        stats.fail(&Failure::closed(), 0);
+        assert_eq!((stats.failed(), stats.lost), (1, 0));
+        stats.fail(&Failure::closed(), 3);
+        assert_eq!((stats.failed(), stats.lost), (4, 3));
+        stats.allow(7);
+        stats.allow(9);
+        assert_eq!(stats.allowed, Some(7));
+    }
+}

@@ -40,6 +40,8 @@ struct Socket {
     session: Session<ws::Client>,
     messages: Messages,
     accepted: bool,
+    /// Messages that may begin when what waits has left.
+    held: usize,
 }
 
 /// What a head may take beside its texts, bytes.
@@ -188,29 +190,37 @@ impl Load for Tunnels {
         work: &mut Work,
         pace: &mut Option<Pace>,
         session: &mut Session<h2::Client>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<(), Failure> {
         let plan = &lane.plan;
         if self.sockets.len() < plan.sockets {
             // One has ended, or there never were as many.
             self.dig(now, lane, work, session)?;
         }
         if self.feed(now, work, session)? {
-            return Ok(true);
+            return Ok(());
         }
         while let Some(&stream) = self.free.front() {
             let Some(socket) = self.sockets.get_mut(&stream.0) else {
                 self.free.pop_front();
                 continue;
             };
-            let Some(since) = work.next(now, pace) else { return Ok(false) };
+            let waits = !socket.session.write_buf().is_empty();
+            let (_, out) = socket.session.parts(&mut work.inner);
+            if waits && out.room() < socket.messages.next_len(plan) {
+                // Others may have room in their windows.
+                socket.held += 1;
+                self.free.pop_front();
+                continue;
+            }
+            let Some(since) = work.next(now, pace) else { return Ok(()) };
             self.free.pop_front();
             socket.messages.begin(now, since, plan, &mut socket.session, &mut work.inner)?;
             session.machine_mut().wants_write(stream, true);
             if self.feed(now, work, session)? {
-                return Ok(true);
+                return Ok(());
             }
         }
-        Ok(false)
+        Ok(())
     }
 
     fn under_way(&self) -> impl Iterator<Item = (u64, u64)> {
@@ -274,6 +284,7 @@ impl Tunnels {
                 session: Session::new(machine, &lane.config),
                 messages: Messages::new(plan),
                 accepted: false,
+                held: 0,
             };
             self.sockets.insert(stream.0, socket);
         }
@@ -304,6 +315,7 @@ impl Tunnels {
             }
             machine.wants_write(stream, false);
             socket.session.rest(inner);
+            self.free.extend(std::iter::repeat_n(stream, std::mem::take(&mut socket.held)));
         }
         Ok(false)
     }

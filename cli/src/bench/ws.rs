@@ -113,17 +113,17 @@ impl Load for Messages {
         work: &mut Work,
         pace: &mut Option<Pace>,
         session: &mut Session<ws::Client>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<(), Failure> {
         let plan = &lane.plan;
         while self.under_way.len() < plan.depth && session.machine().is_open() {
             let waits = !session.write_buf().is_empty();
             if waits && session.parts(&mut work.scratch).1.room() < self.next_len(plan) {
-                return Ok(true);
+                return Ok(());
             }
-            let Some(since) = work.next(now, pace) else { return Ok(false) };
+            let Some(since) = work.next(now, pace) else { return Ok(()) };
             self.begin(now, since, plan, session, &mut work.scratch)?;
         }
-        Ok(false)
+        Ok(())
     }
 
     fn under_way(&self) -> impl Iterator<Item = (u64, u64)> {
