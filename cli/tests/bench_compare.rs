@@ -67,7 +67,7 @@ fn a_small_comparison_has_a_table_a_page_and_figures() {
             "bench",
             "compare",
             "--protocols",
-            "h1,h2",
+            "h1,h2,h1",
             "-d",
             "60ms",
             "--rounds",

@@ -70,6 +70,11 @@ impl Kind {
             Kind::Http2 => ((connections / 16).max(1), 32),
         }
     }
+
+    /// Threads of the load: no more than connections.
+    pub(super) fn threads(self, args: &Args) -> usize {
+        usize::from(args.threads).min(self.shape(args.connections as usize).0)
+    }
 }
 
 /// One run at full load.
@@ -208,7 +213,7 @@ impl Bench<'_> {
             connections,
             depth,
             sockets: 1,
-            threads: usize::from(self.args.threads).min(connections),
+            threads: kind.threads(self.args),
             stop,
             warmup: Duration::ZERO,
             rate: None,
@@ -309,6 +314,13 @@ pub(super) fn spread(values: impl Iterator<Item = f64> + Clone) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_without_a_connection_is_none() {
+        use clap::Parser;
+        let args = Args::parse_from(["compare", "-c", "32", "-t", "8"]);
+        assert_eq!((Kind::Http1.threads(&args), Kind::Http2.threads(&args)), (8, 2));
+    }
 
     #[test]
     fn medians_and_spreads_are_what_they_are_called() {

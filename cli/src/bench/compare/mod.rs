@@ -114,7 +114,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn compare(args: &Args) -> std::result::Result<(), Stopped> {
     let runtimes = runtimes(args)?;
-    let kinds: &[Kind] = if args.protocols.is_empty() { Kind::value_variants() } else { &args.protocols };
+    let kinds = match args.protocols.is_empty() {
+        true => Kind::value_variants().to_vec(),
+        false => each_once(&args.protocols),
+    };
     super::make_room(args.most_connections() as usize)?;
     let files: Vec<&Path> = args.report.iter().chain(&args.json).map(PathBuf::as_path).collect();
     output::check(&files)?;
@@ -122,7 +125,7 @@ fn compare(args: &Args) -> std::result::Result<(), Stopped> {
     let cores = Cores::share(args.workers.into());
     let mut bench = Bench { args, cores: &cores, interrupt: &mut interrupt };
     let mut groups = Vec::new();
-    for &kind in kinds {
+    for kind in kinds {
         groups.push(bench.group(kind, &runtimes)?);
     }
     let result = Result { args, cores: &cores, groups };
@@ -148,12 +151,17 @@ fn runtimes(args: &Args) -> std::result::Result<Vec<Name>, String> {
             Name::value_variants().iter().filter(fits).copied().collect()
         }
     };
-    let mut all = Vec::new();
-    for name in asked {
-        name.check(Some(args.workers))?;
-        if !all.contains(&name) {
-            all.push(name);
+    asked.iter().try_for_each(|name| name.check(Some(args.workers)))?;
+    Ok(each_once(&asked))
+}
+
+/// The same without repetitions.
+fn each_once<T: Copy + PartialEq>(all: &[T]) -> Vec<T> {
+    let mut once = Vec::new();
+    all.iter().for_each(|&one| {
+        if !once.contains(&one) {
+            once.push(one);
         }
-    }
-    Ok(all)
+    });
+    once
 }
