@@ -73,7 +73,7 @@ fn load(args: &Load) -> Result<ExitCode, Wrong> {
     }
     let files: Vec<&Path> = args.json.iter().map(PathBuf::as_path).collect();
     output::check(&files).map_err(failed)?;
-    let mut progress = Progress::new("");
+    let mut progress = Progress::new("", report::noun(&plan));
     let outcome = run::run(plan.clone(), &mut interrupt, |glance| progress.show(glance));
     drop(progress);
     let outcome = outcome.map_err(|failure| Wrong::Failed(format!("{at}: {failure}")))?;

@@ -188,7 +188,7 @@ fn title(plan: &Plan) -> String {
     )
 }
 
-fn noun(plan: &Plan) -> &'static str {
+pub(crate) fn noun(plan: &Plan) -> &'static str {
     if plan.protocol.is_websocket() { "messages" } else { "requests" }
 }
 

@@ -17,6 +17,7 @@ use crate::bench::histogram::Histogram;
 use crate::bench::interrupt::Interrupt;
 use crate::bench::plan::{Plan, Stop};
 use crate::bench::progress::Progress;
+use crate::bench::report::noun;
 use crate::bench::run::{self, Outcome};
 use crate::bench::usage::Cpu;
 use crate::bench::ws::Pattern;
@@ -225,7 +226,7 @@ impl Bench<'_> {
 
     /// One run. A server that fails ends the comparison.
     fn load(&mut self, server: &mut Server, plan: Plan, title: &str) -> Result<Outcome, Stopped> {
-        let mut progress = Progress::new(title);
+        let mut progress = Progress::new(title, noun(&plan));
         let result = run::run(plan, self.interrupt, |glance| progress.show(glance));
         drop(progress);
         let why = match result {
