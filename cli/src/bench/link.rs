@@ -212,9 +212,6 @@ impl<L: Load> Link<L> {
         loop {
             loop {
                 let sent = work.stats.sent;
-                // Credit may have found no room beside content when it was due, and the server waits for it.
-                let (machine, out) = self.session.parts(&mut work.scratch);
-                machine.transmit(now, out);
                 self.load.send(now, lane, work, pace, &mut self.session)?;
                 if !self.flush(cx, now, work)? || work.stats.sent == sent {
                     break;
