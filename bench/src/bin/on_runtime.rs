@@ -14,7 +14,7 @@ fn main() -> Result<()> {
         Some("tokio") => tokio()?.block_on(async { serve(&adapter_tokio::Tokio::current(), router()).await }),
         Some("smol") => {
             let executor = std::sync::Arc::new(smol::Executor::new());
-            smol::block_on(executor.run(serve(&adapter_smol::Smol::on(executor.clone(), 1), router())))
+            smol::block_on(executor.run(serve(&adapter_smol::Smol::on(&executor, 1), router())))
         }
         Some("axum") => {
             let runtime = avx()?;
