@@ -18,7 +18,8 @@ fn main() -> Result<()> {
         }
         Some("axum") => {
             let runtime = avx()?;
-            runtime.block_on(serve(runtime.handle(), Tower::new(app())))
+            // As `axum::serve` does: routes are made once, not for each request.
+            runtime.block_on(serve(runtime.handle(), Tower::new(app().with_state(()))))
         }
         Some("axum-serve") => tokio()?.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
