@@ -153,11 +153,7 @@ where
 {
     let (parts, body) = request.into_parts();
     let body = body_of(body, || announced(&parts.headers));
-    let target = match (parts.uri.path_and_query(), parts.uri.authority()) {
-        (Some(target), _) if parts.method != http::Method::CONNECT => target.as_str(),
-        (_, Some(authority)) => authority.as_str(),
-        _ => "/",
-    };
+    let target = target_of(&parts);
     let method = Method::from_token(parts.method.as_str().as_bytes());
     let mut http = client::Request::new(method, target).with_body(body);
     if let Some(authority) = parts.uri.authority() {
@@ -168,6 +164,15 @@ where
     let skip = |name: &HeaderName| is_framing(name) || (has_authority && *name == HOST) || *name == UPGRADE;
     *http.fields_mut() = lines_in_order(&parts.headers, parts.extensions.get(), skip);
     http
+}
+
+/// Path and query; of a CONNECT, the authority.
+pub(crate) fn target_of(parts: &http::request::Parts) -> &str {
+    match (parts.uri.path_and_query(), parts.uri.authority()) {
+        (Some(target), _) if parts.method != http::Method::CONNECT => target.as_str(),
+        (_, Some(authority)) => authority.as_str(),
+        _ => "/",
+    }
 }
 
 /// A response that was received. Its content streams, with trailers; its [`FieldSection`] is among the extensions.

@@ -2,8 +2,8 @@
 
 mod support;
 
-use adapter_tower::{Tower, response_from_http};
-use avx_http::client::Request;
+use adapter_tower::{Client, Tower, response_from_http};
+use avx_http::client::{Error, Request};
 use avx_http::rt::Runtime;
 use avx_http::{Address, Server, Status};
 use axum::Router;
@@ -32,6 +32,7 @@ on_each_runtime! {
     content_is_asked_for_with_100
     fields_of_the_connection_stay_with_the_connection
     shared_content_arrives
+    a_client_that_takes_no_more_is_not_ready
 }
 
 async fn text(response: avx_http::client::Response) -> String {
@@ -274,8 +275,11 @@ fn content_is_asked_for_with_100<H: Host>() {
 }
 
 fn fields_of_the_connection_stay_with_the_connection<H: Host>() {
-    let headers =
-        || [("connection", "close, x-hop"), ("keep-alive", "timeout=5"), ("x-hop", "1"), ("x-end", "2")];
+    let headers = || {
+        let hops = [("connection", "close, x-hop"), ("keep-alive", "timeout=5"), ("x-hop", "1")];
+        let ends = [("x-end", "2"), ("server", "mine"), ("date", "Thu, 01 Jan 1970 00:00:00 GMT")];
+        (axum::response::AppendHeaders(hops), axum::response::AppendHeaders(ends))
+    };
     let app = Router::new().route("/", get(async move || (headers(), "hello")));
     H::run(async |rt: H::Rt| {
         for connection in connections(&rt, Tower::new(app.clone())).await {
@@ -288,6 +292,12 @@ fn fields_of_the_connection_stay_with_the_connection<H: Host>() {
         // To the end of the connection.
         let answer = raw(&rt, app, "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "").await;
         assert!(answer.ends_with("\r\n\r\nhello"), "{answer}");
+        // The service's own, and no second ones.
+        for line in ["server: mine\r\n", "date: thu, 01 jan 1970 00:00:00 gmt\r\n"] {
+            let answer = answer.to_ascii_lowercase();
+            let name = &line[..line.find(':').unwrap() + 1];
+            assert_eq!((answer.matches(line).count(), answer.matches(name).count()), (1, 1), "{answer}");
+        }
     });
 }
 
@@ -302,6 +312,42 @@ fn shared_content_arrives<H: Host>() {
             assert!(text(response).await.bytes().eq(SHARED), "it differs");
         }
     });
+}
+
+fn a_client_that_takes_no_more_is_not_ready<H: Host>() {
+    use tower::Service;
+    let ready = |client: &mut Client| {
+        let mut cx = Context::from_waker(Waker::noop());
+        Service::<http::Request<AxumBody>>::poll_ready(client, &mut cx)
+    };
+    H::run(async |rt: H::Rt| {
+        let app = Router::new().route("/", get(async || "hello"));
+        for connection in connections(&rt, Tower::new(app)).await {
+            let mut client = Client::from(connection.clone());
+            assert!(matches!(ready(&mut client), Poll::Ready(Ok(()))));
+            assert_eq!(text(connection.send(Request::get("/")).await.unwrap()).await, "hello");
+            assert!(matches!(ready(&mut client), Poll::Ready(Ok(()))));
+            connection.shutdown();
+            assert!(matches!(ready(&mut client), Poll::Ready(Err(Error::Unsent(None)))));
+        }
+    });
+}
+
+#[test]
+fn a_handler_of_avx_sees_the_target_of_connect() {
+    let seen = |request: &avx_http::Request<'_>| {
+        format!("{} {}", request.target().escape_ascii(), request.authority().escape_ascii())
+    };
+    let service = adapter_tower::HandlerService::new(seen).unwrap();
+    let answer = |method: &str, uri: &str| {
+        let request = http::Request::builder().method(method).uri(uri).body(AxumBody::empty()).unwrap();
+        let response = smol::block_on(tower::ServiceExt::oneshot(service.clone(), request)).unwrap();
+        let body = smol::block_on(response.into_body().into_inner().collect(100)).unwrap();
+        String::from_utf8(body).unwrap()
+    };
+    assert_eq!(answer("CONNECT", "example.com:443"), "example.com:443 example.com:443");
+    assert_eq!(answer("OPTIONS", "*"), "* ");
+    assert_eq!(answer("GET", "http://example.com/a?b"), "/a?b example.com");
 }
 
 /// What lies in the program, or is shared by many responses, is copied a piece at a time.
