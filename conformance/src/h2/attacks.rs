@@ -91,6 +91,15 @@ fn floods() -> Vec<Attack> {
         attack("H2-02", "DATA behind the end", Connection(CLOSED), [get(1, "/"), data(1, 0, b"x")].concat()),
         attack("H2-02", "malformed requests without end", Connection(CALM), many(400, malformed)),
         attack("H2-04", "SETTINGS without end", Connection(CALM), many(2000, |_| settings(&[]))),
+        attack("H2-04", "GOAWAY without end", Connection(CALM), {
+            many(2000, |_| go_away(0, ErrorCode::NO_ERROR))
+        }),
+        attack("H2-15", "updates of the connection's window", Connection(CALM), {
+            many(2000, |_| window_update(0, 1))
+        }),
+        attack("H2-15", "updates of a stream's window", Connection(CALM), {
+            posted(many(2000, |_| window_update(1, 1)))
+        }),
         attack(
             "H2-04",
             "PRIORITY for one stream",

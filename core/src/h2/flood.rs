@@ -17,18 +17,31 @@ pub(super) struct Flood {
     /// Bookkeeping of the DATA frames whose content the caller still holds.
     overhead: u32,
     /// Content has moved, either way, since the last PING.
-    pub(super) moved: bool,
+    moved: bool,
+    /// Updates of windows that may come.
+    updates: u32,
 }
 
 /// What one DATA frame costs beside its content, bytes.
 const FRAME_COST: u32 = 256;
+
+/// For each stream, and each DATA frame sent, both windows may be updated; and once more for so much content, for those
+/// who read it piece by piece, bytes.
+const UPDATE_SHARE: u32 = 128;
 
 /// As much of a field section beyond the limit costs as much as a reset, bytes.
 const SECTION_COST: u64 = 2048;
 
 impl Flood {
     pub(super) const fn new() -> Self {
-        Flood { resets: Bucket::FULL, glitches: Bucket::FULL, empty_data: 0, overhead: 0, moved: false }
+        Flood {
+            resets: Bucket::FULL,
+            glitches: Bucket::FULL,
+            empty_data: 0,
+            overhead: 0,
+            moved: false,
+            updates: 0,
+        }
     }
 
     /// A stream was reset before its end: by the peer, or by this end because of the peer.
@@ -62,6 +75,33 @@ impl Flood {
     /// A PING came that wants an answer. One for each piece of content measures the path: those are free.
     pub(super) fn ping(&mut self, now: Instant, limits: &Limits) -> Result<(), PeerError> {
         if core::mem::take(&mut self.moved) { Ok(()) } else { self.glitch(now, limits) }
+    }
+
+    /// A stream was begun, by either end.
+    #[inline]
+    pub(super) fn began(&mut self) {
+        self.updates = self.updates.saturating_add(2);
+    }
+
+    /// A DATA frame with `len` bytes of content was sent.
+    #[inline]
+    pub(super) fn sent(&mut self, len: u32) {
+        self.moved = true;
+        self.updates = self.updates.saturating_add(2 + len / UPDATE_SHARE);
+    }
+
+    /// A WINDOW_UPDATE came.
+    ///
+    /// "Large numbers of small or empty frames can be abused to cause a peer to expend time processing frame headers.
+    /// Caution is required here as some uses of small frames are entirely legitimate" (RFC 9113, section 10.5): giving
+    /// back what was received.
+    #[inline]
+    pub(super) fn update(&mut self, now: Instant, limits: &Limits) -> Result<(), PeerError> {
+        match self.updates.checked_sub(1) {
+            Some(left) => self.updates = left,
+            None => self.glitch(now, limits)?,
+        }
+        Ok(())
     }
 
     /// A DATA frame with `len` bytes of content came.

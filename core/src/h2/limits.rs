@@ -45,8 +45,7 @@ pub struct Limits {
     /// ... and so many a second. Default 33. Stops rapid resets, made by either end.
     pub resets_per_second: u32,
     /// Useless frames tolerated: empty or unknown ones, ones for closed streams, more than one PING for a
-    /// piece of content. So many at once (default
-    /// 1000) ...
+    /// piece of content, WINDOW_UPDATE for nothing, GOAWAY again. So many at once (default 1000) ...
     pub glitches: u32,
     /// ... and so many a second. Default 100.
     pub glitches_per_second: u32,

@@ -217,6 +217,7 @@ impl Connection {
             self.begin_pace(now, &mut new, scratch.layout.expect_continue && seen.content_length != Some(0));
         }
         let slot = self.streams.insert(new);
+        self.flood.began();
         self.peer_count += 1;
         self.idle_at = NEVER;
         let body = match seen.content_length {

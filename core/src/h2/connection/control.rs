@@ -77,11 +77,13 @@ impl Connection {
 
     pub(super) fn recv_window_update(
         &mut self,
+        now: Instant,
         header: &Header,
         payload: &[u8],
         end: usize,
     ) -> Result<Step, PeerError> {
         let update = WindowUpdate::parse(header, payload)?;
+        self.flood.update(now, &self.config.h2)?;
         if update.stream == 0 {
             self.send.add(update.increment)?;
             return Ok(Step::Go(end));
@@ -252,6 +254,7 @@ impl Connection {
 
     pub(super) fn recv_go_away(
         &mut self,
+        now: Instant,
         header: &Header,
         payload: &[u8],
         debug: Range<usize>,
@@ -263,7 +266,9 @@ impl Connection {
         if self.received_go_away.is_some_and(|before| last > before) {
             return Err(PeerError::BadGoAway);
         }
-        self.received_go_away = Some(last);
+        if self.received_go_away.replace(last).is_some() {
+            self.flood.glitch(now, &self.config.h2)?;
+        }
         // "Any protocol activity that uses higher-numbered streams can be safely retried using a new
         // connection." (section 6.8)
         for slot in 0..self.streams.capacity() as u32 {
@@ -276,7 +281,6 @@ impl Connection {
         }
         // The oldest first.
         self.ended.sort_unstable_by_key(|&(id, ..)| core::cmp::Reverse(id));
-        let now = self.clock;
         self.maybe_finish(now);
         Ok(Step::GoAway { consumed: end, last, code, debug })
     }

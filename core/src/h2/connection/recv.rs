@@ -301,12 +301,12 @@ impl Connection {
         let payload_bytes = &input[payload.clone()];
         match header.kind {
             Kind::SETTINGS => self.recv_settings(now, header, payload_bytes, end),
-            Kind::WINDOW_UPDATE => self.recv_window_update(header, payload_bytes, end),
+            Kind::WINDOW_UPDATE => self.recv_window_update(now, header, payload_bytes, end),
             Kind::RST_STREAM => self.recv_reset(now, header, payload_bytes, end),
             Kind::PING => self.recv_ping(now, header, payload_bytes, end),
             Kind::PRIORITY => self.recv_priority(now, header, payload_bytes, end),
             Kind::PRIORITY_UPDATE => self.recv_priority_update(now, header, payload_bytes, end),
-            _ => self.recv_go_away(header, payload_bytes, payload.start + 8..end, end),
+            _ => self.recv_go_away(now, header, payload_bytes, payload.start + 8..end, end),
         }
     }
 }

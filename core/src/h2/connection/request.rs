@@ -159,6 +159,7 @@ impl Connection {
             _ => Kind::Plain,
         };
         let slot = self.streams.insert(new);
+        self.flood.began();
         self.local_count += 1;
         if expects {
             self.streams[slot].waits = true;
@@ -214,6 +215,7 @@ impl Connection {
         // A promise is a guess: it gives way to what was asked for.
         new.sched.urgency = (urgency + 1).min(7);
         self.streams.insert(new);
+        self.flood.began();
         self.local_count += 1;
         Ok(StreamId(u64::from(id)))
     }
@@ -243,6 +245,7 @@ impl Connection {
             new.method = Kind::Head;
         }
         self.streams.insert(new);
+        self.flood.began();
         if server {
             (self.peer_last, self.peer_count) = (1, 1);
             self.idle_at = NEVER;

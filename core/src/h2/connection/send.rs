@@ -123,7 +123,9 @@ impl Connection {
         let id = self.streams[slot].id;
         self.write_section(now, id, None, complete, &lines, &checked, content, out)?;
         let n = content.len() as u32;
-        self.flood.moved |= n > 0;
+        if n > 0 {
+            self.flood.sent(n);
+        }
         self.send.take(n);
         let stream = &mut self.streams[slot];
         stream.send.take(n);
@@ -230,7 +232,7 @@ impl Connection {
     /// So much content has been written.
     #[inline]
     fn did_write(&mut self, slot: Slot, n: u32) {
-        self.flood.moved = true;
+        self.flood.sent(n);
         self.send.take(n);
         let stream = &mut self.streams[slot];
         stream.send.take(n);

@@ -1,27 +1,8 @@
-//! A machine with its buffers: all that a driver does, short of the system calls.
-//!
-//! ```text
-//! loop {
-//!     while let Some(turn) = session.turn(now, scratch)? { answer turn.event through turn.machine, turn.out }
-//!     write session.write_buf(), then session.did_write(now, n)
-//!     if session.wants_shutdown() { shut the sending side down once }
-//!     if session.is_closed() { reset the transport if session.wants_reset(), else close it; stop }
-//!     if session.wants_read() { read into session.read_buf(scratch), then session.did_read(now, n) }
-//!     session.rest(scratch); wait for the socket or until session.deadline(), then session.timed_out(now)
-//! }
-//! ```
-//!
-//! Buffers come from the [`Scratch`] of the thread and go back to it with [`Session::rest`]: a
-//! connection with nothing pending holds none, one with an incomplete unit holds just those bytes.
+//! The session.
 
-use crate::{Config, Full, Http, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch};
-use alloc::{vec, vec::Vec};
-use core::time::Duration;
-
-/// Bytes of a pooled buffer.
-const BUFFER: usize = 64 << 10;
-/// Spare buffers a [`Scratch`] keeps at most.
-const SPARE: usize = 8;
+use super::buffers::{Input, Outgoing};
+use super::patience::Patience;
+use crate::{Config, Http, Instant, Machine, Output, PeerError, Protocol, Recv, Scratch};
 
 /// A machine, the input it has not consumed, and the output that has not left.
 #[derive(Debug)]
@@ -205,10 +186,7 @@ impl<M: Machine> Session<M> {
     /// `n` bytes of [`write_buf`](Self::write_buf) were written; 0 when the transport takes none now.
     #[inline]
     pub fn did_write(&mut self, now: Instant, n: usize) {
-        self.out.sent += n;
-        debug_assert!(self.out.sent <= self.out.filled, "wrote beyond the output");
-        if self.out.sent == self.out.filled {
-            (self.out.sent, self.out.filled) = (0, 0);
+        if self.out.did_write(n) {
             self.leave(now);
         } else {
             self.wait(now, n);
@@ -264,7 +242,7 @@ impl<M: Machine> Session<M> {
             self.failed = Some(self.patience.error(now));
             self.stalls_at = None;
             self.cut = true;
-            (self.out.sent, self.out.filled) = (0, 0);
+            self.out.clear();
         }
     }
 
@@ -345,9 +323,7 @@ impl<M: Machine> Session<M> {
     #[inline]
     pub fn rest(&mut self, scratch: &mut Scratch) {
         self.input.rest(scratch);
-        if self.out.is_empty() && !self.out.bytes.is_empty() {
-            scratch.give(core::mem::take(&mut self.out.bytes));
-        }
+        self.out.rest(scratch);
     }
 }
 
@@ -357,195 +333,7 @@ impl<M: Http> Session<M> {
     /// waits for; of output that waits it knows nothing.
     pub fn shutdown(&mut self, now: Instant) {
         self.machine.shutdown(now);
-        let ends = now.as_nanos().saturating_add(self.patience.drain).min(self.patience.ends);
-        self.patience.ends = ends;
-        self.stalls_at = self.stalls_at.map(|at| at.min(Instant::from_nanos(ends)));
-    }
-}
-
-/// How long output may wait: without progress, beyond that at a minimum rate, and never beyond the
-/// end of the drain. Nanoseconds.
-#[derive(Clone, Copy, Debug)]
-struct Patience {
-    stall: u64,
-    drain: u64,
-    /// Time that a byte buys, and when all that has been bought is over.
-    byte: u64,
-    over: u64,
-    /// End of the drain, once that has begun.
-    ends: u64,
-}
-
-impl Patience {
-    fn new(config: &Config) -> Self {
-        let nanos = |time: Duration| (Instant::ZERO + time).as_nanos();
-        let timeouts = &config.timeouts;
-        Patience {
-            stall: nanos(timeouts.write_stall),
-            drain: nanos(timeouts.drain),
-            byte: 1_000_000_000_u64.checked_div(timeouts.write_rate.into()).unwrap_or(u64::MAX),
-            over: 0,
-            ends: u64::MAX,
-        }
-    }
-
-    /// Until when, `n` bytes having left. `begins`: nothing waited before, and they were no wait.
-    fn until(&mut self, now: Instant, n: usize, begins: bool) -> Instant {
-        let stalls = now.as_nanos().saturating_add(self.stall);
-        let bought = self.byte.saturating_mul(n as u64);
-        self.over = if begins { stalls } else { self.over.saturating_add(bought) };
-        Instant::from_nanos(stalls.min(self.over).min(self.ends))
-    }
-
-    /// Why it is over.
-    fn error(&self, now: Instant) -> PeerError {
-        if now.as_nanos() >= self.ends { PeerError::DrainTimeout } else { PeerError::WriteStalled }
-    }
-}
-
-impl Scratch {
-    #[inline]
-    fn take(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_else(|| vec![0; BUFFER])
-    }
-
-    #[inline]
-    fn give(&mut self, bytes: Vec<u8>) {
-        if bytes.len() == BUFFER && self.spare.len() < SPARE {
-            self.spare.push(bytes);
-        }
-    }
-}
-
-/// Input not yet consumed: `bytes[start..end]`.
-#[derive(Debug, Default)]
-struct Input {
-    bytes: Vec<u8>,
-    start: usize,
-    end: usize,
-}
-
-impl Input {
-    #[inline]
-    fn free(&mut self, scratch: &mut Scratch) -> &mut [u8] {
-        if self.bytes.is_empty() {
-            self.bytes = scratch.take();
-        } else {
-            if self.start == self.end {
-                (self.start, self.end) = (0, 0);
-            }
-            if self.bytes.len() - self.end < BUFFER / 4 {
-                self.make_room(scratch);
-            }
-        }
-        &mut self.bytes[self.end..]
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn make_room(&mut self, scratch: &mut Scratch) {
-        let len = self.end - self.start;
-        if self.bytes.len() < BUFFER {
-            // Nothing held so far, or the small rest of an incomplete unit.
-            let mut bytes = scratch.take();
-            bytes[..len].copy_from_slice(&self.bytes[self.start..self.end]);
-            self.bytes = bytes;
-        } else {
-            self.bytes.copy_within(self.start..self.end, 0);
-            if self.bytes.len() - len < BUFFER / 4 {
-                // Only a unit close to this size asks for more, and its limit bounds the growth.
-                self.bytes.resize(self.bytes.len() * 2, 0);
-            }
-        }
-        (self.start, self.end) = (0, len);
-    }
-
-    #[inline]
-    fn rest(&mut self, scratch: &mut Scratch) {
-        if self.bytes.is_empty() {
-            return;
-        }
-        if self.start == self.end {
-            scratch.give(core::mem::take(&mut self.bytes));
-            (self.start, self.end) = (0, 0);
-        } else {
-            self.shrink(scratch);
-        }
-    }
-
-    /// Keeps no more than the bytes of an incomplete unit.
-    #[cold]
-    #[inline(never)]
-    fn shrink(&mut self, scratch: &mut Scratch) {
-        let len = self.end - self.start;
-        if len < BUFFER / 4 && self.bytes.len() >= BUFFER {
-            let small = self.bytes[self.start..self.end].to_vec();
-            scratch.give(core::mem::replace(&mut self.bytes, small));
-            (self.start, self.end) = (0, len);
-        }
-    }
-}
-
-/// Output that has not left yet: at most one pooled buffer, so that a peer that does not read holds
-/// the writer back. A single unit larger than that (a huge head) is still taken when nothing else waits.
-#[derive(Debug, Default)]
-pub struct Outgoing {
-    bytes: Vec<u8>,
-    sent: usize,
-    filled: usize,
-}
-
-impl Outgoing {
-    #[inline]
-    fn lend(&mut self, scratch: &mut Scratch) {
-        if self.bytes.is_empty() {
-            self.bytes = scratch.take();
-        }
-    }
-
-    /// Room for a unit larger than a buffer, when nothing else waits.
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self, n: usize) -> Result<&mut [u8], Full> {
-        if self.filled > 0 {
-            return Err(Full { needed: n });
-        }
-        self.bytes.resize(n, 0);
-        self.filled = n;
-        Ok(&mut self.bytes)
-    }
-
-    /// Bytes that wait to be written.
-    #[inline]
-    pub fn pending(&self) -> &[u8] {
-        &self.bytes[self.sent..self.filled]
-    }
-
-    /// Whether nothing waits.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.sent == self.filled
-    }
-}
-
-impl Output for Outgoing {
-    #[inline]
-    fn reserve(&mut self, n: usize) -> Result<&mut [u8], Full> {
-        let (at, end) = (self.filled, self.filled.wrapping_add(n));
-        if end > self.bytes.len() || end < at {
-            return self.grow(n);
-        }
-        self.filled = end;
-        self.bytes.get_mut(at..end).ok_or(Full { needed: n })
-    }
-
-    #[inline]
-    fn room(&self) -> usize {
-        self.bytes.len() - self.filled
-    }
-
-    #[inline]
-    fn give_back(&mut self, n: usize) {
-        self.filled = self.filled.saturating_sub(n).max(self.sent);
+        let ends = self.patience.drain(now);
+        self.stalls_at = self.stalls_at.map(|at| at.min(ends));
     }
 }
