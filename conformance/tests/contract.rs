@@ -290,7 +290,8 @@ fn a_timer_may_move_to_another_task<H: Host>() {
         let done = Arc::new(Flag(AtomicBool::new(false)));
         for reset in [false, true] {
             let mut sleep = rt.sleep_until(rt.now() + Duration::from_millis(20));
-            poll_fn(|cx| Poll::Ready(assert!(Pin::new(&mut sleep).poll(cx).is_pending()))).await;
+            let pending = poll_fn(|cx| Poll::Ready(Pin::new(&mut sleep).poll(cx).is_pending())).await;
+            assert!(pending);
             if reset {
                 sleep.reset(rt.now() + Duration::from_millis(5));
             }
