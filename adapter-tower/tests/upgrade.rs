@@ -295,5 +295,17 @@ fn an_offer_changes_neither_method_nor_content<H: Host>() {
             let answer = response.into_body().into_inner().collect(100).await.unwrap();
             assert_eq!(answer.escape_ascii().to_string(), expected);
         }
+        // A tunnel is no protocol, and nobody here makes one.
+        let answer = rt.unblock(move || {
+            use std::io::{Read, Write};
+            let mut stream = std::net::TcpStream::connect(addr).unwrap();
+            let head =
+                "CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\nconnection: upgrade, close\r\nupgrade: x\r\n\r\n";
+            stream.write_all(head.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).map(|_| answer).unwrap()
+        });
+        let answer = answer.await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
     });
 }

@@ -7,7 +7,7 @@ use crate::{Content, FieldSection, Tower};
 use avx_http::rt::Runtime;
 use avx_http::{
     BodyLen, Error, Handler, IntoResponse, Method, OwnedRequest, Reply, Request, Response, Status, Value,
-    client,
+    Version, client,
 };
 use hyper::server::conn::http1;
 use std::fmt;
@@ -43,9 +43,12 @@ where
     R: Runtime,
 {
     fn call<'a>(&'a self, request: &mut Request<'a>) -> Reply {
-        let extended = request.method() == Method::Connect;
-        let has_content = !extended && !matches!(request.body_len(), BodyLen::Empty | BodyLen::Exact(0));
-        if request.upgrade().is_none() || has_content {
+        let may_switch = match request.method() {
+            // An extended one; of HTTP/1.1 it asks for a tunnel, and for no protocol.
+            Method::Connect => request.version() == Version::Http2,
+            _ => matches!(request.body_len(), BodyLen::Empty | BodyLen::Exact(0)),
+        };
+        if request.upgrade().is_none() || !may_switch {
             return crate::handler::call(self.service.clone(), request);
         }
         let (service, rt, request) = (self.service.clone(), self.rt.clone(), request.detach());

@@ -58,6 +58,7 @@ where
         let extended = request.extensions().get::<hyper::ext::Protocol>().map(|p| p.as_str().to_owned());
         let offer = match (request.headers().get(UPGRADE), &extended) {
             (_, Some(protocol)) if request.method() == Method::CONNECT => Some(Value::copy(protocol)),
+            _ if request.method() == Method::CONNECT => None,
             (Some(offer), _) if request.body().is_end_stream() => Some(Value::copy(offer)),
             _ => None,
         };
