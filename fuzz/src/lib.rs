@@ -10,6 +10,7 @@
 //! The first bytes of an input are options (how it is cut, what is let through, what the user does), the
 //! rest is what a peer sends.
 
+mod any;
 mod calls;
 mod chunked;
 mod h2;
@@ -19,6 +20,7 @@ mod machine;
 mod session;
 mod ws;
 
+pub use any::any_connection;
 pub use calls::{client_calls, server_calls};
 pub use chunked::chunked;
 pub use h2::{h2_client, h2_frames, h2_server};
@@ -35,7 +37,7 @@ use std::sync::Arc;
 pub type Target = fn(&[u8]);
 
 /// Every target by its name, which is also that of its corpus and of its binary.
-pub const TARGETS: [(&str, Target); 17] = [
+pub const TARGETS: [(&str, Target); 18] = [
     ("head_request", head_request),
     ("head_response", head_response),
     ("head_trailers", head_trailers),
@@ -45,6 +47,7 @@ pub const TARGETS: [(&str, Target); 17] = [
     ("server_calls", server_calls),
     ("client_calls", client_calls),
     ("session", session),
+    ("any_connection", any_connection),
     ("hpack_decode", hpack_decode),
     ("h2_frames", h2_frames),
     ("h2_server", h2_server),

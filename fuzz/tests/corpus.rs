@@ -81,6 +81,6 @@ macro_rules! replayed {
 }
 
 replayed! {
-    head_request head_response head_trailers chunked server client server_calls client_calls session
+    head_request head_response head_trailers chunked server client server_calls client_calls session any_connection
     hpack_decode h2_frames h2_server h2_client ws_server ws_client ws_deflate ws_handshake
 }
