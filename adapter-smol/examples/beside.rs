@@ -28,7 +28,7 @@ async fn serve(executor: Arc<Executor<'static>>) -> std::io::Result<()> {
     let router = Router::new().get("/", move || {
         format!("{} ticks, {} guests\n", seen.ticks.load(Relaxed), seen.guests.load(Relaxed))
     });
-    let rt = Smol::on(executor.clone(), 1);
+    let rt = Smol::on(&executor, 1);
     let server = Server::new(router).bind("127.0.0.1:8080").start(&rt).await?;
 
     let ticking = counts.clone();

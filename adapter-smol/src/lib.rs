@@ -1,42 +1,41 @@
 #![doc = include_str!("../README.md")]
 
-mod net;
 mod stream;
 
-#[cfg(unix)]
-pub use net::Unix;
-pub use net::{Listener, Socket, Tcp};
 pub use stream::Io;
 
-use avx_http::rt::{self, Runtime};
-use smol::Executor;
+use avx_http::rt::{self, Peer, Runtime};
+use smol::{Async, Executor};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 #[cfg(unix)]
-use std::path::Path;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-/// A handle to a smol executor; clones name the same one.
+/// A handle to a smol executor; clones name the same one. It does not keep the executor: what runs there ends with it.
 #[derive(Clone, Debug)]
 pub struct Smol {
-    executor: Option<Arc<Executor<'static>>>,
+    /// `None`: the global one.
+    executor: Option<Weak<Executor<'static>>>,
     workers: usize,
 }
 
 impl Smol {
     /// The global executor.
     pub fn global() -> Self {
-        let threads = std::env::var("SMOL_THREADS").ok().and_then(|n| n.parse().ok());
-        Smol { executor: None, workers: threads.unwrap_or(1) }
+        // As smol reads it: what is no `i32` is one.
+        let threads = std::env::var("SMOL_THREADS").ok().and_then(|n| n.parse::<i32>().ok()).unwrap_or(1);
+        Smol { executor: None, workers: threads.max(1).unsigned_abs() as usize }
     }
 
     /// An executor of yours, run by so many threads.
-    pub fn on(executor: Arc<Executor<'static>>, threads: usize) -> Self {
-        Smol { executor: Some(executor), workers: threads.max(1) }
+    pub fn on(executor: &Arc<Executor<'static>>, threads: usize) -> Self {
+        Smol { executor: Some(Arc::downgrade(executor)), workers: threads.max(1) }
     }
 }
 
@@ -57,36 +56,60 @@ impl rt::Sleep for Sleep {
     }
 }
 
-impl Runtime for Smol {
-    type Tcp = Tcp;
-    type TcpListener = Listener<std::net::TcpListener>;
-    #[cfg(unix)]
-    type Unix = Unix;
-    #[cfg(unix)]
-    type UnixListener = Listener<std::os::unix::net::UnixListener>;
-    type Sleep = Sleep;
+/// A listener of smol's.
+#[derive(Debug)]
+pub struct Listener<L>(Async<L>);
 
-    fn now(&self) -> Instant {
-        Instant::now()
+impl<L> Listener<L> {
+    fn poll<T>(&self, cx: &mut Context<'_>, accept: fn(&L) -> io::Result<T>) -> Poll<io::Result<T>> {
+        loop {
+            match accept(self.0.get_ref()) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready!(self.0.poll_readable(cx))?,
+                result => return Poll::Ready(result),
+            }
+        }
     }
+}
+
+impl rt::Listener for Listener<TcpListener> {
+    type Stream = Io<Async<TcpStream>>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        let (stream, addr) = ready!(self.poll(cx, TcpListener::accept))?;
+        // On these systems it has the options of its listener, so that no connection costs a call for them.
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        stream.set_nodelay(true)?;
+        Poll::Ready(Async::new(stream).map(|stream| (Io::new(stream), Peer::Inet(addr))))
+    }
+}
+
+#[cfg(unix)]
+impl rt::Listener for Listener<UnixListener> {
+    type Stream = Io<Async<UnixStream>>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        let (stream, _) = ready!(self.poll(cx, UnixListener::accept))?;
+        Poll::Ready(Async::new(stream).map(|stream| (Io::new(stream), Peer::Unix)))
+    }
+}
+
+impl Runtime for Smol {
+    type Tcp = Io<Async<TcpStream>>;
+    type TcpListener = Listener<TcpListener>;
+    #[cfg(unix)]
+    type Unix = Io<Async<UnixStream>>;
+    #[cfg(unix)]
+    type UnixListener = Listener<UnixListener>;
+    type Sleep = Sleep;
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
         Sleep(smol::Timer::at(deadline))
     }
 
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        match &self.executor {
-            Some(executor) => executor.spawn(future).detach(),
-            None => smol::spawn(future).detach(),
-        }
-    }
-
-    /// Spawns one task per thread; where they run is the executor's to decide.
-    fn spawn_on_each<F>(&self, make: impl FnMut(usize) -> F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        (0..self.workers).map(make).for_each(|future| self.spawn(future));
+        let Some(executor) = &self.executor else { return smol::spawn(future).detach() };
+        let Some(executor) = executor.upgrade() else { return };
+        executor.spawn(future).detach();
     }
 
     fn workers(&self) -> usize {
@@ -100,30 +123,40 @@ impl Runtime for Smol {
         smol::unblock(work)
     }
 
-    fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Self::TcpListener> {
-        Self::TcpListener::new(listener)
+    fn tcp_listener(&self, listener: TcpListener) -> io::Result<Self::TcpListener> {
+        SockRef::from(&listener).set_tcp_nodelay(true)?;
+        Async::new(listener).map(Listener)
     }
 
     #[cfg(unix)]
-    fn unix_listener(&self, listener: std::os::unix::net::UnixListener) -> io::Result<Self::UnixListener> {
-        Self::UnixListener::new(listener)
+    fn unix_listener(&self, listener: UnixListener) -> io::Result<Self::UnixListener> {
+        Async::new(listener).map(Listener)
     }
 
-    fn bind_tcp(&self, addr: SocketAddr, backlog: u32, shared: bool) -> io::Result<std::net::TcpListener> {
-        net::bind(addr, backlog, shared)
+    fn bind_tcp(&self, addr: SocketAddr, backlog: u32, shared: bool) -> io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+        #[cfg(unix)]
+        socket.set_reuse_address(true).and_then(|()| socket.set_reuse_port(shared))?;
+        if shared && cfg!(not(unix)) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        socket.bind(&addr.into())?;
+        socket.listen(backlog.try_into().unwrap_or(i32::MAX))?;
+        Ok(socket.into())
     }
 
-    fn connect_tcp(&self, addr: SocketAddr) -> impl Future<Output = io::Result<Tcp>> + Send {
-        net::connect_tcp(addr)
+    async fn connect_tcp(&self, addr: SocketAddr) -> io::Result<Self::Tcp> {
+        let stream = Async::<TcpStream>::connect(addr).await?;
+        stream.get_ref().set_nodelay(true)?;
+        Ok(Io::new(stream))
     }
 
+    /// Not as smol does it, which takes a full backlog for a connection under way.
     #[cfg(unix)]
-    fn connect_unix(&self, path: &Path) -> impl Future<Output = io::Result<Unix>> + Send {
-        net::unix::connect_unix(path.to_owned())
-    }
-
-    fn resolve(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
-        let host = (host.to_owned(), port);
-        smol::unblock(move || host.to_socket_addrs().map(Iterator::collect))
+    async fn connect_unix(&self, path: &std::path::Path) -> io::Result<Self::Unix> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.set_nonblocking(true)?;
+        socket.connect(&socket2::SockAddr::unix(path)?)?;
+        Async::new_nonblocking(socket.into()).map(Io::new)
     }
 }

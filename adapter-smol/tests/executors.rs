@@ -1,6 +1,6 @@
 //! One server on each kind of executor, beside other tasks.
 
-use adapter_smol::{Smol, Tcp};
+use adapter_smol::{Io, Smol};
 use avx_http::client::{Connection, Options, Request};
 use avx_http::rt::Runtime as _;
 use avx_http::{Address, Peer, Router, Server};
@@ -60,7 +60,7 @@ fn an_executor_of_ones_own_serves_beside_other_tasks() {
                 std::thread::spawn(move || smol::block_on(executor.run(stopped.recv())))
             })
             .collect();
-        smol::block_on(executor.run(serve(&Smol::on(executor.clone(), threads))));
+        smol::block_on(executor.run(serve(&Smol::on(&executor, threads))));
         assert!(!other.is_finished(), "the other task has gone with the server");
         assert!(turns.load(Ordering::Relaxed) > 1, "the other task had no turn");
         drop(stop);
@@ -82,7 +82,7 @@ fn a_local_executor_runs_connections() {
         let accepting = local.spawn(async move {
             for _ in 0..2 {
                 let (stream, addr) = listener.accept().await.unwrap();
-                let connection = engine.connection(Tcp::from(stream), Peer::Inet(addr));
+                let connection = engine.connection(Io::new(stream), Peer::Inet(addr));
                 let count = count.clone();
                 let counted = async move {
                     connection.await;
@@ -98,4 +98,45 @@ fn a_local_executor_runs_connections() {
             smol::future::yield_now().await;
         }
     }));
+}
+
+/// The engine's tasks do not keep the executor that they run on.
+#[test]
+fn an_executor_that_ends_takes_its_server_along() {
+    let executor = Arc::new(Executor::new());
+    let rt = Smol::on(&executor, 1);
+    let server = Server::new(Router::new().get("/", || "hello")).bind("127.0.0.1:0");
+    let (server, connection) = smol::block_on(executor.run(async {
+        let server = server.start(&rt).await.unwrap();
+        let address = server.local_addrs()[0].clone();
+        hello(&rt, address.clone()).await;
+        (server, Connection::connect(&rt, address, &Options::default()).await.unwrap())
+    }));
+    let Address::Inet(addr) = server.local_addrs()[0] else { panic!("no address") };
+    drop(executor);
+    assert!(std::net::TcpStream::connect(addr).is_err(), "it listens");
+    smol::block_on(async {
+        server.join().await;
+        assert!(connection.send(Request::get("/")).await.is_err());
+        // What is spawned from here on is dropped.
+        let after = Server::new(Router::new().get("/", || "hello")).bind("127.0.0.1:0");
+        after.start(&rt).await.unwrap().join().await;
+    });
+}
+
+/// Servers make a listener for each thread, so what smol does not take for a number must not become one here.
+#[test]
+fn threads_are_counted_as_smol_counts_them() {
+    const TEST: &str = "threads_are_counted_as_smol_counts_them";
+    if let Ok(expected) = std::env::var("AVX_EXPECTED_THREADS") {
+        assert_eq!(Smol::global().workers().to_string(), expected);
+        return;
+    }
+    for (said, expected) in [("3", "3"), ("0", "1"), ("-1", "1"), ("many", "1"), ("5000000000", "1")] {
+        let status = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", TEST])
+            .envs([("SMOL_THREADS", said), ("AVX_EXPECTED_THREADS", expected)])
+            .status();
+        assert!(status.unwrap().success(), "{said}");
+    }
 }

@@ -2,13 +2,15 @@
 //! protocol.
 #![cfg(unix)]
 
-use adapter_smol::{Io, Smol, Unix};
+use adapter_smol::{Io, Smol};
 use avx_http::client::{Connection, Options, Protocol, Request};
 use avx_http::rt::Stream;
 use avx_http::{OwnedRequest, Peer, Response, Router, Server, Status, Upgraded, ws};
 use smol::Async;
 use smol::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use std::io;
+use std::future::poll_fn;
+use std::io::{self, Read as _};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -77,7 +79,7 @@ async fn messages(connection: &Connection) {
 fn both_protocols_and_websocket_run_over_sockets_of_smols() {
     smol::block_on(async {
         for protocol in [Protocol::Http1, Protocol::Http2] {
-            let connection = connection(protocol, Unix::from);
+            let connection = connection(protocol, Io::new);
             exchanges(&connection).await;
             messages(&connection).await;
         }
@@ -145,7 +147,7 @@ fn what_a_stream_buffers_is_flushed() {
 #[test]
 fn a_tunnel_is_a_stream_of_smols() {
     smol::block_on(async {
-        let connection = connection(Protocol::Http1, Unix::from);
+        let connection = connection(Protocol::Http1, Io::new);
         let response = connection.send(Request::get("/tunnel").upgrade("echo")).await.unwrap();
         let mut tunnel = Io::new(response.into_upgraded().unwrap());
         tunnel.write_all(b"through the tunnel").await.unwrap();
@@ -167,5 +169,35 @@ fn a_pipe_that_breaks_ends_the_connection() {
         ours.write_all(half).await.unwrap();
         drop(ours);
         served.await;
+    });
+}
+
+/// The end of the sending side is the end for the peer, who may still have something to say; and a reset is an error.
+#[test]
+fn sockets_of_smols_are_half_closed_and_reset() {
+    async fn check<S: Stream>(wrap: impl Fn(Async<TcpStream>) -> S, how: &str) {
+        let listener = Async::<TcpListener>::bind(([127, 0, 0, 1], 0)).unwrap();
+        let addr = listener.get_ref().local_addr().unwrap();
+        for reset in [false, true] {
+            let mut theirs = Async::<TcpStream>::connect(addr).await.unwrap();
+            let mut ours = wrap(listener.accept().await.unwrap().0);
+            let mut buf = [0; 10];
+            if reset {
+                ours.reset();
+                drop(ours);
+                let error = theirs.read(&mut buf).await.expect_err(how);
+                assert_eq!(error.kind(), io::ErrorKind::ConnectionReset, "{how}");
+                continue;
+            }
+            poll_fn(|cx| ours.poll_shutdown(cx)).await.unwrap();
+            // It is there at once, or not at all.
+            assert_eq!(theirs.get_ref().read(&mut buf).expect(how), 0, "{how}");
+            theirs.write_all(b"still").await.unwrap();
+            assert_eq!(poll_fn(|cx| ours.poll_read(cx, &mut buf)).await.unwrap(), 5, "{how}");
+        }
+    }
+    smol::block_on(async {
+        check(Io::new, "Async").await;
+        check(|stream| Io::new(smol::net::TcpStream::from(stream)), "smol::net").await;
     });
 }

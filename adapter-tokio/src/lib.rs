@@ -1,22 +1,20 @@
 #![doc = include_str!("../README.md")]
 
-mod net;
 mod stream;
 
-pub use net::TcpListener;
-#[cfg(unix)]
-pub use net::unix::UnixListener;
 pub use stream::Io;
 
-use avx_http::rt::{self, Runtime};
-use std::future::Future;
+use avx_http::rt::{self, Peer, Runtime};
+use socket2::{Domain, SockRef, Socket, Type};
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-#[cfg(unix)]
-use std::path::Path;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
+use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
 use tokio::runtime::Handle;
 
 /// A handle to a tokio runtime, which needs its timers and its I/O enabled; clones name the same one.
@@ -30,6 +28,16 @@ impl Tokio {
     /// Outside of a tokio runtime, as tokio does.
     pub fn current() -> Self {
         Tokio(Handle::current())
+    }
+
+    /// `future`, polled inside of the runtime wherever it is awaited.
+    async fn within<F: Future>(&self, future: F) -> F::Output {
+        let mut future = pin!(future);
+        poll_fn(|cx| {
+            let _guard = self.0.enter();
+            future.as_mut().poll(cx)
+        })
+        .await
     }
 }
 
@@ -71,18 +79,39 @@ impl<T> Future for Unblock<T> {
     }
 }
 
-impl Runtime for Tokio {
-    type Tcp = Io<tokio::net::TcpStream>;
-    type TcpListener = TcpListener;
-    #[cfg(unix)]
-    type Unix = Io<tokio::net::UnixStream>;
-    #[cfg(unix)]
-    type UnixListener = UnixListener;
-    type Sleep = Sleep;
+/// A listener of tokio's.
+#[derive(Debug)]
+pub struct Listener<L>(L);
 
-    fn now(&self) -> Instant {
-        Instant::now()
+impl rt::Listener for Listener<TcpListener> {
+    type Stream = Io<TcpStream>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        let (stream, addr) = ready!(self.0.poll_accept(cx))?;
+        // On these systems it has the options of its listener, so that no connection costs a call for them.
+        #[cfg(not(any(target_os = "linux", target_os = "android")))]
+        stream.set_nodelay(true)?;
+        Poll::Ready(Ok((Io::new(stream), Peer::Inet(addr))))
     }
+}
+
+#[cfg(unix)]
+impl rt::Listener for Listener<UnixListener> {
+    type Stream = Io<UnixStream>;
+
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<(Self::Stream, Peer)>> {
+        self.0.poll_accept(cx).map_ok(|(stream, _)| (Io::new(stream), Peer::Unix))
+    }
+}
+
+impl Runtime for Tokio {
+    type Tcp = Io<TcpStream>;
+    type TcpListener = Listener<TcpListener>;
+    #[cfg(unix)]
+    type Unix = Io<UnixStream>;
+    #[cfg(unix)]
+    type UnixListener = Listener<UnixListener>;
+    type Sleep = Sleep;
 
     fn sleep_until(&self, deadline: Instant) -> Sleep {
         let _guard = self.0.enter();
@@ -91,14 +120,6 @@ impl Runtime for Tokio {
 
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
         drop(self.0.spawn(future));
-    }
-
-    /// Spawns one task per worker; where they run is tokio's to decide.
-    fn spawn_on_each<F>(&self, make: impl FnMut(usize) -> F)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        (0..self.workers()).map(make).for_each(|future| self.spawn(future));
     }
 
     fn workers(&self) -> usize {
@@ -112,32 +133,40 @@ impl Runtime for Tokio {
         Unblock(self.0.spawn_blocking(work))
     }
 
-    fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<TcpListener> {
+    fn tcp_listener(&self, listener: std::net::TcpListener) -> io::Result<Self::TcpListener> {
         let _guard = self.0.enter();
-        TcpListener::new(listener)
+        listener.set_nonblocking(true)?;
+        SockRef::from(&listener).set_tcp_nodelay(true)?;
+        TcpListener::from_std(listener).map(Listener)
     }
 
     #[cfg(unix)]
-    fn unix_listener(&self, listener: std::os::unix::net::UnixListener) -> io::Result<UnixListener> {
+    fn unix_listener(&self, listener: std::os::unix::net::UnixListener) -> io::Result<Self::UnixListener> {
         let _guard = self.0.enter();
-        UnixListener::new(listener)
+        listener.set_nonblocking(true)?;
+        UnixListener::from_std(listener).map(Listener)
     }
 
     fn bind_tcp(&self, addr: SocketAddr, backlog: u32, shared: bool) -> io::Result<std::net::TcpListener> {
-        net::bind(addr, backlog, shared)
+        let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+        #[cfg(unix)]
+        socket.set_reuse_address(true).and_then(|()| socket.set_reuse_port(shared))?;
+        if shared && cfg!(not(unix)) {
+            return Err(io::ErrorKind::Unsupported.into());
+        }
+        socket.bind(&addr.into())?;
+        socket.listen(backlog.try_into().unwrap_or(i32::MAX))?;
+        Ok(socket.into())
     }
 
-    fn connect_tcp(&self, addr: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>> + Send {
-        net::connect_tcp(addr)
+    async fn connect_tcp(&self, addr: SocketAddr) -> io::Result<Self::Tcp> {
+        let stream = self.within(TcpStream::connect(addr)).await?;
+        stream.set_nodelay(true)?;
+        Ok(Io::new(stream))
     }
 
     #[cfg(unix)]
-    fn connect_unix(&self, path: &Path) -> impl Future<Output = io::Result<Self::Unix>> + Send {
-        net::unix::connect_unix(path.to_owned())
-    }
-
-    fn resolve(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
-        let host = (host.to_owned(), port);
-        async { Ok(tokio::net::lookup_host(host).await?.collect()) }
+    async fn connect_unix(&self, path: &std::path::Path) -> io::Result<Self::Unix> {
+        self.within(UnixStream::connect(path)).await.map(Io::new)
     }
 }

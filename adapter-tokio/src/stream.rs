@@ -7,6 +7,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
 
 /// The bridge between tokio's streams and the engine's, in both directions: around anything that is
 /// `AsyncRead + AsyncWrite` (a socket, TLS, a pipe in memory) it is a [`Stream`], and around a [`Stream`] (an
@@ -37,35 +39,12 @@ impl<S> Io<S> {
 
 impl<S: 'static> Io<S> {
     /// Whether the stream may have something to read, as far as a socket knows it.
-    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let stream: &dyn Any = &self.stream;
-        if let Some(socket) = stream.downcast_ref::<TcpStream>() {
-            return socket.poll_read_ready(cx).map(drop);
-        }
+        let tcp = stream.downcast_ref::<TcpStream>().map(|socket| socket.poll_read_ready(cx));
         #[cfg(unix)]
-        if let Some(socket) = stream.downcast_ref::<tokio::net::UnixStream>() {
-            return socket.poll_read_ready(cx).map(drop);
-        }
-        Poll::Ready(())
-    }
-}
-
-impl<S: AsyncWrite + Unpin> Io<S> {
-    /// Writes and flushes. Whoever is told `Pending` comes with the same bytes again, so those that were taken need
-    /// not be kept.
-    fn poll_flushed(
-        &mut self,
-        cx: &mut Context<'_>,
-        len: usize,
-        write: impl FnOnce(Pin<&mut S>, &mut Context<'_>) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if self.owed == 0 {
-            self.owed = ready!(write(Pin::new(&mut self.stream), cx))?;
-        }
-        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-        let told = self.owed.min(len);
-        self.owed -= told;
-        Poll::Ready(Ok(told))
+        let tcp = tcp.or_else(|| Some(stream.downcast_ref::<UnixStream>()?.poll_read_ready(cx)));
+        tcp.unwrap_or(Poll::Ready(Ok(())))
     }
 }
 
@@ -85,12 +64,22 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for Io<S> {
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll_flushed(cx, buf.len(), |stream, cx| stream.poll_write(cx, buf))
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
     }
 
+    // Whoever is told `Pending` comes with the same bytes again, so those that were taken need not be kept.
     fn poll_write_vectored(&mut self, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        let len = bufs.iter().map(|b| b.len()).sum();
-        self.poll_flushed(cx, len, |stream, cx| stream.poll_write_vectored(cx, bufs))
+        let mut stream = Pin::new(&mut self.stream);
+        if self.owed == 0 {
+            self.owed = ready!(match bufs {
+                [buf] => stream.as_mut().poll_write(cx, buf),
+                bufs => stream.as_mut().poll_write_vectored(cx, bufs),
+            })?;
+        }
+        ready!(stream.poll_flush(cx))?;
+        let told = self.owed.min(bufs.iter().map(|b| b.len()).sum());
+        self.owed -= told;
+        Poll::Ready(Ok(told))
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -98,10 +87,9 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Stream for Io<S> {
     }
 
     fn reset(&mut self) {
-        if let Some(socket) = (&self.stream as &dyn Any).downcast_ref::<TcpStream>() {
-            // One that cannot be reset is gone already.
-            let _ = socket.set_zero_linger();
-        }
+        let socket = (&self.stream as &dyn Any).downcast_ref::<TcpStream>();
+        // One that cannot be reset is gone already.
+        let _ = socket.map(TcpStream::set_zero_linger);
     }
 }
 
@@ -120,6 +108,14 @@ impl<S: Stream> AsyncRead for Io<S> {
 impl<S: Stream> AsyncWrite for Io<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         self.stream.poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        self.stream.poll_write_vectored(cx, bufs)
     }
 
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {

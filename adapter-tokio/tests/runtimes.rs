@@ -92,3 +92,74 @@ fn blocking_work_that_panics_panics_where_it_is_awaited() {
         });
     }
 }
+
+/// The client's future may be polled by anything: another runtime, or a thread without one.
+#[test]
+fn a_client_connects_from_outside_of_its_runtime() {
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let rt = Tokio::from(runtime.handle().clone());
+    let path = std::env::temp_dir().join(format!("avx-tokio-outside-{}", std::process::id()));
+    let server = Server::new(Router::new().get("/", || "hello")).bind("127.0.0.1:0").bind(path);
+    let server = runtime.block_on(server.start(&rt)).unwrap();
+    let [Address::Inet(addr), unix] = server.local_addrs() else { panic!("no addresses") };
+    // It has neither timers nor sockets.
+    let other = Builder::new_current_thread().build().unwrap();
+    for address in [(*addr).into(), Address::Host(format!("localhost:{}", addr.port())), unix.clone()] {
+        other.block_on(hello(&rt, address));
+    }
+    server.shutdown();
+    other.block_on(server.join());
+}
+
+fn is_ready(future: impl Future) -> bool {
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    std::pin::pin!(future).poll(&mut cx).is_ready()
+}
+
+/// What is spawned then is dropped before it was polled.
+#[test]
+fn a_server_on_a_runtime_that_has_ended_has_ended() {
+    for runtime in flavours() {
+        let rt = Tokio::from(runtime.handle().clone());
+        drop(runtime);
+        let server = Server::new(Router::new().get("/", || "hello")).bind("127.0.0.1:0");
+        let other = Builder::new_current_thread().build().unwrap();
+        let server = other.block_on(server.start(&rt)).unwrap();
+        assert!(is_ready(server.join()), "it waits for acceptors that there are not");
+        let Address::Inet(addr) = server.local_addrs()[0] else { panic!("no address") };
+        assert!(std::net::TcpStream::connect(addr).is_err(), "it listens");
+    }
+}
+
+#[test]
+fn a_runtime_that_ends_takes_its_connections_along() {
+    for runtime in flavours() {
+        let rt = Tokio::from(runtime.handle().clone());
+        let held = Arc::new(());
+        let kept = held.clone();
+        let router = Router::new().get("/", || "hello").get("/waits", move |_: avx_http::OwnedRequest| {
+            let kept = kept.clone();
+            async move {
+                let _kept = kept;
+                std::future::pending::<&'static str>().await
+            }
+        });
+        let (server, connection, mut waiting) = runtime.block_on(async {
+            let server = Server::new(router).bind("127.0.0.1:0").start(&rt).await.unwrap();
+            let address = server.local_addrs()[0].clone();
+            hello(&rt, address.clone()).await;
+            let connection = Connection::connect(&rt, address, &Options::default()).await.unwrap();
+            let sending = connection.clone();
+            let mut waiting = Box::pin(async move { sending.send(Request::get("/waits")).await });
+            assert!(!is_ready(waiting.as_mut()));
+            (server, connection, waiting)
+        });
+        drop(runtime);
+        // Whoever waits is told, whoever asks is refused, and nothing is kept.
+        let other = Builder::new_current_thread().build().unwrap();
+        assert!(other.block_on(waiting.as_mut()).is_err());
+        assert!(other.block_on(connection.send(Request::get("/"))).is_err());
+        other.block_on(server.join());
+        assert_eq!((server.connections(), Arc::strong_count(&held)), (0, 1));
+    }
+}

@@ -8,6 +8,7 @@ use http::HeaderMap;
 use http_body::{Frame, SizeHint};
 use std::any::{Any, TypeId};
 use std::fmt;
+use std::future::poll_fn;
 use std::mem;
 use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
@@ -94,12 +95,12 @@ where
     match body.size_hint().exact().or_else(announced) {
         // There may be trailers, unless the body says that there is nothing at all.
         Some(0) if body.is_end_stream() => Body::empty(),
-        len => Body::source(Outgoing { body: Box::pin(body), first: None, len, trailers: None }),
+        len => Body::source(Outgoing { body: Box::pin(body), data: Bytes::new(), len, trailers: None }),
     }
 }
 
 /// As [`body_of`], and content that is small and there already comes as one piece, which leaves with the head.
-pub(crate) fn poll_body_of<B>(cx: &mut Context<'_>, body: B, announced: impl FnOnce() -> Option<u64>) -> Body
+pub(crate) async fn begun_body_of<B>(body: B, announced: impl FnOnce() -> Option<u64>) -> Body
 where
     B: http_body::Body + Send + 'static,
 {
@@ -108,23 +109,28 @@ where
         _ => return body_of(body, announced),
     };
     let mut body = Box::pin(body);
-    let first = match body.as_mut().poll_frame(cx) {
-        Poll::Pending => None,
-        Poll::Ready(Some(Ok(frame))) => frame.into_data().ok().map(bytes_of),
+    let data = match poll_fn(|cx| Poll::Ready(body.as_mut().poll_frame(cx))).await {
+        Poll::Pending => Bytes::new(),
+        Poll::Ready(Some(Ok(frame))) => frame.into_data().map(bytes_of).unwrap_or_default(),
         Poll::Ready(Some(Err(_)) | None) => return Body::source(Failed(len)),
     };
-    match first {
-        Some(bytes) if bytes.len() as u64 == len && body.is_end_stream() => Body::from(bytes),
-        first => {
-            let first = first.filter(|bytes| !bytes.is_empty()).map(Chunk::from);
-            Body::source(Outgoing { body, first, len: Some(len), trailers: None })
-        }
+    if data.len() as u64 == len && body.is_end_stream() {
+        return Body::from(Vec::from(data));
     }
+    Body::source(Outgoing { body, data, len: Some(len), trailers: None })
 }
 
-/// No copy of bytes that nobody else has.
-fn bytes_of(mut data: impl Buf) -> Vec<u8> {
-    Vec::from(data.copy_to_bytes(data.remaining()))
+fn bytes_of(mut data: impl Buf) -> Bytes {
+    data.copy_to_bytes(data.remaining())
+}
+
+/// What nobody else has goes as it is. Of the rest a piece is copied, so that what many responses share, or lies in
+/// the program, is not there once more for each of them.
+fn piece_of(data: &mut Bytes) -> Chunk {
+    if data.is_unique() {
+        return Vec::from(mem::take(data)).into();
+    }
+    Chunk::copy(&data.split_to(data.len().min(PIECE)))
 }
 
 /// No content, of this length: the response to a HEAD.
@@ -147,26 +153,25 @@ impl Source for Failed {
 
 struct Outgoing<B> {
     body: Pin<Box<B>>,
-    /// Was asked for already.
-    first: Option<Chunk>,
+    /// Came from it, and has yet to go.
+    data: Bytes,
     len: Option<u64>,
     trailers: Option<HeaderMap>,
 }
 
 impl<B: http_body::Body + Send + 'static> Source for Outgoing<B> {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Chunk, BodyError>>> {
-        if let Some(first) = self.first.take() {
-            return Poll::Ready(Some(Ok(first)));
-        }
         loop {
+            if !self.data.is_empty() {
+                return Poll::Ready(Some(Ok(piece_of(&mut self.data))));
+            }
             let frame = match ready!(self.body.as_mut().poll_frame(cx)) {
                 None => return Poll::Ready(None),
                 Some(Err(_)) => return Poll::Ready(Some(Err(BodyError::Aborted))),
                 Some(Ok(frame)) => frame,
             };
             match frame.into_data() {
-                Ok(data) if data.has_remaining() => return Poll::Ready(Some(Ok(bytes_of(data).into()))),
-                Ok(_) => {}
+                Ok(data) => self.data = bytes_of(data),
                 Err(frame) => {
                     if let Ok(trailers) = frame.into_trailers() {
                         self.trailers = Some(trailers);

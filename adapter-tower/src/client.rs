@@ -27,9 +27,10 @@ where
     type Error = Error;
     type Future = Sending;
 
-    /// Always ready: requests wait inside.
+    /// Ready at once, because requests wait inside. [`Error::Unsent`] when the connection takes no more: layers that
+    /// connect again or choose among several go by that.
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        Poll::Ready(Ok(()))
+        Poll::Ready(if self.0.is_reusable() { Ok(()) } else { Err(Error::Unsent(None)) })
     }
 
     fn call(&mut self, request: http::Request<B>) -> Sending {

@@ -2,7 +2,9 @@
 
 use crate::body::{Content, body_of};
 use crate::section::{FieldSection, lines_in_order, map_of};
-use avx_http::{Body, Error, Method, OwnedRequest, Peer, Response, Status, Version, client};
+use avx_http::{
+    Body, Error, Fields, Method, OwnedFields, OwnedRequest, Peer, Request, Response, Status, Version, client,
+};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, UPGRADE};
 use http::{HeaderMap, HeaderName, StatusCode, Uri, uri};
@@ -18,40 +20,62 @@ use std::ops::Range;
 /// 400 (Bad Request) for a target that is no [`Uri`], 431 (Request Header Fields Too Large) for more fields than a
 /// [`HeaderMap`] holds.
 pub fn request_to_http(mut request: OwnedRequest) -> Result<http::Request<Content>, Error> {
-    let malformed = || Error::new(Status::BAD_REQUEST);
     let mut http = http::Request::new(Content::from(request.take_body()));
-    let method = http::Method::from_bytes(request.method().as_bytes());
-    *http.method_mut() = method.map_err(|_| malformed())?;
-    *http.version_mut() = version_to_http(request.version());
-    http.extensions_mut().insert(request.peer());
-    let authority = authority_of(&request).map_err(|_| malformed())?;
-    let target = offset(&request, request.target());
-    // All that follows lies in the memory of the request's head.
-    let section = FieldSection::from(request.into_fields());
-    let bytes = section.bytes();
-    let target = target.filter(|target| target.end <= bytes.len()).map(|target| bytes.slice(target));
-    *http.uri_mut() = uri_of(target.unwrap_or_default(), authority).map_err(|_| malformed())?;
-    let too_many = || Error::new(Status::new(431).unwrap_or(Status::BAD_REQUEST));
-    *http.headers_mut() = section.map(&bytes).ok_or_else(too_many)?;
-    http.extensions_mut().insert(section);
+    let (line, fields) = ((request.method(), request.target(), request.version()), request.fields());
+    let place = begin(&mut http, line, request.authority(), fields, request.peer())?;
+    finish(&mut http, place, request.into_fields())?;
     Ok(http)
 }
 
-/// Where `part` of a head lies in the memory of its fields.
-fn offset(request: &OwnedRequest, part: &[u8]) -> Option<Range<usize>> {
-    let start = part.as_ptr().addr().checked_sub(request.fields().as_raw().0.as_ptr().addr())?;
-    Some(start..start.checked_add(part.len())?)
+/// As [`request_to_http`], of a request that was not detached: its head is copied once, too.
+pub(crate) fn received_to_http(request: &mut Request<'_>) -> Result<http::Request<Content>, Error> {
+    let mut http = http::Request::new(Content::from(request.take_body()));
+    let (line, fields) = ((request.method(), request.target(), request.version()), request.fields());
+    let place = begin(&mut http, line, request.authority(), fields, request.peer())?;
+    finish(&mut http, place, OwnedFields::copy_whole(fields))?;
+    Ok(http)
 }
 
-/// The authority that the target is to name.
-fn authority_of(request: &OwnedRequest) -> Result<Option<uri::Authority>, http::Error> {
-    let multiplexed = matches!(request.version(), Version::Http2 | Version::Http3);
-    match request.authority() {
-        authority if multiplexed && request.target().starts_with(b"/") && !authority.is_empty() => {
-            Ok(Some(uri::Authority::try_from(authority)?))
-        }
-        _ => Ok(None),
-    }
+/// The authority that the target is to name, and where the target lies in the memory of the fields.
+type Place = (Option<uri::Authority>, Range<usize>);
+
+/// Fills in what the request line says, but for the target.
+fn begin(
+    http: &mut http::Request<Content>,
+    (method, target, version): (Method<'_>, &[u8], Version),
+    authority: &[u8],
+    fields: Fields<'_>,
+    peer: Peer,
+) -> Result<Place, Error> {
+    *http.method_mut() = http::Method::from_bytes(method.as_bytes()).map_err(|_| malformed())?;
+    *http.version_mut() = version_to_http(version);
+    http.extensions_mut().insert(peer);
+    let multiplexed = matches!(version, Version::Http2 | Version::Http3);
+    let names_authority = multiplexed && target.starts_with(b"/") && !authority.is_empty();
+    let authority = names_authority.then(|| uri::Authority::try_from(authority)).transpose();
+    let start = target.as_ptr().addr().wrapping_sub(fields.as_raw().0.as_ptr().addr());
+    Ok((authority.map_err(|_| malformed())?, start..start.wrapping_add(target.len())))
+}
+
+/// Fills in target and fields: slices of one memory.
+fn finish(
+    http: &mut http::Request<Content>,
+    (authority, target): Place,
+    fields: OwnedFields,
+) -> Result<(), Error> {
+    let section = FieldSection::from(fields);
+    let bytes = section.bytes();
+    let lies_there = target.start <= target.end && target.end <= bytes.len();
+    let target = if lies_there { bytes.slice(target) } else { Bytes::new() };
+    *http.uri_mut() = uri_of(target, authority).map_err(|_| malformed())?;
+    let too_many = || Error::new(Status::new(431).unwrap_or(Status::BAD_REQUEST));
+    *http.headers_mut() = section.map(&bytes).ok_or_else(too_many)?;
+    http.extensions_mut().insert(section);
+    Ok(())
+}
+
+fn malformed() -> Error {
+    Error::new(Status::BAD_REQUEST)
 }
 
 fn uri_of(target: Bytes, authority: Option<uri::Authority>) -> Result<Uri, http::Error> {
@@ -106,7 +130,7 @@ pub fn response_to_http(mut response: Response) -> http::Response<Content> {
     let body = std::mem::take(response.body_mut());
     let mut http = http::Response::new(Content::from(body));
     *http.status_mut() = status_to_http(response.status());
-    let mut section = avx_http::OwnedFields::from(response.fields());
+    let mut section = OwnedFields::from(response.fields());
     let preset = response.preset().map(|preset| preset.fields()).unwrap_or_default();
     for line in preset {
         if !response.fields().iter().any(|other| other.name.as_bytes().eq_ignore_ascii_case(line.name)) {
@@ -129,11 +153,7 @@ where
 {
     let (parts, body) = request.into_parts();
     let body = body_of(body, || announced(&parts.headers));
-    let target = match (parts.uri.path_and_query(), parts.uri.authority()) {
-        (Some(target), _) if parts.method != http::Method::CONNECT => target.as_str(),
-        (_, Some(authority)) => authority.as_str(),
-        _ => "/",
-    };
+    let target = target_of(&parts);
     let method = Method::from_token(parts.method.as_str().as_bytes());
     let mut http = client::Request::new(method, target).with_body(body);
     if let Some(authority) = parts.uri.authority() {
@@ -144,6 +164,15 @@ where
     let skip = |name: &HeaderName| is_framing(name) || (has_authority && *name == HOST) || *name == UPGRADE;
     *http.fields_mut() = lines_in_order(&parts.headers, parts.extensions.get(), skip);
     http
+}
+
+/// Path and query; of a CONNECT, the authority.
+pub(crate) fn target_of(parts: &http::request::Parts) -> &str {
+    match (parts.uri.path_and_query(), parts.uri.authority()) {
+        (Some(target), _) if parts.method != http::Method::CONNECT => target.as_str(),
+        (_, Some(authority)) => authority.as_str(),
+        _ => "/",
+    }
 }
 
 /// A response that was received. Its content streams, with trailers; its [`FieldSection`] is among the extensions.

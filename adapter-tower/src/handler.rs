@@ -1,11 +1,10 @@
 //! A tower service as a handler of avx.
 
-use crate::body::{Content, absent, poll_body_of};
-use crate::convert::{announced, request_to_http, response_of};
-use avx_http::{Error, Handler, IntoResponse, Method, Reply, Request, Response};
+use crate::body::{Content, absent, begun_body_of};
+use crate::convert::{announced, received_to_http, response_of};
+use avx_http::{Error, Handler, IntoResponse, Method, Reply, Request, Status};
 use std::fmt;
 use std::future::poll_fn;
-use std::task::Poll;
 use tower_service::Service;
 
 /// A tower service, an `axum::Router` most of all, as a [`Handler`]: a server takes it as it is, and a
@@ -54,39 +53,29 @@ where
     B: http_body::Body + Send + 'static,
 {
     let is_head = request.method() == Method::Head;
-    let request = match request_to_http(request.detach()) {
+    let request = match received_to_http(request) {
         Ok(request) => request,
         Err(error) => return error.into_response().into(),
     };
     Reply::later(async move {
-        let failed = |error: S::Error| Error::new(avx_http::Status::INTERNAL_SERVER_ERROR).because(error);
+        let failed =
+            |error: S::Error| Error::new(Status::INTERNAL_SERVER_ERROR).because(error).into_response();
         if let Err(error) = poll_fn(|cx| service.poll_ready(cx)).await {
-            return failed(error).into_response();
+            return failed(error);
         }
-        match service.call(request).await.map_err(failed) {
-            Ok(response) => respond(response, is_head).await,
-            Err(error) => error.into_response(),
-        }
+        let (parts, body) = match service.call(request).await {
+            Ok(response) => response.into_parts(),
+            Err(error) => return failed(error),
+        };
+        let len = || announced(&parts.headers);
+        let body = match is_head.then(len).flatten() {
+            // "The server SHOULD send the same header fields in response to a HEAD request as it would have sent if
+            // the request method had been GET." (RFC 9110, section 9.3.2) The content is gone already.
+            Some(len) => absent(len),
+            None => begun_body_of(body, len).await,
+        };
+        response_of(&parts, body)
     })
-}
-
-async fn respond<B: http_body::Body + Send + 'static>(
-    response: http::Response<B>,
-    is_head: bool,
-) -> Response {
-    let (parts, body) = response.into_parts();
-    let len = || announced(&parts.headers);
-    let body = match is_head.then(len).flatten() {
-        // "The server SHOULD send the same header fields in response to a HEAD request as it would have sent if
-        // the request method had been GET." (RFC 9110, section 9.3.2) The content is gone already.
-        Some(len) => absent(len),
-        None => {
-            let mut body = Some(body);
-            poll_fn(|cx| Poll::Ready(body.take().map(|body| poll_body_of(cx, body, len)).unwrap_or_default()))
-                .await
-        }
-    };
-    response_of(&parts, body)
 }
 
 impl<S> fmt::Debug for Tower<S> {

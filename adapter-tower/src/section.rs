@@ -3,7 +3,6 @@
 
 use avx_http::{FieldLines, Fields, Name, OwnedFields, Value};
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 
@@ -104,7 +103,7 @@ fn fill(fields: Fields<'_>, value_of: impl Fn(&[u8]) -> Option<HeaderValue>) -> 
 
 /// The lines of a map, in its own order.
 pub(crate) fn lines_of(map: &HeaderMap) -> impl Iterator<Item = (Name, Value)> {
-    map.iter().map(|(name, value)| (name_of(name), Value::copy(value)))
+    map.iter().map(|(name, value)| (name_of(name), value_of(value)))
 }
 
 /// The lines of a map in the order and the case of `section`, without those that `skip` names.
@@ -113,16 +112,20 @@ pub(crate) fn lines_in_order(
     section: Option<&FieldSection>,
     skip: impl Fn(&HeaderName) -> bool,
 ) -> FieldLines {
+    let Some(section) = section else {
+        let lines = map.iter().filter(|(name, _)| !skip(name));
+        return lines.map(|(name, value)| (name_of(name), value_of(value))).collect();
+    };
     let mut lines = FieldLines::new();
     // How many values of a name have been written; few names come twice.
     let mut written: Vec<(HeaderName, usize)> = Vec::new();
-    for field in section.iter().flat_map(|section| section.fields()) {
+    for field in section.fields() {
         let Ok(name) = HeaderName::from_bytes(field.name) else { continue };
         let at = written.iter().position(|(other, _)| *other == name);
         let n = at.map_or(0, |at| written[at].1);
         if let Some(value) = map.get_all(&name).iter().nth(n) {
             if !skip(&name) {
-                lines.push(field.name.to_vec(), Value::copy(value));
+                lines.push(field.name.to_vec(), value_of(value));
             }
             match at {
                 Some(at) => written[at].1 += 1,
@@ -133,18 +136,42 @@ pub(crate) fn lines_in_order(
     for name in map.keys().filter(|name| !skip(name)) {
         let n = written.iter().find(|(other, _)| other == name).map_or(0, |(_, n)| *n);
         for value in map.get_all(name).iter().skip(n) {
-            lines.push(name_of(name), Value::copy(value));
+            lines.push(name_of(name), value_of(value));
         }
     }
     lines
 }
 
-/// Those that nearly every response has are literals, which need no memory.
+/// Names and values that stand in nearly every response are literals, which need no memory.
 fn name_of(name: &HeaderName) -> Name {
-    match name {
-        name if *name == CONTENT_TYPE => "content-type".into(),
-        name if *name == CACHE_CONTROL => "cache-control".into(),
-        name if *name == ETAG => "etag".into(),
-        name => name.as_str().to_owned().into(),
+    match NAMES.iter().find(|literal| **literal == name.as_str()) {
+        Some(literal) => (*literal).into(),
+        None => name.as_str().to_owned().into(),
     }
 }
+
+fn value_of(value: &HeaderValue) -> Value {
+    match VALUES.iter().find(|literal| literal.as_bytes() == value.as_bytes()) {
+        Some(literal) => (*literal).into(),
+        None => Value::copy(value),
+    }
+}
+
+const NAMES: [&str; 12] = [
+    "content-type",
+    "cache-control",
+    "etag",
+    "vary",
+    "set-cookie",
+    "location",
+    "last-modified",
+    "content-encoding",
+    "content-range",
+    "accept-ranges",
+    "access-control-allow-origin",
+    "x-request-id",
+];
+
+/// Those that [`Value::copy`] would allocate for.
+const VALUES: [&str; 3] =
+    ["text/plain; charset=utf-8", "text/html; charset=utf-8", "application/octet-stream"];

@@ -1,7 +1,7 @@
 //! A handler of avx as a tower service.
 
 use crate::body::{Content, body_of};
-use crate::convert::{announced, peer_of, response_to_http, version_from_http};
+use crate::convert::{announced, peer_of, response_to_http, target_of, version_from_http};
 use crate::section::{FieldSection, lines_in_order};
 use avx_http::router::RouteError;
 use avx_http::{Handler, IntoHandler, Method, OwnedFields, Reply, Request};
@@ -41,7 +41,7 @@ impl<H: Handler> HandlerService<H> {
         let fields = OwnedFields::from(&lines_in_order(&parts.headers, section, |_| false));
         let host = parts.headers.get(http::header::HOST).map(|host| host.as_bytes());
         let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
-        let target = parts.uri.path_and_query().map_or("/", |target| target.as_str());
+        let target = target_of(&parts);
         let peer = peer_of(&parts.extensions);
         let mut request = Request::new(Method::from_token(parts.method.as_str().as_bytes()), target)
             .with_fields(fields.as_fields())

@@ -20,6 +20,7 @@ on_each_runtime! {
     a_service_that_does_not_upgrade_answers
     a_service_that_leaves_leaves_nothing_behind
     a_transport_that_breaks_off_breaks_the_other_off
+    an_offer_changes_neither_method_nor_content
 }
 
 /// More than any buffer on the way.
@@ -253,5 +254,58 @@ fn a_websocket_of_the_engines_stands_in_axum() {
             assert_eq!(response.into_body().collect(100).await.unwrap(), b"plain");
             messages(&rt, &connection).await;
         }
+    });
+}
+
+/// Clients that offer h2c do so with whatever they send.
+fn an_offer_changes_neither_method_nor_content<H: Host>() {
+    const OFFERS: [(&str, &str); 2] = [
+        ("content-length: 7\r\n\r\ncontent", "POST with content"),
+        ("content-length: 0\r\n\r\n", "POST with "),
+    ];
+    H::run(async |rt: H::Rt| {
+        let app = async |request: axum::extract::Request| {
+            let method = request.method().clone();
+            let content = axum::body::to_bytes(request.into_body(), 100).await.unwrap();
+            format!("{method} with {}", content.escape_ascii())
+        };
+        let app = axum::Router::new().route("/", any(app));
+        let addr = serve(&rt, Tower::new(app).upgrades(&rt)).await;
+        let ours = async |mut request: avx_http::OwnedRequest| {
+            let content = request.take_body().collect(100).await.unwrap();
+            format!("{} with {}", request.method().as_bytes().escape_ascii(), content.escape_ascii())
+        };
+        let service = HandlerService::new(ours).unwrap().upgrading(&rt).unwrap();
+        for (rest, expected) in OFFERS {
+            let answer = rt.unblock(move || {
+                use std::io::{Read, Write};
+                let mut stream = std::net::TcpStream::connect(addr).unwrap();
+                let head = "POST / HTTP/1.1\r\nhost: a\r\nconnection: upgrade, close\r\nupgrade: h2c\r\n";
+                stream.write_all(format!("{head}{rest}").as_bytes()).unwrap();
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).map(|_| answer).unwrap()
+            });
+            let answer = answer.await;
+            assert!(answer.ends_with(&format!("\r\n\r\n{expected}")), "{answer}");
+
+            let content = expected.strip_prefix("POST with ").unwrap();
+            let request = http::Request::post("/").header("host", "a").header("connection", "upgrade");
+            let request = request.header("upgrade", "h2c").body(content.to_string()).unwrap();
+            let response = tower::ServiceExt::oneshot(service.clone(), request).await.unwrap();
+            let answer = response.into_body().into_inner().collect(100).await.unwrap();
+            assert_eq!(answer.escape_ascii().to_string(), expected);
+        }
+        // A tunnel is no protocol, and nobody here makes one.
+        let answer = rt.unblock(move || {
+            use std::io::{Read, Write};
+            let mut stream = std::net::TcpStream::connect(addr).unwrap();
+            let head =
+                "CONNECT a:1 HTTP/1.1\r\nhost: a:1\r\nconnection: upgrade, close\r\nupgrade: x\r\n\r\n";
+            stream.write_all(head.as_bytes()).unwrap();
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer).map(|_| answer).unwrap()
+        });
+        let answer = answer.await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
     });
 }

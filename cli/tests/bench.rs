@@ -69,6 +69,77 @@ fn content_is_sent_in_full_over_either_version() {
 }
 
 #[test]
+fn much_content_both_ways_at_once_does_not_wait_for_credit_that_nobody_sends() {
+    let serving = Serving::start(&[]);
+    let (content, messages) = (serving.url("/echo"), serving.url("/ws").replace("http", "ws"));
+    for args in [
+        &["-n", "200", "-m", "12", "--body-size", "3M", &content][..],
+        &["-n", "60", "-m", "3", "-p", "4", "--message-size", "3M", &messages],
+    ] {
+        let json = bench(&[&["--http2", "-c", "1", "--timeout", "5s"], args].concat());
+        assert_eq!((number(&json, "timeout"), number(&json, "reconnects")), (0.0, 0.0), "{args:?} {json}");
+    }
+}
+
+#[test]
+fn streams_that_the_server_does_not_allow_are_told() {
+    let serving = Serving::start(&["--max-streams", "5"]);
+    let (requests, messages) = (serving.url("/plaintext"), serving.url("/ws").replace("http", "ws"));
+    for (url, what) in [(&requests, "requests"), (&messages, "WebSockets")] {
+        let args = ["bench", "-n", "200", "-c", "2", "--http2", "-m", "32", url];
+        let ran = run(&args, b"");
+        let note = format!("note: the server allows 5 {what} at a time on a connection, and not 32 (-m)\n");
+        assert!(ran.code == 0 && ran.stdout.contains(&note), "{} {}", ran.stdout, ran.stderr);
+        let json = bench(&args[1..]);
+        assert_eq!((number(&json, "allowed_streams"), number(&json, "done")), (5.0, 200.0), "{json}");
+        let ran = run(&["bench", "-n", "50", "-c", "2", "--http2", "-m", "5", url], b"");
+        assert!(ran.code == 0 && !ran.stdout.contains("allows"), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn what_is_under_way_at_the_end_is_no_sign_of_a_server_that_does_not_keep_up() {
+    let serving = Serving::start(&[]);
+    let args = |n| ["bench", "--rate", "100", "-d", "300ms", "-c", n];
+    let url = serving.url("/delay/100");
+    let ran = run(&[&args("60")[..], &[&url]].concat(), b"");
+    assert!(ran.code == 0 && !ran.stdout.contains("keep up"), "{}", ran.stdout);
+    let ran = run(&[&args("1")[..], &[&url]].concat(), b"");
+    assert!(ran.stdout.contains("did not keep up with 100 a second over 1 connection: "), "{}", ran.stdout);
+}
+
+#[test]
+fn a_run_without_an_answer_says_so() {
+    let serving = Serving::start(&[]);
+    let ran = run(&["bench", "-d", "100ms", "-c", "2", "--json", "-", &serving.url("/delay/500")], b"");
+    refused(&ran, 1, &format!("avx bench: {}: no answer came within the ", serving.addr()));
+    // What was under way for longer than anything before was measured so far.
+    assert_eq!(number(&ran.stdout, "unfinished"), 2.0, "{}", ran.stdout);
+    let ran = run(&["bench", "--rate", "1k", "-d", "100ms", "--json", "-", &serving.url("/delay/500")], b"");
+    assert!(ran.code == 1 && ran.stdout.contains("\"done\":0,"), "{} {}", ran.stdout, ran.stderr);
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_told_before_anything_is_measured() {
+    let serving = Serving::start(&[]);
+    let ran = run(&["bench", "-d", "1h", "--json", "/nowhere/x", &serving.url("/")], b"");
+    refused(&ran, 1, "avx bench: /nowhere/x cannot be written: ");
+    let ran = run(&["bench", "compare", "-d", "1h", "--report", "/nowhere/x"], b"");
+    refused(&ran, 1, "avx bench: compare: /nowhere/x cannot be written: ");
+    let ran = run(&["bench", "compare", "-d", "1h", "--report", "-", "--json", "-"], b"");
+    refused(&ran, 1, "avx bench: compare: two results cannot both be written to -");
+}
+
+#[test]
+fn nobody_who_listens_is_no_panic() {
+    let mut command = common::avx(&["bench", "http://127.0.0.1:1/"]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let status = command.stderr(writer).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+}
+
+#[test]
 fn the_request_is_the_one_that_was_asked_for() {
     let serving = Serving::start(&["--access-log"]);
     let ran = run(
@@ -97,11 +168,22 @@ fn statuses_are_counted_by_class() {
 fn messages_of_all_sizes_come_back_and_are_compared() {
     let serving = Serving::start(&[]);
     let url = serving.url("/ws").replace("http", "ws");
-    for kind in [&[][..], &["--text"], &["-p", "8"]] {
+    for kind in [
+        &[][..],
+        &["--text"],
+        &["-p", "8"],
+        &["--http2"],
+        &["--http2", "-p", "8"],
+        &["--http2", "-m", "3", "-p", "4", "--text"],
+        &["--http2", "-m", "100"],
+    ] {
         let json =
             bench(&[&["-n", "100", "-c", "1", "--message-size", "0,1,125,126,70000", &url], kind].concat());
         assert_eq!((number(&json, "done"), number(&json, "wrong_echo")), (100.0, 0.0), "{json}");
-        assert_eq!(number(&json, "content_bytes"), 20.0 * (1.0 + 125.0 + 126.0 + 70_000.0), "{json}");
+        // The sizes take turns on each WebSocket.
+        if !kind.contains(&"-m") {
+            assert_eq!(number(&json, "content_bytes"), 20.0 * (1.0 + 125.0 + 126.0 + 70_000.0), "{json}");
+        }
         let json = bench(&[&["-n", "1001", "-c", "20", "-t", "2", &url], kind].concat());
         assert_eq!(number(&json, "content_bytes"), 1001.0 * 125.0, "{json}");
     }
@@ -172,17 +254,24 @@ fn http2_to_who_speaks_only_http1_and_the_other_way_round_is_told() {
         &format!("avx bench: {}: the server does not speak HTTP/2, but HTTP/1.1", serving.addr()),
     );
     let serving = Serving::start(&["--http2-only"]);
-    for (scheme, hint) in [("http", "; try --http2"), ("ws", "")] {
+    for scheme in ["http", "ws"] {
         let ran = run(&["bench", "-n", "1", &format!("{scheme}://{}/", serving.addr())], b"");
-        refused(&ran, 1, &format!("avx bench: {}: the server speaks HTTP/2 only{hint}", serving.addr()));
+        refused(
+            &ran,
+            1,
+            &format!("avx bench: {}: the server speaks HTTP/2 only; try --http2", serving.addr()),
+        );
     }
 }
 
 #[test]
 fn a_route_that_is_no_websocket_is_told() {
     let serving = Serving::start(&[]);
-    let ran = run(&["bench", "-n", "1", &serving.url("/plaintext").replace("http", "ws")], b"");
-    refused(&ran, 1, &format!("avx bench: {}: the server accepts no WebSocket here: ", serving.addr()));
+    for version in [&[][..], &["--http2"]] {
+        let url = serving.url("/plaintext").replace("http", "ws");
+        let ran = run(&[&["bench", "-n", "1", &url], version].concat(), b"");
+        refused(&ran, 1, &format!("avx bench: {}: the server accepts no WebSocket here: ", serving.addr()));
+    }
 }
 
 #[test]
@@ -208,7 +297,12 @@ fn wrong_arguments_are_told() {
         (&["-p", "33", "http://127.0.0.1/"], "at most 32 requests are pipelined"),
         (&["-H", "Host: x", "http://127.0.0.1/"], "written by itself"),
         (&["--text", "http://127.0.0.1/"], "for WebSockets"),
-        (&["--http2", "ws://127.0.0.1/"], "over HTTP/1.1 only"),
+        (&["--http2", "-p", "4", "http://127.0.0.1/"], "-p is for HTTP/1.1 and WebSockets"),
+        (&["wss://x/"], "wss is not supported yet, only http and ws"),
+        (&["ftp://x/"], "scheme ftp is not supported, only http and ws"),
+        (&["-d", "0", "http://127.0.0.1/"], "expected a millisecond or more"),
+        (&["--timeout", "0", "http://127.0.0.1/"], "expected a millisecond or more"),
+        (&["compare", "-d", "0"], "expected a millisecond or more"),
         (&["--data", "@/nowhere", "http://127.0.0.1/"], "--data @/nowhere: "),
         (&["-m", "3", "http://127.0.0.1/"], "--http2"),
         (&["-d", "1x", "http://127.0.0.1/"], "expected a time such as 10s"),

@@ -67,7 +67,7 @@ fn a_small_comparison_has_a_table_a_page_and_figures() {
             "bench",
             "compare",
             "--protocols",
-            "h1,h2",
+            "h1,h2,h1",
             "-d",
             "60ms",
             "--rounds",
@@ -111,11 +111,13 @@ fn a_small_comparison_has_a_table_a_page_and_figures() {
 
 #[test]
 fn servers_end_with_an_interrupted_comparison() {
-    let (child, server) = start();
-    signal("INT", child.id());
-    let ran = Ran::from(child.wait_with_output().unwrap());
-    assert_eq!((ran.code, &*ran.stderr), (1, "avx bench: compare: interrupted\n"));
-    wait_for_end(server);
+    for name in ["INT", "TERM"] {
+        let (child, server) = start();
+        signal(name, child.id());
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        assert_eq!((ran.code, &*ran.stderr), (1, "avx bench: compare: interrupted\n"));
+        wait_for_end(server);
+    }
 }
 
 #[test]

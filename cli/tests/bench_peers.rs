@@ -4,7 +4,7 @@ mod common;
 
 use avx_core::ws::handshake;
 use avx_core::{Config, Event, Http, Instant, Response, Scratch, Session, h1};
-use common::{Ran, avx, run};
+use common::{DATA, GOAWAY, HEADERS, PREFACE, RST_STREAM, Ran, SETTINGS, avx, frame, run};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
@@ -129,7 +129,202 @@ fn a_server_that_goes_away_ends_the_run_and_what_was_measured_is_told() {
 }
 
 #[test]
+fn a_server_that_freezes_is_no_fast_server() {
+    let (listener, addr) = listen();
+    let server = thread::spawn(move || {
+        for answers in [1, 50] {
+            let mut stream = listener.accept().unwrap().0;
+            for _ in 0..answers {
+                assert!(read_request(&mut stream));
+                stream.write_all(ANSWER).unwrap();
+            }
+            // It holds on to the connection.
+            let _ = stream.read_to_end(&mut Vec::new());
+        }
+    });
+    let ran = bench(addr, &["-d", "300ms", "-c", "1", "--json", "-"]);
+    server.join().unwrap();
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("\"done\":50,") && ran.stdout.contains("\"unfinished\":1,"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn a_server_that_closes_without_a_word_is_not_said_to_have_begun_an_answer() {
+    let addr = peer(|mut stream| {
+        if read_request(&mut stream) {
+            let _ = stream.write_all(ANSWER);
+            // The next request is there, and is not answered.
+            read_request(&mut stream);
+        }
+    });
+    let ran = bench(addr, &["-n", "4", "-c", "1"]);
+    assert!(
+        ran.stdout.contains("closed early 2 (first: the server closed the connection without an answer)"),
+        "{} {}",
+        ran.stdout,
+        ran.stderr
+    );
+}
+
+#[test]
+fn what_a_schedule_had_for_a_connection_that_is_not_there_counts() {
+    let (listener, addr) = listen();
+    thread::spawn(move || {
+        let mut probe = listener.accept().unwrap().0;
+        read_request(&mut probe);
+        probe.write_all(ANSWER).unwrap();
+        let (mut first, mut second) = (listener.accept().unwrap().0, listener.accept().unwrap().0);
+        drop(listener);
+        // Whichever comes first goes first.
+        read_request(&mut second);
+        drop(second);
+        while read_request(&mut first) {
+            first.write_all(ANSWER).unwrap();
+        }
+    });
+    let ran = bench(addr, &["-c", "2", "--rate", "100", "-d", "500ms", "--json", "-"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let unsent = ran.stdout.split("\"unsent\":").nth(1).unwrap().split(',').next().unwrap();
+    assert!(unsent.parse::<u32>().unwrap() >= 1, "{}", ran.stdout);
+}
+
+#[test]
+fn connections_that_are_not_there_from_the_beginning_are_told() {
+    let mut n = 0;
+    let addr = peer(move |mut stream| {
+        n += 1;
+        match n {
+            // The one that looks, and one of four.
+            1 | 2 => drop(thread::spawn(|| echo(stream, |_| ()))),
+            _ => {
+                read_request(&mut stream);
+                let _ = stream.write_all(b"HTTP/1.1 503 Full\r\nContent-Length: 0\r\n\r\n");
+            }
+        }
+    });
+    let ran = run(&["bench", "-n", "10", "-c", "4", &format!("ws://{addr}/")], b"");
+    let note = "note: only 1 of 4 connections were open when it began (first: the server accepts no WebSocket here: ";
+    assert!(ran.stdout.contains(note), "{} {}", ran.stdout, ran.stderr);
+}
+
+/// The server's end of HTTP/2 by hand: `answer` is told of each frame that comes.
+fn speak_h2(mut stream: TcpStream, settings: &[u8], mut answer: impl FnMut(u8, u32, &[u8]) -> Vec<u8>) {
+    let mut preface = [0; PREFACE.len()];
+    if stream.read_exact(&mut preface).is_err() || stream.write_all(&frame(SETTINGS, 0, 0, settings)).is_err()
+    {
+        return;
+    }
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).is_ok() {
+        let mut payload = vec![0; usize::from(head[1]) << 8 | usize::from(head[2])];
+        stream.read_exact(&mut payload).unwrap();
+        let id = u32::from_be_bytes([head[5], head[6], head[7], head[8]]);
+        let words = match (head[3], head[4]) {
+            (SETTINGS, 0) => frame(SETTINGS, 1, 0, ""),
+            (kind, _) => answer(kind, id, &payload),
+        };
+        if stream.write_all(&words).is_err() {
+            return;
+        }
+    }
+}
+
+/// SETTINGS_ENABLE_CONNECT_PROTOCOL (RFC 8441, section 3).
+const CONNECT_PROTOCOL: &[u8] = &[0, 8, 0, 0, 0, 1];
+/// `:status: 200`, from the static table.
+const OK: &[u8] = &[0x88];
+
+#[test]
+fn rfc9113_6_8_what_a_server_that_leaves_refuses_is_asked_again_and_any_other_reason_is_told() {
+    for (code, done, failed) in
+        [(0, 30, "none"), (11, 29, "reset 1 (first: the server gave the connection up: ENHANCE_YOUR_CALM)")]
+    {
+        let mut connections = 0;
+        let addr = peer(move |stream| {
+            connections += 1;
+            let (leaves, mut requests) = (connections == 2, 0_u32);
+            speak_h2(stream, b"", |kind, id, _| match kind {
+                HEADERS if leaves && requests == 5 => {
+                    requests += 1;
+                    // This one it will not process.
+                    frame(GOAWAY, 0, 0, [(id - 2).to_be_bytes(), u32::to_be_bytes(code)].concat())
+                }
+                HEADERS => {
+                    requests += 1;
+                    frame(HEADERS, 5, id, OK)
+                }
+                _ => Vec::new(),
+            })
+        });
+        let ran = bench(addr, &["--http2", "-n", "30", "-c", "1"]);
+        assert!(ran.stdout.contains(&format!("requests      {done} in ")), "{} {}", ran.stdout, ran.stderr);
+        assert!(ran.stdout.contains(&format!("failed        {failed}\n")), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn rfc8441_3_a_server_that_takes_no_websockets_over_http2_is_told() {
+    let addr = peer(|stream| speak_h2(stream, b"", |_, _, _| Vec::new()));
+    let ran = run(&["bench", "--http2", &format!("ws://{addr}/")], b"");
+    refused(&ran, addr, "the server takes no WebSockets over HTTP/2; try without --http2");
+}
+
+/// An echo over HTTP/2 that spoils what comes back, and resets a stream behind so many messages of it.
+fn echo_h2(stream: TcpStream, spoil: fn(&mut Vec<u8>), resets_behind: u32) {
+    let mut messages = std::collections::HashMap::new();
+    speak_h2(stream, CONNECT_PROTOCOL, |kind, id, payload| match kind {
+        HEADERS => frame(HEADERS, 4, id, OK),
+        DATA => {
+            let said = messages.entry(id).or_insert(0);
+            *said += 1;
+            if *said > resets_behind {
+                return frame(RST_STREAM, 0, id, 2_u32.to_be_bytes());
+            }
+            let mut message = payload[6..].to_vec();
+            message.iter_mut().enumerate().for_each(|(i, byte)| *byte ^= payload[2 + i % 4]);
+            spoil(&mut message);
+            frame(DATA, 0, id, [&[payload[0], message.len() as u8][..], &message].concat())
+        }
+        _ => Vec::new(),
+    });
+}
+
+#[test]
+fn rfc8441_5_an_echo_over_http2_that_is_none_is_told() {
+    for (spoil, text) in [
+        ((|message| message[20] ^= 1) as fn(&mut Vec<u8>), "a message came back as something else"),
+        (|message| message.truncate(50), "a message came back as a part of it"),
+    ] {
+        let addr = peer(move |stream| echo_h2(stream, spoil, u32::MAX));
+        let ran = run(&["bench", "--http2", "-n", "10", "-c", "1", &format!("ws://{addr}/")], b"");
+        refused(&ran, addr, text);
+    }
+}
+
+#[test]
+fn rfc8441_5_a_websocket_that_is_reset_is_opened_again_and_its_neighbours_go_on() {
+    let addr = peer(|stream| echo_h2(stream, |_| (), 10));
+    let url = format!("ws://{addr}/");
+    let ran = run(&["bench", "--http2", "-m", "2", "-n", "110", "-c", "1", "--json", "-", &url], b"");
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    // The eleventh of each ends its stream.
+    for part in ["\"done\":100,", "\"reset\":10,", "\"reconnects\":0,"] {
+        assert!(ran.stdout.contains(part), "{part}: {}", ran.stdout);
+    }
+}
+
+#[test]
 fn an_interruption_ends_it_with_what_was_measured() {
+    for signal in ["INT", "TERM"] {
+        interrupt(signal);
+    }
+}
+
+fn interrupt(signal: &str) {
     let (listener, addr) = listen();
     let args = ["bench", "-d", "60s", "-c", "1", &format!("http://{addr}/")].map(str::to_owned);
     let child = avx(&args.each_ref().map(|arg| &**arg)).spawn().unwrap();
@@ -143,7 +338,11 @@ fn an_interruption_ends_it_with_what_was_measured() {
             // It has read all of them, for it asks again.
             assert!(read_request(&mut stream));
             assert!(
-                Command::new("kill").args(["-s", "INT", &child.id().to_string()]).status().unwrap().success()
+                Command::new("kill")
+                    .args(["-s", signal, &child.id().to_string()])
+                    .status()
+                    .unwrap()
+                    .success()
             );
             let _ = stream.read_to_end(&mut Vec::new());
         }

@@ -150,8 +150,8 @@ fn a_full_backlog_of_a_unix_socket_is_waited_for<H: Host>() {
     listener.bind(&SockAddr::unix(&path).unwrap()).unwrap();
     listener.listen(0).unwrap();
     H::run(async |rt: H::Rt| {
-        let first = rt.connect_unix(&path).await.unwrap();
-        let mut second = pin!(rt.connect_unix(&path));
+        let first = client(&rt, path.clone()).await.unwrap();
+        let mut second = pin!(client(&rt, path.clone()));
         assert!(second.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending(), "there is room");
         listener.accept().unwrap();
         second.await.unwrap();

@@ -1,7 +1,10 @@
 //! Output that waits: for a peer that reads slowly, and beyond the end of its connection.
 
 use avx_core::h1::Server;
-use avx_core::{Config, Drive, Event, Http, Instant, PeerError, Response, Scratch, Session, Status, Step};
+use avx_core::{
+    BodyLen, Config, Drive, Event, Http, Instant, PeerError, Response, Scratch, Session, Status, Step, h2,
+};
+use conformance::h2::frames;
 use core::time::Duration;
 use std::sync::Arc;
 
@@ -323,4 +326,36 @@ fn an_event_waits_for_room_and_the_peer_does_not_pay_for_that() {
     session.did_write(at(20.0), all);
     let turn = session.turn_with_room(at(20.0), &mut scratch, 10_000).unwrap().expect("its content");
     assert!(matches!(turn.event, Event::Data { .. }));
+}
+
+/// Both ends may hold back what the other waits for: nothing is read before it has left.
+#[test]
+fn what_the_machine_has_to_say_leaves_behind_content_that_took_all_the_room() {
+    let (config, mut scratch) = (Arc::new(Config::default()), Scratch::new());
+    let mut session = Session::new(h2::Server::new(config.clone(), Instant::ZERO), &config);
+    let wide = frames::settings(&[(4, 1 << 20)]);
+    let content: Vec<u8> = (0..3).flat_map(|_| frames::data(1, 0, &[b'x'; 15_000])).collect();
+    let wire = [frames::PREFACE, &wide, &frames::window_update(0, 1 << 20), &frames::post(1, "/"), &content]
+        .concat();
+    session.read_from(Instant::ZERO, &mut scratch, &wire);
+    let (mut stream, mut credits) = (None, 0);
+    while let Some(turn) = session.turn(Instant::ZERO, &mut scratch).unwrap() {
+        match turn.event {
+            Event::Request { stream: id, .. } => {
+                let ok = Response::new(Status::OK, &[]);
+                turn.machine.send_response(Instant::ZERO, id, &ok, BodyLen::Streaming, turn.out).unwrap();
+                stream = Some(id);
+            }
+            Event::Data { credit, .. } => credits += credit,
+            _ => {}
+        }
+    }
+    let stream = stream.unwrap();
+    let (machine, out) = session.parts(&mut scratch);
+    while machine.send_data(Instant::ZERO, stream, &[b'y'; 1000], out).unwrap() > 0 {}
+    machine.release(stream, credits);
+    assert!(session.turn(Instant::ZERO, &mut scratch).unwrap().is_none());
+    let len = session.write_buf().len();
+    session.did_write(Instant::ZERO, len);
+    assert_eq!(session.write_buf()[3], 8, "a WINDOW_UPDATE");
 }

@@ -5,7 +5,7 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 #[cfg(unix)]
 use std::path::Path;
 use std::task::{Context, Poll};
@@ -90,8 +90,11 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     /// Timer.
     type Sleep: Sleep;
 
-    /// The time, possibly of the current turn of the event loop rather than of this very moment.
-    fn now(&self) -> Instant;
+    /// The time, possibly of the current turn of the event loop rather than of this very moment. Unless the runtime
+    /// knows better, that of the system's clock.
+    fn now(&self) -> Instant {
+        Instant::now()
+    }
 
     /// A timer that fires at `deadline`.
     fn sleep_until(&self, deadline: Instant) -> Self::Sleep;
@@ -100,10 +103,14 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn spawn(&self, future: impl Future<Output = ()> + Send + 'static);
 
     /// Runs `future` once on each worker (`make` is given the worker's number), to its end. This is
-    /// how one listener per worker stays on its worker. A runtime without such a notion spawns one.
+    /// how one listener per worker stays on its worker. A runtime without such a notion spawns as many
+    /// tasks, and where they run is its to decide.
     fn spawn_on_each<F>(&self, make: impl FnMut(usize) -> F)
     where
-        F: Future<Output = ()> + Send + 'static;
+        F: Future<Output = ()> + Send + 'static,
+    {
+        (0..self.workers()).map(make).for_each(|future| self.spawn(future));
+    }
 
     /// How many futures [`spawn_on_each`](Runtime::spawn_on_each) makes.
     fn workers(&self) -> usize;
@@ -145,9 +152,18 @@ pub trait Runtime: Clone + Send + Sync + 'static {
     fn connect_tcp(&self, addr: SocketAddr) -> impl Future<Output = io::Result<Self::Tcp>> + Send;
 
     /// Opens a connection to a Unix socket.
+    ///
+    /// # Errors
+    /// As the system reports them. `WouldBlock`: the backlog is full, and the system has no event for when it is not,
+    /// so that this is for the caller to wait out ([`client::Connection`](crate::client::Connection) does). A runtime
+    /// may do that itself.
     #[cfg(unix)]
     fn connect_unix(&self, path: &Path) -> impl Future<Output = io::Result<Self::Unix>> + Send;
 
-    /// Looks a host name up, away from the workers.
-    fn resolve(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+    /// Looks a host name up, away from the workers: all its addresses, in the order in which the system wants them
+    /// tried.
+    fn resolve(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
+        let host = (host.to_owned(), port);
+        self.unblock(move || host.to_socket_addrs().map(Iterator::collect))
+    }
 }

@@ -257,6 +257,18 @@ fn a_stream_accepted_elsewhere_is_served_too() {
 }
 
 #[test]
+fn a_host_is_bound_at_the_first_address_that_is_here() {
+    let sim = Sim::new();
+    let start = |host: &'static str| {
+        let rt = sim.clone();
+        sim.block_on(async move { Server::new(|| "hi").bind(host).start(&rt).await.map_err(|e| e.kind()) })
+    };
+    assert!(start("both:80").is_ok());
+    assert_eq!(start("elsewhere:80").unwrap_err(), std::io::ErrorKind::AddrNotAvailable);
+    assert_eq!(start("nowhere:80").unwrap_err(), std::io::ErrorKind::NotFound);
+}
+
+#[test]
 fn a_server_that_was_put_together_wrongly_does_not_start() {
     let sim = Sim::new();
     let conflicting = || Router::new().get("/a", || "1").get("/a", || "2");

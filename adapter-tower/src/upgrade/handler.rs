@@ -6,7 +6,8 @@ use super::{HyperIo, Outcome, ask};
 use crate::{Content, FieldSection, Tower};
 use avx_http::rt::Runtime;
 use avx_http::{
-    Error, Handler, IntoResponse, Method, OwnedRequest, Reply, Request, Response, Status, Value, client,
+    BodyLen, Error, Handler, IntoResponse, Method, OwnedRequest, Reply, Request, Response, Status, Value,
+    Version, client,
 };
 use hyper::server::conn::http1;
 use std::fmt;
@@ -42,7 +43,12 @@ where
     R: Runtime,
 {
     fn call<'a>(&'a self, request: &mut Request<'a>) -> Reply {
-        if request.upgrade().is_none() {
+        let may_switch = match request.method() {
+            // An extended one; of HTTP/1.1 it asks for a tunnel, and for no protocol.
+            Method::Connect => request.version() == Version::Http2,
+            _ => matches!(request.body_len(), BodyLen::Empty | BodyLen::Exact(0)),
+        };
+        if request.upgrade().is_none() || !may_switch {
             return crate::handler::call(self.service.clone(), request);
         }
         let (service, rt, request) = (self.service.clone(), self.rt.clone(), request.detach());
@@ -88,7 +94,8 @@ where
     let fields = request.fields().iter().map(|field| (field.name.to_vec(), Value::copy(field.value)));
     let fields: Vec<_> = fields.collect();
     let extended = request.method() == Method::Connect;
-    Ok(match ask(rt, ours, (&target, &authority), offer, fields.into_iter(), extended).await? {
+    let asked = (request.method(), &*target, &*authority);
+    Ok(match ask(rt, ours, asked, offer, fields.into_iter(), extended).await? {
         Outcome::Switched { protocol, fields, io } => {
             let mut response = Response::upgrade(protocol, move |outside| splice(outside, io));
             for line in fields {

@@ -3,7 +3,8 @@
 //! A transport that is handed over is of the engine's making here and of hyper's there, and neither can be made by
 //! anybody else. So a request that wants to upgrade goes through a small connection in memory, from a client of the
 //! engine's to whoever can hand a transport over; when it has done so, bytes are copied between that transport and
-//! the one outside. All other requests go the short way.
+//! the one outside. All other requests go the short way, and so do those with content: clients that offer h2c do so with
+//! whatever they send.
 //!
 //! ```text
 //! outside: the engine   --- Upgrades ----- client ~~pipe~~ hyper ---- the service: axum's WebSocket
@@ -37,17 +38,18 @@ enum Outcome {
     Answered(Response),
 }
 
-/// Asks for `offer` over `io`. `extended`: in the place of an extended CONNECT, whose handshake has no key.
+/// Asks for `offer` over `io`. `extended`: in the place of an extended CONNECT, which GET stands for and whose
+/// handshake has no key.
 async fn ask<R: Runtime>(
     rt: &R,
     io: impl Stream,
-    (target, authority): (&str, &str),
+    (method, target, authority): (Method<'_>, &str, &str),
     offer: Value,
     fields: impl Iterator<Item = (Vec<u8>, Value)>,
     extended: bool,
 ) -> Result<Outcome, Error> {
     let connection = Connection::over(rt, io, Peer::Unix, authority, &Options::default());
-    let mut request = Request::new(Method::Get, target);
+    let mut request = Request::new(if extended { Method::Get } else { method }, target);
     for (name, value) in fields.filter(|(name, _)| !is_of_the_transport(name)) {
         request.fields_mut().push(name, value);
     }

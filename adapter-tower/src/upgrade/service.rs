@@ -58,7 +58,8 @@ where
         let extended = request.extensions().get::<hyper::ext::Protocol>().map(|p| p.as_str().to_owned());
         let offer = match (request.headers().get(UPGRADE), &extended) {
             (_, Some(protocol)) if request.method() == Method::CONNECT => Some(Value::copy(protocol)),
-            (Some(offer), _) => Some(Value::copy(offer)),
+            _ if request.method() == Method::CONNECT => None,
+            (Some(offer), _) if request.body().is_end_stream() => Some(Value::copy(offer)),
             _ => None,
         };
         let on_upgrade = hyper::upgrade::on(&mut request);
@@ -75,7 +76,9 @@ where
             let fields = fields.map(|(name, value)| (name.as_str().into(), Value::copy(value)));
             let fields: Vec<_> = fields.collect();
             let extended = extended.is_some();
-            let asked = ask(&rt, ours, (target, authority), offer, fields.into_iter(), extended).await;
+            let method = avx_http::Method::from_token(request.method().as_str().as_bytes());
+            let asked =
+                ask(&rt, ours, (method, target, authority), offer, fields.into_iter(), extended).await;
             let mut response = http::Response::new(Content::default());
             match asked {
                 Ok(Outcome::Answered(answer)) => return Ok(client_response_to_http(answer)),

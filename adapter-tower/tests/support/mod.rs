@@ -39,7 +39,7 @@ impl Host for Smol {
     type Rt = adapter_smol::Smol;
     fn run<F: Future>(make: impl FnOnce(Self::Rt) -> F) -> F::Output {
         let executor = Arc::new(smol::Executor::new());
-        smol::block_on(executor.run(make(adapter_smol::Smol::on(executor.clone(), 1))))
+        smol::block_on(executor.run(make(adapter_smol::Smol::on(&executor, 1))))
     }
 }
 

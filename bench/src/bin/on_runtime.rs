@@ -14,11 +14,12 @@ fn main() -> Result<()> {
         Some("tokio") => tokio()?.block_on(async { serve(&adapter_tokio::Tokio::current(), router()).await }),
         Some("smol") => {
             let executor = std::sync::Arc::new(smol::Executor::new());
-            smol::block_on(executor.run(serve(&adapter_smol::Smol::on(executor.clone(), 1), router())))
+            smol::block_on(executor.run(serve(&adapter_smol::Smol::on(&executor, 1), router())))
         }
         Some("axum") => {
             let runtime = avx()?;
-            runtime.block_on(serve(runtime.handle(), Tower::new(app())))
+            // As `axum::serve` does: routes are made once, not for each request.
+            runtime.block_on(serve(runtime.handle(), Tower::new(app().with_state(()))))
         }
         Some("axum-serve") => tokio()?.block_on(async {
             let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

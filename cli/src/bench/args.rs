@@ -5,7 +5,7 @@ use super::failure::Protocol;
 use super::plan::{Plan, Stop};
 use super::ws::Pattern;
 use crate::field;
-use crate::url::Url;
+use crate::url::{Url, is_scheme};
 use clap::Parser;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
@@ -55,7 +55,7 @@ pub(crate) struct Load {
     threads: u16,
 
     /// How long to measure: 10s, 500ms, 2m
-    #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = duration, conflicts_with = "requests")]
+    #[arg(short, long, value_name = "TIME", default_value = "10s", value_parser = some_time, conflicts_with = "requests")]
     duration: Duration,
 
     /// End after so many requests instead: 1000, 50k, 2M
@@ -79,16 +79,16 @@ pub(crate) struct Load {
     #[arg(long, visible_alias = "http2-prior-knowledge")]
     http2: bool,
 
-    /// Requests under way on each connection of HTTP/2
+    /// Requests under way on each connection of HTTP/2, or WebSockets open on it
     #[arg(short = 'm', long, value_name = "N", requires = "http2", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     streams: Option<u32>,
 
-    /// Requests (messages of a WebSocket) under way on each connection, pipelined
-    #[arg(short, long, value_name = "N", conflicts_with = "http2", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    /// Requests under way on each connection of HTTP/1.1, pipelined, or messages on each WebSocket
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pipeline: Option<u16>,
 
     /// Send messages over a WebSocket, which has to send them back; a URL of ws:// says so as well
-    #[arg(long, conflicts_with_all = ["http2", "method", "body_size", "data"])]
+    #[arg(long, conflicts_with_all = ["method", "body_size", "data"])]
     ws: bool,
 
     /// Bytes of a message; several sizes take turns
@@ -116,7 +116,7 @@ pub(crate) struct Load {
     data: Option<String>,
 
     /// How long a connection, or an answer, may take
-    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = some_time)]
     timeout: Duration,
 
     /// Write the result as JSON, to a file or with - to standard output
@@ -132,6 +132,7 @@ Examples:
   avx bench --http2 -c 8 -m 32 http://127.0.0.1:8080/plaintext
   avx bench --rate 20k -d 30s http://127.0.0.1:8080/plaintext   # what latency is at that rate
   avx bench --message-size 125,4096 ws://127.0.0.1:8080/ws
+  avx bench --http2 -c 8 -m 100 ws://127.0.0.1:8080/ws          # 800 WebSockets on 8 connections
   avx bench --body-size 64k http://127.0.0.1:8080/echo
   avx bench compare --report report.html
 
@@ -141,11 +142,13 @@ What is measured:
   is also that at which their successors are sent.
   Without --rate a connection sends when it has an answer, so that a server that stops for a second delays one
   request of each connection, and not all that would have come in that second: what is called coordinated
-  omission. Use --rate to see what visitors see. With it, this program spends a core on being in time.
+  omission. Use --rate to see what visitors see; requests leave some tens of µs after they are due, which counts.
+  What fails has no latency: look at the failures first. What is under way at the end and has waited for longer
+  than anything before (with --rate: than most) counts as if its answer had come then.
   When this program needs all of its threads (it says so), it is measured instead of the server: use -t.
 
 Exit status:
-  0  measured, also when Ctrl-C ended it early
+  0  measured, also when Ctrl-C or SIGTERM ended it early
   1  nobody answered, the answer was no HTTP (WebSocket, HTTP/2), or the server went away
   2  wrong arguments";
 
@@ -153,7 +156,7 @@ Exit status:
 pub(super) const CENTURY: Duration = Duration::from_secs(100 * 365 * 86_400);
 /// Content and messages are held in memory.
 const LARGEST: u64 = 1 << 30;
-/// The system refuses to wait for no time.
+/// Less is rather a mistake in the unit than a time that a network needs or a figure stands on.
 const LEAST: Duration = Duration::from_millis(1);
 /// Bytes of a message unless told otherwise.
 const MESSAGE: usize = 125;
@@ -161,16 +164,19 @@ const MESSAGE: usize = 125;
 impl Load {
     /// What to do; names are looked up.
     pub(super) fn plan(&self) -> Result<Plan, Wrong> {
-        let text = self.url.as_deref().unwrap_or_default();
-        let (text, is_ws) = match text.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("ws") => (format!("http://{rest}"), true),
-            _ => (text.to_owned(), self.ws),
-        };
-        let url = Url::parse(&text).map_err(|error| Wrong::Usage(error.to_string()))?;
+        let (url, is_ws) = parse(self.url.as_deref().unwrap_or_default()).map_err(Wrong::Usage)?;
+        let is_ws = is_ws || self.ws;
+        if self.http2 && !is_ws && self.pipeline.is_some() {
+            return Err(usage(
+                "-p is for HTTP/1.1 and WebSockets: -m says how many requests HTTP/2 has under way",
+            ));
+        }
+        let streams = self.streams.unwrap_or(1) as usize;
+        let sockets = if is_ws { streams } else { 1 };
         let (protocol, depth) = match (is_ws, self.http2) {
-            (true, true) => return Err(usage("a WebSocket is loaded over HTTP/1.1 only: leave --http2 out")),
+            (true, true) => (Protocol::Tunnel, self.pipeline.unwrap_or(1).into()),
             (true, false) => (Protocol::WebSocket, self.pipeline.unwrap_or(1).into()),
-            (false, true) => (Protocol::Http2, self.streams.unwrap_or(1) as usize),
+            (false, true) => (Protocol::Http2, streams),
             (false, false) => match self.pipeline.unwrap_or(1) {
                 depth @ 1..=32 => (Protocol::Http1, depth.into()),
                 _ => return Err(usage("-p: at most 32 requests are pipelined on a connection of HTTP/1.1")),
@@ -210,6 +216,7 @@ impl Load {
             body,
             connections,
             depth,
+            sockets,
             threads,
             stop: self.requests.map_or(Stop::After(self.duration), Stop::Requests),
             warmup: self.warmup,
@@ -261,6 +268,21 @@ pub(super) enum Wrong {
     Failed(String),
 }
 
+/// A URL, and whether its scheme says that it is of a WebSocket; one without a scheme is one of http.
+fn parse(text: &str) -> Result<(Url, bool), String> {
+    let (rest, is_ws) = match text.split_once("://") {
+        Some((scheme, rest)) if is_scheme(scheme) => match &*scheme.to_ascii_lowercase() {
+            "http" => (rest, false),
+            "ws" => (rest, true),
+            "https" | "wss" => return Err(format!("{scheme} is not supported yet, only http and ws")),
+            _ => return Err(format!("scheme {scheme} is not supported, only http and ws")),
+        },
+        _ => (text, false),
+    };
+    let url = Url::parse(&format!("http://{rest}")).map_err(|error| error.to_string())?;
+    Ok((url, is_ws))
+}
+
 fn usage(text: impl std::fmt::Display) -> Wrong {
     Wrong::Usage(text.to_string())
 }
@@ -271,7 +293,7 @@ fn look_up(url: &Url, timeout: Duration) -> Result<SocketAddr, Wrong> {
         |why: &dyn std::fmt::Display| Wrong::Failed(format!("could not resolve {}: {why}", url.host));
     let found = (&*url.host, url.port).to_socket_addrs().map_err(|error| failed(&error))?;
     let found: Vec<SocketAddr> = found.collect();
-    let accepts = |addr: &&SocketAddr| TcpStream::connect_timeout(addr, timeout.max(LEAST)).is_ok();
+    let accepts = |addr: &&SocketAddr| TcpStream::connect_timeout(addr, timeout).is_ok();
     let answering = if found.len() > 1 { found.iter().find(accepts) } else { None };
     answering.or(found.first()).copied().ok_or_else(|| failed(&"no address"))
 }
@@ -294,6 +316,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         .and_then(|n| Duration::try_from_secs_f64(n * scale).ok())
         .map(|time| time.min(CENTURY))
         .ok_or_else(|| "expected a time such as 10s, 500ms or 2m".to_owned())
+}
+
+/// As [`duration`], and long enough for something to happen.
+pub(super) fn some_time(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|time| match time < LEAST {
+        true => Err("expected a millisecond or more".to_owned()),
+        false => Ok(time),
+    })
 }
 
 /// `1000`, `50k`, `2M`, `1.5G`.
@@ -342,6 +372,7 @@ mod tests {
         for wrong in ["", "s", "-1s", "1d", "1 s", "NaN", "infs", "1e400"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+        assert!(some_time("0").is_err() && some_time("10us").is_err() && some_time("1ms").is_ok());
     }
 
     #[test]

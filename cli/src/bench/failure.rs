@@ -71,17 +71,16 @@ impl Failure {
     pub(crate) fn peer(error: PeerError, protocol: Protocol, begin: &[u8]) -> Self {
         match protocol {
             _ if error == PeerError::UnexpectedEof && begin.is_empty() => Failure::closed(),
-            _ if error == PeerError::UnexpectedEof => {
+            _ if matches!(error, PeerError::UnexpectedEof | PeerError::AbnormalClosure) => {
                 Failure::new(Kind::Closed, "the server closed the connection inside an answer")
             }
-            Protocol::Http2 if begin.starts_with(b"HTTP/") => Failure::new(
+            Protocol::Http2 | Protocol::Tunnel if begin.starts_with(b"HTTP/") => Failure::new(
                 Kind::Protocol,
                 "the server does not speak HTTP/2, but HTTP/1.1; try without --http2",
             ),
             // SETTINGS on stream 0 are the first of a server in HTTP/2.
             Protocol::Http1 | Protocol::WebSocket if begin.get(3..9) == Some(&[4, 0, 0, 0, 0, 0]) => {
-                let hint = if protocol == Protocol::Http1 { "; try --http2" } else { "" };
-                Failure::new(Kind::Protocol, format_args!("the server speaks HTTP/2 only{hint}"))
+                Failure::new(Kind::Protocol, "the server speaks HTTP/2 only; try --http2")
             }
             _ => Failure::new(Kind::Protocol, format_args!("not an answer in {protocol}: {error}")),
         }
@@ -100,6 +99,14 @@ pub(crate) enum Protocol {
     Http1,
     Http2,
     WebSocket,
+    /// WebSockets on streams of HTTP/2.
+    Tunnel,
+}
+
+impl Protocol {
+    pub(crate) fn is_websocket(self) -> bool {
+        matches!(self, Protocol::WebSocket | Protocol::Tunnel)
+    }
 }
 
 impl fmt::Display for Protocol {
@@ -108,6 +115,7 @@ impl fmt::Display for Protocol {
             Protocol::Http1 => "HTTP/1.1",
             Protocol::Http2 => "HTTP/2",
             Protocol::WebSocket => "WebSocket",
+            Protocol::Tunnel => "WebSocket over HTTP/2",
         })
     }
 }

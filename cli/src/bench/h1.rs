@@ -26,6 +26,11 @@ impl Client for h1::Client {
     fn can_begin(&self) -> bool {
         self.is_reusable()
     }
+
+    #[inline]
+    fn allowed(&self) -> Option<u32> {
+        None
+    }
 }
 
 impl Open for InOrder {

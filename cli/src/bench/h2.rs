@@ -45,6 +45,11 @@ impl Client for h2::Client {
     fn can_begin(&self) -> bool {
         self.free_streams() > 0
     }
+
+    #[inline]
+    fn allowed(&self) -> Option<u32> {
+        Some(self.peer_settings().max_concurrent_streams)
+    }
 }
 
 impl Open for ByStream {

@@ -19,6 +19,9 @@ pub(super) trait Client: Http + Send + 'static {
 
     /// Whether a request may be sent now.
     fn can_begin(&self) -> bool;
+
+    /// How many may be under way at a time, where the server has a say in it.
+    fn allowed(&self) -> Option<u32>;
 }
 
 /// Requests under way, by their stream.
@@ -45,8 +48,8 @@ pub(super) struct Exchange {
 pub(super) struct Requests<C: Client> {
     open: C::Open,
     answered: u64,
-    /// The server ends the connection in order.
-    leaves: bool,
+    /// The server ends the connection, and why.
+    leaves: Option<ErrorCode>,
 }
 
 /// What a head may take beside its texts, bytes.
@@ -58,7 +61,7 @@ impl<C: Client> Load for Requests<C> {
 
     async fn open(lane: &Lane, io: TcpStream) -> Result<Link<Self>, Failure> {
         let session = Session::new(C::start(lane.config.clone(), lane.clock.now()), &lane.config);
-        Ok(Link::new(io, session, Requests { open: C::Open::default(), answered: 0, leaves: false }))
+        Ok(Link::new(io, session, Requests { open: C::Open::default(), answered: 0, leaves: None }))
     }
 
     #[inline]
@@ -69,7 +72,7 @@ impl<C: Client> Load for Requests<C> {
         work: &mut Work,
         session: &mut Session<C>,
     ) -> Result<(), Failure> {
-        let Work { scratch, stats, from, failure, left, .. } = work;
+        let Work { scratch, stats, from, failure, again, .. } = work;
         loop {
             let turn = match session.turn(now, scratch) {
                 Ok(Some(turn)) => turn,
@@ -96,19 +99,19 @@ impl<C: Client> Load for Requests<C> {
                 }
                 Event::Reset { stream, code, .. } => {
                     turn.machine.done(now, stream);
-                    let was_open = self.open.remove(stream).is_some();
-                    if was_open && self.leaves && code == ErrorCode::REFUSED_STREAM {
-                        // "Requests that have not been processed are [...] safe to retry" (RFC 9113, section 8.7),
-                        // and a server that leaves in order says so of what it does not answer any more.
-                        *left = left.saturating_add(1);
-                    } else if was_open {
-                        let why =
-                            Failure::new(Kind::Reset, format_args!("the server reset a stream: {code}"));
-                        stats.fail(&why, 1);
-                        failure.get_or_insert(why);
+                    let Some(exchange) = self.open.remove(stream) else { continue };
+                    let counts = exchange.since >= *from;
+                    // "Requests that have not been processed are [...] safe to retry" (RFC 9113, section 8.7),
+                    // and a server that leaves in order says so of what it does not answer any more.
+                    if code == ErrorCode::REFUSED_STREAM && self.leaves == Some(ErrorCode::NO_ERROR) {
+                        again.push(exchange.since);
+                        continue;
                     }
+                    let why = reset(code, self.leaves);
+                    stats.fail(&why, u64::from(counts));
+                    failure.get_or_insert(why);
                 }
-                Event::GoAway { code, .. } => self.leaves = code == ErrorCode::NO_ERROR,
+                Event::GoAway { code, .. } => self.leaves = Some(code),
                 _ => {}
             }
         }
@@ -126,17 +129,17 @@ impl<C: Client> Load for Requests<C> {
         work: &mut Work,
         pace: &mut Option<Pace>,
         session: &mut Session<C>,
-    ) -> Result<bool, Failure> {
+    ) -> Result<(), Failure> {
         let plan = &lane.plan;
         if !plan.body.is_empty() && self.feed(now, &plan.body, work, session)? {
-            return Ok(true);
+            return Ok(());
         }
         while self.open.len() < plan.depth && session.machine().can_begin() {
             let waits = !session.write_buf().is_empty();
             if waits && session.parts(&mut work.scratch).1.room() < plan.head_len() + SPARE {
-                return Ok(true);
+                return Ok(());
             }
-            let Some(since) = work.next(now, pace) else { return Ok(false) };
+            let Some(since) = work.next(now, pace) else { return Ok(()) };
             let (machine, out) = session.parts(&mut work.scratch);
             let body = match plan.body.len() {
                 0 => BodyLen::Empty,
@@ -151,15 +154,23 @@ impl<C: Client> Load for Requests<C> {
             if body != BodyLen::Empty {
                 machine.wants_write(stream, true);
                 if self.feed(now, &plan.body, work, session)? {
-                    return Ok(true);
+                    return Ok(());
                 }
             }
         }
-        Ok(false)
+        let wanted = plan.depth as u64;
+        if let Some(n) = session.machine().allowed().filter(|&n| u64::from(n) < wanted) {
+            work.stats.allow(n);
+        }
+        Ok(())
     }
 
     fn under_way(&self) -> impl Iterator<Item = (u64, u64)> {
         self.open.iter().map(|exchange| (exchange.since, exchange.begun))
+    }
+
+    fn is_inside(&self) -> bool {
+        self.open.iter().any(|exchange| exchange.status != 0)
     }
 
     fn answered(&self) -> u64 {
@@ -208,6 +219,16 @@ impl<C: Client> Requests<C> {
         }
         Ok(false)
     }
+}
+
+/// Why a stream came to nothing; `leaves` is what the server said when it gave the connection up.
+#[cold]
+pub(super) fn reset(code: ErrorCode, leaves: Option<ErrorCode>) -> Failure {
+    let why = match leaves {
+        Some(why) if code == ErrorCode::REFUSED_STREAM => format!("the server gave the connection up: {why}"),
+        _ => format!("the server reset a stream: {code}"),
+    };
+    Failure::new(Kind::Reset, why)
 }
 
 #[cold]

@@ -15,6 +15,7 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
     object.string("protocol", &plan.protocol.to_string());
     object.string("authority", &plan.authority).string("target", &plan.target).string("method", &plan.method);
     object.number("connections", plan.connections as f64).number("depth", plan.depth as f64);
+    object.number("websockets", if plan.protocol.is_websocket() { plan.sockets as f64 } else { 0.0 });
     object.number("threads", plan.threads as f64);
     match plan.stop {
         Stop::After(time) => object.number("duration_s", time.as_secs_f64()),
@@ -27,7 +28,11 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
     object.number("done", stats.done as f64).number("per_second", outcome.rate());
     object.number("bytes_received", stats.received as f64).number("bytes_sent", stats.sent as f64);
     object.number("content_bytes", stats.content as f64).number("reconnects", stats.reconnects as f64);
-    object.number("unfinished", stats.unfinished as f64);
+    object.number("unfinished", stats.unfinished as f64).number("unsent", stats.unsent as f64);
+    object.number("opened", outcome.opened as f64);
+    if let Some(n) = stats.allowed {
+        object.number("allowed_streams", n.into());
+    }
     object.raw("status", members((1..6).map(|i| (format!("{i}xx"), stats.classes[i] as f64))));
     let errors = Kind::ALL.map(|kind| (kind.as_str().replace(' ', "_"), stats.errors[kind as usize] as f64));
     object.raw("errors", members(errors.into_iter()));
@@ -36,9 +41,11 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
     }
     let latency = &stats.latency;
     let few = [("mean", latency.mean()), ("deviation", latency.deviation()), ("least", latency.min())];
-    let few = few.into_iter().map(|(name, time)| (name.to_owned(), micros(time)));
-    let shares = SHARES.iter().map(|&share| (percent(share), micros(latency.quantile(share))));
-    object.raw("latency_us", members(few.chain(shares)));
+    let few = few.into_iter().map(|(name, time)| (name.to_owned(), time));
+    let shares = SHARES.iter().map(|&share| (percent(share), latency.quantile(share)));
+    // Of nothing there is no latency, not one of 0.
+    let known = |time| if latency.count() > 0 { micros(time) } else { f64::NAN };
+    object.raw("latency_us", members(few.chain(shares).map(|(name, time)| (name, known(time)))));
     if let Some(cpu) = outcome.cpu {
         object.number("own_cpu_s", cpu.total.as_secs_f64());
     }

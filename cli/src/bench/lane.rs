@@ -22,13 +22,17 @@ pub(super) struct Lane {
 /// What changes.
 pub(super) struct Work {
     pub(super) scratch: Scratch,
+    /// That of machines inside of machines.
+    pub(super) inner: Scratch,
     pub(super) stats: Stats,
     pub(super) phase: Phase,
     /// Exchanges that may still be begun.
     pub(super) left: u64,
+    /// When those were due that have to be begun again.
+    pub(super) again: Vec<u64>,
     /// What was due before does not count, nanoseconds.
     pub(super) from: u64,
-    /// When the run was over, and what was the median latency then, nanoseconds.
+    /// When the run was over, and what is no news of a latency then, nanoseconds.
     pub(super) until: u64,
     pub(super) usual: u64,
     measured: bool,
@@ -36,6 +40,8 @@ pub(super) struct Work {
     pub(super) begin: u64,
     /// Who waits for the phase, for its turn or for time to pass, by connection.
     wakers: Vec<Option<Waker>>,
+    /// The schedules of those that are not there, by connection.
+    paces: Vec<Option<Pace>>,
     /// How often time was told.
     pub(super) sweeps: u32,
     /// Connections that are there, and those that could not be made the first time.
@@ -58,15 +64,18 @@ impl Lane {
     pub(super) fn new(plan: &Arc<Plan>, config: &Arc<Config>, clock: Clock, index: usize) -> Self {
         let work = Work {
             scratch: Scratch::new(),
+            inner: Scratch::new(),
             stats: Stats::new(),
             phase: Phase::Opening,
             left: 0,
+            again: Vec::new(),
             from: 0,
             until: 0,
             usual: 0,
             measured: false,
             begin: 0,
             wakers: vec![None; plan.connections_of(index)],
+            paces: vec![None; plan.connections_of(index)],
             sweeps: 0,
             connected: 0,
             given_up: 0,
@@ -112,6 +121,8 @@ impl Lane {
     /// Counts what is due from then on.
     fn count(&self, work: &mut Work, from: u64) {
         work.stats.clear();
+        // What went wrong before is none of what is reported.
+        work.failure = None;
         work.measured = true;
         work.left = self.quota();
         // Without a number of requests or a schedule, what is under way counts when it completes: as much as is
@@ -123,9 +134,21 @@ impl Lane {
     /// Nothing that happens from now on counts.
     pub(super) fn end(&self) {
         let mut work = self.work();
+        if work.phase == Phase::Over {
+            return;
+        }
         work.phase = Phase::Over;
         work.until = self.clock.now().as_nanos();
-        work.usual = u64::try_from(work.stats.latency.quantile(0.5).as_nanos()).unwrap_or(u64::MAX);
+        let latency = &work.stats.latency;
+        // Without a schedule some are under way at any time: what they have waited says something only if nothing
+        // else took as long.
+        let usual = if self.plan.rate.is_some() { latency.quantile(0.5) } else { latency.max() };
+        work.usual = u64::try_from(usual.as_nanos()).unwrap_or(u64::MAX);
+        let again = std::mem::take(&mut work.again);
+        work.leave(again.into_iter(), None);
+        for pace in std::mem::take(&mut work.paces) {
+            work.leave(std::iter::empty(), pace);
+        }
         work.wake_all();
     }
 
@@ -140,7 +163,7 @@ impl Lane {
     pub(super) fn is_done(&self) -> bool {
         let work = self.work();
         let counted = matches!(self.plan.stop, Stop::Requests(_)) && work.measured;
-        counted && work.stats.done + work.stats.lost() >= self.quota()
+        counted && work.stats.done + work.stats.lost >= self.quota()
     }
 
     /// Tells everybody that time has passed.
@@ -155,7 +178,13 @@ impl Work {
     /// Whether an exchange may begin now, and since when it counts.
     #[inline]
     pub(super) fn next(&mut self, now: Instant, pace: &mut Option<Pace>) -> Option<u64> {
-        if self.phase != Phase::Running || self.left == 0 {
+        if self.phase != Phase::Running {
+            return None;
+        }
+        if let Some(since) = self.again.pop() {
+            return Some(since);
+        }
+        if self.left == 0 {
             return None;
         }
         let since = match pace {
@@ -165,6 +194,41 @@ impl Work {
         // What a schedule still owes from the warm-up is sent and not counted.
         self.left -= u64::from(since >= self.from);
         Some(since)
+    }
+
+    /// Keeps a schedule while its connection is not there.
+    pub(super) fn set_aside(&mut self, connection: usize, pace: Option<Pace>) {
+        if let Some(place) = self.paces.get_mut(connection) {
+            *place = pace;
+        }
+    }
+
+    /// Gives it back.
+    pub(super) fn take_up(&mut self, connection: usize) -> Option<Pace> {
+        self.paces.get_mut(connection).and_then(Option::take)
+    }
+
+    /// The run is over: what has no answer yet has taken at least so long. Whatever has waited for no longer than
+    /// usual says nothing.
+    pub(super) fn leave(&mut self, under_way: impl Iterator<Item = u64>, pace: Option<Pace>) {
+        let (from, until, usual) = (self.from, self.until, self.usual);
+        let late = |due: &u64| *due >= from && until.saturating_sub(*due) > usual;
+        let Stats { unfinished, unsent, latency, .. } = &mut self.stats;
+        for due in under_way.filter(late) {
+            *unfinished += 1;
+            latency.record(until.saturating_sub(due));
+        }
+        let missed = pace.iter().flat_map(|pace| pace.missed(self.begin, from, until));
+        for due in missed.filter(late) {
+            *unfinished += 1;
+            *unsent += 1;
+            latency.record(until.saturating_sub(due));
+        }
+    }
+
+    /// Whether nothing is left to begin.
+    pub(super) fn is_spent(&self) -> bool {
+        self.phase == Phase::Running && self.left == 0 && self.again.is_empty()
     }
 
     /// Connections that have been made or given up.
@@ -177,7 +241,7 @@ impl Work {
         self.measured
     }
 
-    /// `n` exchanges came to nothing.
+    /// `n` exchanges came to nothing; with none, a connection.
     pub(super) fn fail(&mut self, failure: Failure, n: u64) {
         self.stats.fail(&failure, n);
         self.failure.get_or_insert(failure);

@@ -11,7 +11,7 @@
 use super::failure::{Failure, Protocol};
 use super::lane::{Lane, Phase, Work};
 use super::pace::Pace;
-use avx_core::{Instant, Machine, Session};
+use avx_core::{Instant, Machine, PeerError, Session};
 use runtime_avx::net::TcpStream;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -35,8 +35,7 @@ pub(super) trait Load: Send + Sized + 'static {
         session: &mut Session<Self::Machine>,
     ) -> Result<(), Failure>;
 
-    /// Begins exchanges, as many as may, and goes on with those under way. Whether it stopped for want of room
-    /// in the output.
+    /// Begins exchanges, as many as may, and goes on with those under way, as far as there is room in the output.
     fn send(
         &mut self,
         now: Instant,
@@ -44,10 +43,13 @@ pub(super) trait Load: Send + Sized + 'static {
         work: &mut Work,
         pace: &mut Option<Pace>,
         session: &mut Session<Self::Machine>,
-    ) -> Result<bool, Failure>;
+    ) -> Result<(), Failure>;
 
     /// Each exchange under way: when it was due and when it was begun.
     fn under_way(&self) -> impl Iterator<Item = (u64, u64)>;
+
+    /// Whether an answer has begun and not ended.
+    fn is_inside(&self) -> bool;
 
     /// Exchanges that were complete.
     fn answered(&self) -> u64;
@@ -62,6 +64,8 @@ pub(super) struct Link<L: Load> {
     session: Session<L::Machine>,
     load: L,
     begin: Begin,
+    /// The input has ended inside an answer.
+    broke_off: bool,
     sweeps: u32,
     /// Its number in the lane, until it is known where to be woken.
     number: Option<usize>,
@@ -99,7 +103,7 @@ const AT_ONCE: usize = 64;
 
 /// One connection after the other, until the run is over.
 pub(super) async fn keep<L: Load>(lane: std::sync::Arc<Lane>, number: usize) {
-    let mut pace = Pace::of(&lane, number);
+    lane.work().set_aside(number, Pace::of(&lane, number));
     let mut first = true;
     while lane.work().tried() + AT_ONCE <= number {
         runtime_avx::sleep(Duration::from_millis(1)).await;
@@ -110,37 +114,41 @@ pub(super) async fn keep<L: Load>(lane: std::sync::Arc<Lane>, number: usize) {
         let fruitless = match opened {
             Ok(mut link) => {
                 link.number = Some(number);
-                {
+                let mut pace = {
                     let mut work = lane.work();
                     work.connected += 1;
                     work.stats.reconnects += u64::from(!was_first);
-                }
+                    work.take_up(number)
+                };
                 let end = poll_fn(|cx| link.poll(cx, &lane, &mut pace)).await;
                 let mut work = lane.work();
                 work.connected -= 1;
                 if work.phase == Phase::Over {
-                    return;
+                    let under_way = link.load.under_way().map(|(due, _)| due);
+                    return work.leave(under_way, pace);
                 }
+                work.set_aside(number, pace);
                 let fruitless = link.load.answered() == 0;
                 let end = end.or_else(|| fruitless.then(Failure::idle));
                 // Before anything was asked, that is as good as no connection.
                 work.given_up += usize::from(was_first && work.phase == Phase::Opening);
                 if let Some(failure) = end {
-                    work.fail(failure, (link.load.under_way().count() as u64).max(1));
+                    let lost = link.load.under_way().filter(|&(due, _)| due >= work.from).count();
+                    work.fail(failure, lost as u64);
                 }
                 fruitless
             }
             Err(failure) => {
                 let mut work = lane.work();
                 work.given_up += usize::from(was_first);
-                work.fail(failure, 1);
+                work.fail(failure, 0);
                 true
             }
         };
         {
             // Nobody connects for nothing.
             let work = lane.work();
-            if work.phase == Phase::Over || work.left == 0 && work.phase == Phase::Running {
+            if work.phase == Phase::Over || work.is_spent() {
                 return;
             }
         }
@@ -163,7 +171,7 @@ async fn open<L: Load>(lane: &Lane) -> Result<Link<L>, Failure> {
 
 impl<L: Load> Link<L> {
     pub(super) fn new(io: TcpStream, session: Session<L::Machine>, load: L) -> Self {
-        Link { io, session, load, begin: Begin::default(), sweeps: 0, number: None }
+        Link { io, session, load, begin: Begin::default(), broke_off: false, sweeps: 0, number: None }
     }
 
     /// Goes on. Ready when the connection is over, with why if that was no orderly end.
@@ -171,7 +179,6 @@ impl<L: Load> Link<L> {
         let mut work = lane.work();
         let work = &mut *work;
         if work.phase == Phase::Over {
-            self.leave(work, pace);
             return Poll::Ready(None);
         }
         if let Some(number) = self.number.take() {
@@ -205,8 +212,8 @@ impl<L: Load> Link<L> {
         loop {
             loop {
                 let sent = work.stats.sent;
-                let full = self.load.send(now, lane, work, pace, &mut self.session)?;
-                if !self.flush(cx, now, work)? || !full || work.stats.sent == sent {
+                self.load.send(now, lane, work, pace, &mut self.session)?;
+                if !self.flush(cx, now, work)? || work.stats.sent == sent {
                     break;
                 }
             }
@@ -231,6 +238,9 @@ impl<L: Load> Link<L> {
                 Poll::Ready(Err(error)) => return Err(Failure::io(&error)),
             };
             self.begin.note(&buf[..n]);
+            if n == 0 {
+                self.broke_off = self.load.is_inside() || !self.session.unread().is_empty();
+            }
             drained = self.io.is_drained();
             now = lane.clock.now();
             self.session.did_read(now, n);
@@ -243,6 +253,9 @@ impl<L: Load> Link<L> {
     #[cold]
     fn judge(&self, failure: Failure) -> Failure {
         match self.session.error() {
+            Some(PeerError::UnexpectedEof | PeerError::AbnormalClosure) if !self.broke_off => {
+                Failure::closed()
+            }
             Some(error) => Failure::peer(error, L::PROTOCOL, self.begin.bytes()),
             None => failure,
         }
@@ -286,20 +299,6 @@ impl<L: Load> Link<L> {
                 Err(Failure::timeout(patience.as_secs_f64()))
             }
             _ => Ok(()),
-        }
-    }
-
-    /// The run is over: what a schedule has asked for and did not get has taken at least so long. What has not
-    /// yet waited for as long as most others says nothing.
-    fn leave(&self, work: &mut Work, pace: &Option<Pace>) {
-        let (Some(pace), until) = (pace, work.until) else { return };
-        let missed = pace.missed(work.begin, work.from, until);
-        for due in self.load.under_way().map(|(due, _)| due).chain(missed) {
-            let waited = until.saturating_sub(due);
-            if due >= work.from && waited > work.usual {
-                work.stats.unfinished += 1;
-                work.stats.latency.record(waited);
-            }
         }
     }
 }

@@ -5,9 +5,10 @@
 //! run         one run: connect, warm up, measure, collect
 //! lane        what the connections of one worker share      pace   a schedule that does not wait
 //! link        one connection: reads, writes and turns
-//! http, h1, h2    requests          ws         messages
+//! http, h1, h2    requests          ws, tunnel     messages, over HTTP/1.1 and HTTP/2
 //! failure     what went wrong       stats, histogram   what was measured       usage   CPU and memory
-//! report, json, progress            for people, for programs, on a terminal
+//! report, json, progress            for people, for programs, on a terminal      output   where that goes
+//! interrupt   when the user ends it
 //! compare/    `avx serve` under each runtime, side by side
 //! ```
 
@@ -18,26 +19,29 @@ mod h1;
 mod h2;
 mod histogram;
 mod http;
+mod interrupt;
 mod json;
 mod lane;
 mod link;
+mod output;
 mod pace;
 mod plan;
 mod progress;
 mod report;
 mod run;
 mod stats;
+mod tunnel;
 mod usage;
 mod ws;
 
 pub(crate) use args::Args;
 use args::{Command, Load, Wrong};
+use interrupt::Interrupt;
+use output::fail;
 use plan::Plan;
 use progress::Progress;
 use run::Outcome;
-use runtime_avx::signal;
-use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Runs the command.
@@ -52,17 +56,11 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn fail(text: &str, code: u8) -> ExitCode {
-    eprintln!("avx bench: {text}");
-    ExitCode::from(code)
-}
-
 fn load(args: &Load) -> Result<ExitCode, Wrong> {
     let plan = args.plan()?;
     let failed = |text: String| Wrong::Failed(text);
     make_room(plan.connections).map_err(failed)?;
-    let mut interrupt = signal::ctrl_c()
-        .map_err(|error| Wrong::Failed(format!("signals cannot be listened for: {error}")))?;
+    let mut interrupt = Interrupt::listen().map_err(failed)?;
     let at = plan.authority.clone();
     // Whoever does not answer one request is not loaded.
     let probe = run::run(plan.probe(), &mut interrupt, |_| ());
@@ -73,7 +71,9 @@ fn load(args: &Load) -> Result<ExitCode, Wrong> {
     if let Some(failure) = probe.failure {
         return Err(Wrong::Failed(format!("{at}: {failure}")));
     }
-    let mut progress = Progress::new("");
+    let files: Vec<&Path> = args.json.iter().map(PathBuf::as_path).collect();
+    output::check(&files).map_err(failed)?;
+    let mut progress = Progress::new("", report::noun(&plan));
     let outcome = run::run(plan.clone(), &mut interrupt, |glance| progress.show(glance));
     drop(progress);
     let outcome = outcome.map_err(|failure| Wrong::Failed(format!("{at}: {failure}")))?;
@@ -82,7 +82,9 @@ fn load(args: &Load) -> Result<ExitCode, Wrong> {
         return Err(Wrong::Failed(format!("{at}: the server is gone")));
     }
     if !outcome.is_answered() && !outcome.interrupted {
-        let why = outcome.failure.map_or("no answer".to_owned(), |failure| failure.to_string());
+        let none =
+            || format!("no answer came within the {} that were measured", report::time(outcome.elapsed));
+        let why = outcome.failure.map_or_else(none, |failure| failure.to_string());
         return Err(Wrong::Failed(format!("{at}: {why}")));
     }
     Ok(ExitCode::SUCCESS)
@@ -91,27 +93,12 @@ fn load(args: &Load) -> Result<ExitCode, Wrong> {
 /// Prints the result, or writes it where programs find it.
 fn tell(json: Option<&Path>, plan: &Plan, outcome: &Outcome) -> Result<(), String> {
     if let Some(file) = json {
-        write_file(file, &json::text(plan, outcome))?;
-        if file == Path::new("-") {
-            return Ok(());
-        }
+        output::write(file, &json::text(plan, outcome))?;
     }
-    write_file(Path::new("-"), &report::text(plan, outcome))
-}
-
-/// Writes to a file, or with `-` to standard output.
-fn write_file(file: &Path, text: &str) -> Result<(), String> {
-    if file == Path::new("-") {
-        let mut out = std::io::stdout().lock();
-        return match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-            // Whoever read the output and left has seen enough.
-            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-                Err(format!("standard output cannot be written: {error}"))
-            }
-            _ => Ok(()),
-        };
+    match json == Some(Path::new("-")) {
+        true => Ok(()),
+        false => output::write(Path::new("-"), &report::text(plan, outcome)),
     }
-    std::fs::write(file, text).map_err(|error| format!("{} cannot be written: {error}", file.display()))
 }
 
 /// Descriptors that this program needs beside its connections.

@@ -23,8 +23,10 @@ pub(crate) struct Plan {
     /// What they are cut from.
     pub(crate) pattern: Pattern,
     pub(crate) connections: usize,
-    /// Exchanges under way on each connection.
+    /// Exchanges under way on each connection, or WebSocket.
     pub(crate) depth: usize,
+    /// WebSockets on each connection.
+    pub(crate) sockets: usize,
     pub(crate) threads: usize,
     pub(crate) stop: Stop,
     pub(crate) warmup: Duration,
@@ -82,6 +84,7 @@ impl Plan {
         Plan {
             connections: 1,
             depth: 1,
+            sockets: 1,
             threads: 1,
             stop: Stop::Requests(1),
             warmup: Duration::ZERO,

@@ -11,6 +11,8 @@ pub(crate) const SHARES: [f64; 7] = [0.5, 0.75, 0.9, 0.99, 0.999, 0.9999, 1.0];
 
 /// A thread that uses more than this share of its time is what limits.
 const BUSY: f64 = 0.95;
+/// What is shorter says nothing about that.
+const LONG: Duration = Duration::from_millis(100);
 
 /// The whole of it.
 pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
@@ -36,7 +38,7 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
         size((stats.received as f64 / seconds) as u64),
         size(stats.sent)
     );
-    if plan.protocol != Protocol::WebSocket {
+    if !plan.protocol.is_websocket() {
         let classes = (1..6).filter(|&i| stats.classes[i] > 0);
         let classes: Vec<String> = classes.map(|i| format!("{i}xx {}", grouped(stats.classes[i]))).collect();
         let text = if classes.is_empty() { "none".to_owned() } else { classes.join(", ") };
@@ -49,15 +51,16 @@ pub(super) fn text(plan: &Plan, outcome: &Outcome) -> String {
     if stats.unfinished > 0 {
         let _ = writeln!(
             out,
-            "{:<14}{} were due for longer than usual; their latency is counted up to the end",
+            "{:<14}{} had no answer at the end and had waited for longer than {}; they count as if it had come then",
             "unfinished",
-            grouped(stats.unfinished)
+            grouped(stats.unfinished),
+            if plan.rate.is_some() { "most" } else { "any other" }
         );
     }
     if stats.reconnects > 0 {
         let _ = writeln!(out, "{:<14}{}", "reconnects", grouped(stats.reconnects));
     }
-    if let Some(line) = own_cost(plan, outcome) {
+    if let Some(line) = own_cost(outcome) {
         let _ = writeln!(out, "{:<14}{line}", "this program");
     }
     for note in notes(plan, outcome) {
@@ -98,12 +101,11 @@ fn failed(outcome: &Outcome) -> String {
 }
 
 /// What this program itself has used.
-fn own_cost(plan: &Plan, outcome: &Outcome) -> Option<String> {
+fn own_cost(outcome: &Outcome) -> Option<String> {
     let cpu = outcome.cpu.filter(|_| outcome.stats.done > 0)?;
     let each = cpu.total.as_secs_f64() * 1e6 / outcome.stats.done as f64;
     let share = cpu.total.as_secs_f64() / outcome.elapsed.as_secs_f64().max(1e-9) * 100.0;
-    let pace = if plan.rate.is_some() { ", most of it for being in time" } else { "" };
-    Some(format!("{each:.2} µs of CPU each, {share:.0} % of a core{pace}"))
+    Some(format!("{each:.2} µs of CPU each, {share:.0} % of a core"))
 }
 
 /// What a reader has to know.
@@ -112,30 +114,58 @@ fn notes(plan: &Plan, outcome: &Outcome) -> Vec<String> {
     if outcome.interrupted {
         notes.push("interrupted: this is what was measured until then".to_owned());
     }
+    if outcome.opened < plan.connections {
+        let first = outcome.unopened.as_ref().map_or(String::new(), |failure| format!(" (first: {failure})"));
+        notes.push(format!(
+            "only {} of {} connections were open when it began{first}",
+            grouped(outcome.opened as u64),
+            grouped(plan.connections as u64)
+        ));
+    }
+    if let Some(n) = outcome.stats.allowed {
+        let (what, wanted) = match plan.protocol {
+            Protocol::Tunnel => ("WebSockets", plan.sockets),
+            _ => (noun(plan), plan.depth),
+        };
+        notes.push(format!(
+            "the server allows {} at a time on a connection, and not {} (-m)",
+            plural(u64::from(n), what),
+            grouped(wanted as u64)
+        ));
+    }
     let busy =
         outcome.cpu.map_or(0.0, |cpu| cpu.total.as_secs_f64() / outcome.elapsed.as_secs_f64().max(1e-9));
-    if plan.rate.is_none() && busy > BUSY * plan.threads as f64 {
+    if outcome.elapsed >= LONG && busy > BUSY * plan.threads as f64 {
         notes.push(
             "this program was busy all the time, and may be what limits: try more threads (-t)".to_owned(),
         );
     }
-    if let Some(rate) = plan.rate.filter(|rate| outcome.rate() < rate * 0.99 && !outcome.interrupted) {
-        notes.push(format!("the server did not keep up with {} a second", grouped(rate as u64)));
+    // Those under way are no sign: so many are at any time.
+    let unsent = outcome.stats.unsent;
+    if let Some(rate) = plan.rate.filter(|rate| unsent > 0 && outcome.rate() < rate * 0.99) {
+        notes.push(format!(
+            "the server did not keep up with {} a second over {}: {} were due and not sent",
+            per_second(rate),
+            plural(plan.connections as u64, "connections"),
+            plural(unsent, noun(plan))
+        ));
     }
     notes
 }
 
 fn title(plan: &Plan) -> String {
-    let plural =
-        |n: usize, what: &str| format!("{} {what}{}", grouped(n as u64), if n == 1 { "" } else { "s" });
-    let scheme = if plan.protocol == Protocol::WebSocket { "ws" } else { "http" };
-    let what = match plan.protocol {
-        Protocol::WebSocket => {
+    let scheme = if plan.protocol.is_websocket() { "ws" } else { "http" };
+    let what = match () {
+        _ if plan.protocol.is_websocket() => {
             let sizes: Vec<String> = plan.messages.iter().map(ToString::to_string).collect();
             format!("messages of {} bytes", sizes.join(", "))
         }
         _ if plan.body.is_empty() => plan.method.clone(),
         _ => format!("{} of {}", plan.method, size(plan.body.len() as u64)),
+    };
+    let sockets = match plan.sockets {
+        1 => String::new(),
+        n => format!(" with {n} WebSockets each"),
     };
     let depth = match plan.depth {
         1 => String::new(),
@@ -143,23 +173,33 @@ fn title(plan: &Plan) -> String {
     };
     let stop = match plan.stop {
         Stop::After(limit) => time(limit),
-        Stop::Requests(n) => format!("{} {}", grouped(n), noun(plan)),
+        Stop::Requests(n) => plural(n, noun(plan)),
     };
     let burst = if plan.burst > 1 { format!(" in bursts of {}", plan.burst) } else { String::new() };
-    let rate = plan.rate.map_or(String::new(), |rate| format!(", {} a second{burst}", grouped(rate as u64)));
+    let rate = plan.rate.map_or(String::new(), |rate| format!(", {} a second{burst}", per_second(rate)));
     format!(
-        "{} on {scheme}://{}{}\n{}, {}{depth}, {}, {stop}{rate}",
+        "{} on {scheme}://{}{}\n{}, {}{sockets}{depth}, {}, {stop}{rate}",
         what,
         plan.authority,
         plan.target,
         plan.protocol,
-        plural(plan.connections, "connection"),
-        plural(plan.threads, "thread")
+        plural(plan.connections as u64, "connections"),
+        plural(plan.threads as u64, "threads")
     )
 }
 
-fn noun(plan: &Plan) -> &'static str {
-    if plan.protocol == Protocol::WebSocket { "messages" } else { "requests" }
+pub(crate) fn noun(plan: &Plan) -> &'static str {
+    if plan.protocol.is_websocket() { "messages" } else { "requests" }
+}
+
+/// `1 request`, `2 requests`
+fn plural(n: u64, what: &str) -> String {
+    format!("{} {}", grouped(n), if n == 1 { what.trim_end_matches('s') } else { what })
+}
+
+/// `20,000`, `0.5`
+fn per_second(rate: f64) -> String {
+    if rate < 10.0 { format!("{}", (rate * 1e3).round() / 1e3) } else { grouped(rate as u64) }
 }
 
 /// `1,234,567`
@@ -227,5 +267,7 @@ mod tests {
         }
         assert_eq!((&*percent(0.5), &*percent(0.9999), &*percent(0.75)), ("50%", "99.99%", "75%"));
         assert_eq!((&*size(999), &*size(64_000)), ("999 B", "64.0 kB"));
+        assert_eq!((&*per_second(0.5), &*per_second(20e3)), ("0.5", "20,000"));
+        assert_eq!((&*plural(1, "requests"), &*plural(2000, "requests")), ("1 request", "2,000 requests"));
     }
 }

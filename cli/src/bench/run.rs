@@ -7,14 +7,14 @@
 //! ```
 
 use super::failure::{Failure, Protocol};
+use super::interrupt::Interrupt;
 use super::lane::{Clock, Lane, Phase};
 use super::plan::{Plan, Stop};
 use super::stats::Stats;
 use super::usage::Cpu;
-use super::{link, pace, ws};
+use super::{link, pace, tunnel, ws};
 use crate::first;
 use avx_core::{Config, h1, h2};
-use runtime_avx::signal::Signal;
 use runtime_avx::{Handle, sleep, sleep_until};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +33,9 @@ pub(crate) struct Outcome {
     pub(crate) is_gone: bool,
     /// The first failure.
     pub(crate) failure: Option<Failure>,
+    /// Connections that were open when it began, and the first failure until then.
+    pub(crate) opened: usize,
+    pub(crate) unopened: Option<Failure>,
 }
 
 impl Outcome {
@@ -68,7 +71,7 @@ const COLLECT: Duration = Duration::from_millis(300);
 /// Runs `plan`. `interrupt` ends it early; `watch` is shown how it goes.
 pub(crate) fn run(
     plan: Plan,
-    interrupt: &mut Signal,
+    interrupt: &mut Interrupt,
     mut watch: impl FnMut(&Glance),
 ) -> Result<Outcome, Failure> {
     let unable = |error| {
@@ -80,7 +83,18 @@ pub(crate) fn run(
     let lanes: Vec<Arc<Lane>> =
         (0..plan.threads).map(|n| Arc::new(Lane::new(&plan, &config, clock, n))).collect();
     runtime.handle().spawn_on_each(|n| start(lanes[n].clone(), runtime.handle().clone()));
-    runtime.block_on(control(&plan, &lanes, interrupt, &mut watch))
+    if plan.rate.is_some() {
+        pace::sharpen_sleep();
+    }
+    std::thread::scope(|scope| {
+        for lane in lanes.iter().filter(|_| plan.rate.is_some()) {
+            scope.spawn(|| pace::keep(lane));
+        }
+        let outcome = runtime.block_on(control(&plan, &lanes, interrupt, &mut watch));
+        // Also when nothing has begun.
+        lanes.iter().for_each(|lane| lane.end());
+        outcome
+    })
 }
 
 /// Bounds of the machines, so that none of theirs comes before those of the plan.
@@ -118,10 +132,10 @@ async fn start(lane: Arc<Lane>, handle: Handle) {
             Protocol::WebSocket => {
                 handle.spawn_local_detached(link::keep::<ws::Messages>(lane, number));
             }
+            Protocol::Tunnel => {
+                handle.spawn_local_detached(link::keep::<tunnel::Tunnels>(lane, number));
+            }
         }
-    }
-    if lane.plan.rate.is_some() {
-        handle.spawn_local_detached(pace::keep(lane));
     }
 }
 
@@ -129,14 +143,14 @@ async fn start(lane: Arc<Lane>, handle: Handle) {
 async fn control(
     plan: &Plan,
     lanes: &[Arc<Lane>],
-    interrupt: &mut Signal,
+    interrupt: &mut Interrupt,
     watch: &mut impl FnMut(&Glance),
 ) -> Result<Outcome, Failure> {
     let start = Instant::now();
     let mut interrupted = false;
     // All are there, or have tried.
     let mut wait = Duration::from_micros(200);
-    loop {
+    let (opened, unopened) = loop {
         let (mut connected, mut given_up, mut failure) = (0, 0, None);
         for lane in lanes {
             let work = lane.work();
@@ -147,15 +161,15 @@ async fn control(
         if connected + given_up >= plan.connections {
             match failure {
                 Some(failure) if connected == 0 => return Err(failure),
-                _ => break,
+                failure => break (connected, failure),
             }
         }
         interrupted = pause(wait, interrupt).await;
         wait = (wait * 2).min(TICK);
         if interrupted || start.elapsed() > plan.timeout + ALONE {
-            break;
+            break (connected, failure);
         }
-    }
+    };
     let warm = !plan.warmup.is_zero();
     // Without a warm-up, what is measured begins with the first request.
     let mut before = Cpu::of(std::process::id());
@@ -196,7 +210,7 @@ async fn control(
     }
     let cpu = before.zip(after).map(|(before, after)| after.since(before));
     let (interrupted, is_gone) = (ended == Ended::Interrupted, ended == Ended::Alone);
-    Ok(Outcome { stats, elapsed, cpu, interrupted, is_gone, failure })
+    Ok(Outcome { stats, elapsed, cpu, interrupted, is_gone, failure, opened, unopened })
 }
 
 /// Why waiting is over.
@@ -219,7 +233,7 @@ struct Watcher<'a, W> {
 
 impl<W: FnMut(&Glance)> Watcher<'_, W> {
     /// Waits until `end`, or for what comes before.
-    async fn until(&mut self, end: Instant, interrupt: &mut Signal) -> Ended {
+    async fn until(&mut self, end: Instant, interrupt: &mut Interrupt) -> Ended {
         let start = Instant::now();
         let sweep = (self.plan.timeout / 8).clamp(TICK, SWEEP);
         loop {
@@ -258,7 +272,7 @@ impl<W: FnMut(&Glance)> Watcher<'_, W> {
 }
 
 /// Waits for so long. Whether the user has had enough.
-async fn pause(time: Duration, interrupt: &mut Signal) -> bool {
+async fn pause(time: Duration, interrupt: &mut Interrupt) -> bool {
     let until = Instant::now() + time;
     let interrupted = async { interrupt.recv().await.is_ok() };
     let passed = async {

@@ -19,10 +19,17 @@ pub(crate) struct Stats {
     pub(crate) content: u64,
     /// Connections made, beyond the first of each.
     pub(crate) reconnects: u64,
-    /// Requests that came to nothing, by kind.
+    /// Requests that came to nothing, and connections that did before any request, by kind.
     pub(crate) errors: [u64; Kind::ALL.len()],
-    /// Requests that a schedule had asked for longer ago than usual and were not answered when it was over.
+    /// Those of them that had been begun, or taken from a schedule.
+    pub(crate) lost: u64,
+    /// Requests that had no answer when it was over, and had waited for longer than what was answered tells: with a
+    /// schedule than half of all, else than any.
     pub(crate) unfinished: u64,
+    /// Those of them that were due and never sent, because no connection was free.
+    pub(crate) unsent: u64,
+    /// How many requests at a time the server allows on a connection, where that is less than were to be under way.
+    pub(crate) allowed: Option<u32>,
     pub(crate) latency: Histogram,
 }
 
@@ -37,7 +44,10 @@ impl Stats {
             content: 0,
             reconnects: 0,
             errors: [0; Kind::ALL.len()],
+            lost: 0,
             unfinished: 0,
+            unsent: 0,
+            allowed: None,
             latency: Histogram::new(),
         }
     }
@@ -59,19 +69,21 @@ impl Stats {
         self.latency.record(now.saturating_sub(since));
     }
 
-    /// `n` exchanges came to nothing.
+    /// `n` exchanges came to nothing; with none, a connection.
     pub(crate) fn fail(&mut self, failure: &Failure, n: u64) {
-        self.errors[failure.kind as usize] += n;
+        self.errors[failure.kind as usize] += n.max(1);
+        self.lost += n;
+    }
+
+    /// The server allows no more than so many at a time.
+    #[cold]
+    pub(crate) fn allow(&mut self, n: u32) {
+        self.allowed = Some(self.allowed.map_or(n, |least| least.min(n)));
     }
 
     /// Requests that came to nothing.
     pub(crate) fn failed(&self) -> u64 {
         self.errors.iter().sum()
-    }
-
-    /// Those of them that were sent, or would have been.
-    pub(crate) fn lost(&self) -> u64 {
-        self.failed() - self.errors[Kind::Connect as usize]
     }
 
     /// All of another one.
@@ -86,7 +98,10 @@ impl Stats {
         self.sent += other.sent;
         self.content += other.content;
         self.reconnects += other.reconnects;
+        self.lost += other.lost;
         self.unfinished += other.unfinished;
+        self.unsent += other.unsent;
+        other.allowed.into_iter().for_each(|n| self.allow(n));
         self.latency.add(&other.latency);
     }
 
@@ -95,5 +110,22 @@ impl Stats {
         let mut latency = std::mem::replace(&mut self.latency, Histogram::new());
         latency.clear();
         *self = Stats { latency, ..Stats::new() };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_that_fails_with_nothing_under_way_has_lost_no_request() {
+        let mut stats = Stats::new();
+        stats.fail(&Failure::closed(), 0);
+        assert_eq!((stats.failed(), stats.lost), (1, 0));
+        stats.fail(&Failure::closed(), 3);
+        assert_eq!((stats.failed(), stats.lost), (4, 3));
+        stats.allow(7);
+        stats.allow(9);
+        assert_eq!(stats.allowed, Some(7));
     }
 }

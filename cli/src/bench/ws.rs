@@ -5,7 +5,9 @@ use super::http::refused;
 use super::lane::{Lane, Work};
 use super::link::{Begin, Link, Load};
 use super::pace::Pace;
-use avx_core::ws::handshake::Handshake;
+use super::plan::Plan;
+use super::stats::Stats;
+use avx_core::ws::handshake::{self, Handshake};
 use avx_core::ws::key::MaskKeys;
 use avx_core::ws::{self, Event};
 use avx_core::{
@@ -88,9 +90,7 @@ impl Load for Messages {
         let (mut session, _) = session.replace(machine);
         // What the server says first is nothing to wait for.
         session.rest(&mut scratch);
-        let kind = if lane.plan.text { ws::Kind::Text } else { ws::Kind::Binary };
-        let load = Messages { under_way: VecDeque::new(), back: 0, answered: 0, begun: 0, kind };
-        Ok(Link::new(io, session, load))
+        Ok(Link::new(io, session, Messages::new(&lane.plan)))
     }
 
     #[inline]
@@ -102,6 +102,65 @@ impl Load for Messages {
         session: &mut Session<ws::Client>,
     ) -> Result<(), Failure> {
         let Work { scratch, stats, from, .. } = work;
+        self.take(now, &lane.plan, session, scratch, *from, stats)
+    }
+
+    #[inline]
+    fn send(
+        &mut self,
+        now: Instant,
+        lane: &Lane,
+        work: &mut Work,
+        pace: &mut Option<Pace>,
+        session: &mut Session<ws::Client>,
+    ) -> Result<(), Failure> {
+        let plan = &lane.plan;
+        while self.under_way.len() < plan.depth && session.machine().is_open() {
+            let waits = !session.write_buf().is_empty();
+            if waits && session.parts(&mut work.scratch).1.room() < self.next_len(plan) {
+                return Ok(());
+            }
+            let Some(since) = work.next(now, pace) else { return Ok(()) };
+            self.begin(now, since, plan, session, &mut work.scratch)?;
+        }
+        Ok(())
+    }
+
+    fn under_way(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.under_way.iter().map(|message| (message.since, message.begun))
+    }
+
+    fn is_inside(&self) -> bool {
+        self.back > 0
+    }
+
+    fn answered(&self) -> u64 {
+        self.answered
+    }
+
+    fn is_spent(&self, session: &Session<ws::Client>) -> bool {
+        self.under_way.is_empty() && !session.machine().is_open()
+    }
+}
+
+impl Messages {
+    /// None yet.
+    pub(super) fn new(plan: &Plan) -> Self {
+        let kind = if plan.text { ws::Kind::Text } else { ws::Kind::Binary };
+        Messages { under_way: VecDeque::new(), back: 0, answered: 0, begun: 0, kind }
+    }
+
+    /// Takes what comes back, and compares it.
+    #[inline]
+    pub(super) fn take(
+        &mut self,
+        now: Instant,
+        plan: &Plan,
+        session: &mut Session<ws::Client>,
+        scratch: &mut Scratch,
+        from: u64,
+        stats: &mut Stats,
+    ) -> Result<(), Failure> {
         loop {
             let turn = match session.turn(now, scratch) {
                 Ok(Some(turn)) => turn,
@@ -116,7 +175,7 @@ impl Load for Messages {
                     let at = message.at + self.back;
                     self.back += data.len();
                     let fits = self.back <= message.len && kind == self.kind;
-                    if !fits || lane.plan.pattern.0.get(at..at + data.len()) != Some(&*data) {
+                    if !fits || plan.pattern.0.get(at..at + data.len()) != Some(&*data) {
                         return Err(mismatch("something else"));
                     }
                     stats.content += data.len() as u64;
@@ -127,7 +186,7 @@ impl Load for Messages {
                         self.back = 0;
                         self.answered += 1;
                         self.under_way.pop_front();
-                        if message.since >= *from {
+                        if message.since >= from {
                             stats.complete(message.since, now.as_nanos());
                         }
                     }
@@ -143,46 +202,36 @@ impl Load for Messages {
         }
     }
 
+    /// Sends the next message, which counts from `since`.
     #[inline]
-    fn send(
+    pub(super) fn begin(
         &mut self,
         now: Instant,
-        lane: &Lane,
-        work: &mut Work,
-        pace: &mut Option<Pace>,
+        since: u64,
+        plan: &Plan,
         session: &mut Session<ws::Client>,
-    ) -> Result<bool, Failure> {
-        let plan = &lane.plan;
-        while self.under_way.len() < plan.depth && session.machine().is_open() {
-            let sizes = plan.messages.len().max(1) as u64;
-            let len = plan.messages.get((self.begun % sizes) as usize).copied().unwrap_or(0);
-            let waits = !session.write_buf().is_empty();
-            if waits && session.parts(&mut work.scratch).1.room() < len + HEADER {
-                return Ok(true);
-            }
-            let Some(since) = work.next(now, pace) else { return Ok(false) };
-            let at = (self.begun % PLACES) as usize;
-            let data = plan.pattern.0.get(at..at + len).unwrap_or_default();
-            let (machine, out) = session.parts(&mut work.scratch);
-            machine.send(now, self.kind, data, true, out).map_err(|error| {
-                Failure::new(Kind::Protocol, format_args!("a message cannot be sent: {error}"))
-            })?;
-            self.begun += 1;
-            self.under_way.push_back(Message { since, begun: now.as_nanos(), at, len });
-        }
-        Ok(false)
+        scratch: &mut Scratch,
+    ) -> Result<(), Failure> {
+        let (len, at) = (self.len(plan), (self.begun % PLACES) as usize);
+        let data = plan.pattern.0.get(at..at + len).unwrap_or_default();
+        let (machine, out) = session.parts(scratch);
+        machine.send(now, self.kind, data, true, out).map_err(|error| {
+            Failure::new(Kind::Protocol, format_args!("a message cannot be sent: {error}"))
+        })?;
+        self.begun += 1;
+        self.under_way.push_back(Message { since, begun: now.as_nanos(), at, len });
+        Ok(())
     }
 
-    fn under_way(&self) -> impl Iterator<Item = (u64, u64)> {
-        self.under_way.iter().map(|message| (message.since, message.begun))
+    /// What the next message takes at most, bytes.
+    pub(super) fn next_len(&self, plan: &Plan) -> usize {
+        self.len(plan) + HEADER
     }
 
-    fn answered(&self) -> u64 {
-        self.answered
-    }
-
-    fn is_spent(&self, session: &Session<ws::Client>) -> bool {
-        self.under_way.is_empty() && !session.machine().is_open()
+    /// How long it is.
+    fn len(&self, plan: &Plan) -> usize {
+        let sizes = plan.messages.len().max(1) as u64;
+        plan.messages.get((self.begun % sizes) as usize).copied().unwrap_or(0)
     }
 }
 
@@ -218,12 +267,7 @@ fn accepted(
         match session.turn(now, scratch) {
             Ok(Some(turn)) => {
                 if let HttpEvent::Response { head, .. } = turn.event {
-                    handshake.check(&head).map_err(|why| {
-                        Failure::new(
-                            Kind::Protocol,
-                            format_args!("the server accepts no WebSocket here: {why}"),
-                        )
-                    })?;
+                    handshake.check(&head).map_err(declined)?;
                 }
             }
             Ok(None) => break,
@@ -231,6 +275,11 @@ fn accepted(
         }
     }
     Ok(session.switched() == Some(Next::WebSocket))
+}
+
+#[cold]
+pub(super) fn declined(why: handshake::Failure) -> Failure {
+    Failure::new(Kind::Protocol, format_args!("the server accepts no WebSocket here: {why}"))
 }
 
 #[cold]

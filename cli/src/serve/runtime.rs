@@ -147,7 +147,7 @@ mod foreign {
                 .map_err(unable)?;
         }
         let control = control()?;
-        let result = visitor.visit(&control, adapter_smol::Smol::on(executor, threads));
+        let result = visitor.visit(&control, adapter_smol::Smol::on(&executor, threads));
         control.shutdown_timeout(GRACE);
         result
     }

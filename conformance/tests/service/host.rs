@@ -50,7 +50,7 @@ impl Host for OnSmol {
 
     fn run<F: Future>(make: impl FnOnce(Self::Rt) -> F) -> F::Output {
         let executor = Arc::new(smol::Executor::new());
-        smol::block_on(executor.run(make(adapter_smol::Smol::on(executor.clone(), 1))))
+        smol::block_on(executor.run(make(adapter_smol::Smol::on(&executor, 1))))
     }
 
     fn run_on_two<F: Future>(make: impl FnOnce(Self::Rt) -> F) -> F::Output {
@@ -58,7 +58,7 @@ impl Host for OnSmol {
         let (stop, stopped) = smol::channel::unbounded::<()>();
         let other = executor.clone();
         let other = std::thread::spawn(move || smol::block_on(other.run(stopped.recv())));
-        let output = smol::block_on(executor.run(make(adapter_smol::Smol::on(executor.clone(), 2))));
+        let output = smol::block_on(executor.run(make(adapter_smol::Smol::on(&executor, 2))));
         drop(stop);
         other.join().expect("a thread").expect_err("nothing is ever sent");
         output

@@ -29,7 +29,7 @@ impl Target for OnSmol {
             let (executor, stopped) = (executor.clone(), stopped.clone());
             std::thread::spawn(move || smol::block_on(executor.run(stopped.recv())));
         }
-        let rt = Smol::on(executor, THREADS);
+        let rt = Smol::on(&executor, THREADS);
         Listening { handle: smol::block_on(super::start(setup, &rt)), _stop: stop }
     }
 }

@@ -3,7 +3,7 @@
 //! ```text
 //! loop {
 //!     while let Some(turn) = session.turn(now, scratch)? { answer turn.event through turn.machine, turn.out }
-//!     write session.write_buf(), then session.did_write(now, n)
+//!     while session.write_buf() is not empty { write some of it, then session.did_write(now, n) }
 //!     if session.wants_shutdown() { shut the sending side down once }
 //!     if session.is_closed() { reset the transport if session.wants_reset(), else close it; stop }
 //!     if session.wants_read() { read into session.read_buf(scratch), then session.did_read(now, n) }

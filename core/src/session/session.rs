@@ -183,7 +183,8 @@ impl<M: Machine> Session<M> {
         self.out.pending()
     }
 
-    /// `n` bytes of [`write_buf`](Self::write_buf) were written; 0 when the transport takes none now.
+    /// `n` bytes of [`write_buf`](Self::write_buf) were written; 0 when the transport takes none now. When that was all,
+    /// there may be more: what the machine had to say and found no room for.
     #[inline]
     pub fn did_write(&mut self, now: Instant, n: usize) {
         if self.out.did_write(n) {
@@ -211,6 +212,8 @@ impl<M: Machine> Session<M> {
             self.stalls_at = None;
             self.machine.did_flush(now);
         }
+        // Before anything is read: the peer may be waiting for just that, and hold back what this end waits for.
+        self.machine.transmit(now, &mut self.out);
     }
 
     /// Output waits, and `n` bytes of it have left.

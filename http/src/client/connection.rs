@@ -12,6 +12,8 @@ use avx_core::Config;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io::{self, ErrorKind};
+#[cfg(unix)]
+use std::path::Path;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
@@ -94,7 +96,7 @@ impl Connection {
             }
             #[cfg(unix)]
             Address::Unix(path) => {
-                let io = rt.connect_unix(path).await.map_err(Error::Connect)?;
+                let io = Self::open_unix(rt, path).await.map_err(Error::Connect)?;
                 return Ok(Self::over(rt, io, Peer::Unix, "localhost", options));
             }
             #[cfg(not(unix))]
@@ -110,6 +112,20 @@ impl Connection {
             }
         }
         Err(last)
+    }
+
+    /// While the backlog is full the system neither connects nor says when it would, so this tries again.
+    #[cfg(unix)]
+    async fn open_unix<R: Runtime>(rt: &R, path: &Path) -> io::Result<R::Unix> {
+        let mut pause = Duration::from_millis(1);
+        loop {
+            match rt.connect_unix(path).await {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+            rt.sleep_until(clock::after(rt.now(), pause)).await;
+            pause = (pause * 2).min(Duration::from_millis(32));
+        }
     }
 
     /// A connection over a stream that was opened elsewhere. Requests address `authority` unless they

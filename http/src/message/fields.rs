@@ -325,6 +325,16 @@ impl OwnedFields {
         OwnedFields { bytes: arena.bytes, spans: arena.spans }
     }
 
+    /// A copy of `fields` with all of the memory that they lie in, at the same offsets: of a received message, its
+    /// head. In recycled memory.
+    pub fn copy_whole(fields: Fields<'_>) -> Self {
+        let mut arena = pool::arena();
+        let (whole, spans) = fields.as_raw();
+        arena.bytes.extend_from_slice(whole);
+        arena.spans.extend_from_slice(spans);
+        OwnedFields::of(arena)
+    }
+
     /// The section as it was received.
     pub fn as_fields(&self) -> Fields<'_> {
         Fields::new(&self.bytes, &self.spans)

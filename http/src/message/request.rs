@@ -279,6 +279,18 @@ impl<'a> Request<'a> {
         self.extensions.is_unused() && self.pipe.is_none()
     }
 
+    /// The content alone, as [`detach`](Request::detach) has it; what is asked for later, in either way, is empty. No
+    /// cost where there is none.
+    pub fn take_body(&mut self) -> Body {
+        if self.body_len == BodyLen::Empty || self.pipe.is_some() {
+            return Body::empty();
+        }
+        let pipe = self.pipe.insert(Writer::new(self.body_len)).pipe().cloned();
+        let given = self.take_content();
+        let arrives = || pipe.map(|pipe| Body::incoming(pipe, self.body_len));
+        given.or_else(arrives).unwrap_or_default()
+    }
+
     /// Makes it independent of the read buffer: the head is copied once into recycled memory, the
     /// content is read through its [`Body`](crate::Body). Extensions move along. A second call gets
     /// an empty body.
@@ -295,5 +307,24 @@ impl fmt::Debug for Request<'_> {
             .field("version", &self.version().as_str())
             .field("fields", &self.fields())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_is_taken_once_and_costs_nothing_where_there_is_none() {
+        let made = || Request::new(Method::Post, "/").with_body("content");
+        let mut request = made();
+        assert_eq!(request.take_body().len(), BodyLen::Exact(7));
+        assert!(request.take_body().is_empty());
+        assert!(request.detach().take_body().is_empty());
+        let mut request = made();
+        assert_eq!(request.detach().take_body().len(), BodyLen::Exact(7));
+        assert!(request.take_body().is_empty());
+        let mut request = Request::new(Method::Get, "/");
+        assert!(request.take_body().is_empty() && request.pipe.is_none());
     }
 }

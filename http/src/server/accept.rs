@@ -159,10 +159,22 @@ enum Accepted<R: Runtime> {
 
 impl<H: Handler, R: Runtime> Acceptor<H, R> {
     /// Accepts until the server's end begins. `last`: then waits for its connections, and drops them
-    /// when the drain has taken too long.
-    pub(super) async fn run(engine: Engine<H, R>, share: Option<Share>, last: bool) {
-        let Some(share) = share else { return };
-        let _ends = Ends(engine.shared().life.clone());
+    /// when the drain has taken too long. Counted out when it ends, also where it never began: a runtime that has
+    /// ended drops what it is given.
+    pub(super) fn run(
+        engine: Engine<H, R>,
+        share: Option<Share>,
+        last: bool,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        let share = share.map(|share| (share, Ends(engine.shared().life.clone())));
+        async move {
+            if let Some((share, _ends)) = share {
+                Self::accept(engine, share, last).await;
+            }
+        }
+    }
+
+    async fn accept(engine: Engine<H, R>, share: Share, last: bool) {
         let mut acceptor = Acceptor {
             engine,
             tcp: Vec::new(),

@@ -11,7 +11,6 @@ use crate::rt::{Peer, Runtime};
 use crate::{Handler, IntoHandler, Value};
 use avx_core::{Config, Field, Preset};
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -195,7 +194,7 @@ impl<H: Handler> Server<H> {
         for address in addresses {
             match address {
                 Address::Inet(addr) => sockets.bind_tcp(rt, addr, backlog)?,
-                Address::Host(host) => sockets.bind_tcp(rt, look_up(rt, &host).await?, backlog)?,
+                Address::Host(host) => bind_host(&mut sockets, rt, &host, backlog).await?,
                 Address::Unix(path) => sockets.bind_unix(path)?,
             }
         }
@@ -235,13 +234,18 @@ impl<H> std::fmt::Debug for Server<H> {
     }
 }
 
-async fn look_up<R: Runtime>(rt: &R, address: &str) -> io::Result<SocketAddr> {
+/// Binds to the first address of a host that this system has: `localhost` names one of IPv6 where there is none. One
+/// that is taken is an error, not a reason to listen elsewhere.
+async fn bind_host<R: Runtime>(sockets: &mut Sockets, rt: &R, address: &str, backlog: u32) -> io::Result<()> {
     let invalid = || io::Error::new(io::ErrorKind::InvalidInput, format!("{address}: not host:port"));
     let (host, port) = address.rsplit_once(':').ok_or_else(invalid)?;
     let port = port.parse().map_err(|_| invalid())?;
-    let found = rt.resolve(host, port).await?;
-    found
-        .first()
-        .copied()
-        .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("{host}: no address")))
+    let mut last = io::Error::new(io::ErrorKind::NotFound, format!("{host}: no address"));
+    for addr in rt.resolve(host, port).await? {
+        match sockets.bind_tcp(rt, addr, backlog) {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => last = error,
+            result => return result,
+        }
+    }
+    Err(last)
 }

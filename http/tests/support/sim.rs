@@ -12,6 +12,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+/// No address of this system: RFC 5737 keeps it for documentation.
+const ELSEWHERE: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 80);
+
 type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The runtime. Clones are the same one.
@@ -269,7 +273,10 @@ impl Runtime for Sim {
         Ok(SimListener(self.clone()))
     }
 
-    fn bind_tcp(&self, _: SocketAddr, _: u32, _: bool) -> io::Result<std::net::TcpListener> {
+    fn bind_tcp(&self, addr: SocketAddr, _: u32, _: bool) -> io::Result<std::net::TcpListener> {
+        if addr == ELSEWHERE {
+            return Err(io::ErrorKind::AddrNotAvailable.into());
+        }
         // Nobody ever connects to it: the listener is simulated.
         std::net::TcpListener::bind(("127.0.0.1", 0))
     }
@@ -285,8 +292,14 @@ impl Runtime for Sim {
         ready(Err(io::ErrorKind::NotFound.into()))
     }
 
-    fn resolve(&self, _: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
-        ready(Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))]))
+    fn resolve(&self, host: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send {
+        let here = SocketAddr::from(([127, 0, 0, 1], port));
+        ready(Ok(match host {
+            "elsewhere" => vec![ELSEWHERE],
+            "both" => vec![ELSEWHERE, here],
+            "nowhere" => vec![],
+            _ => vec![here],
+        }))
     }
 }
 

@@ -20,17 +20,22 @@ pub(super) fn page(result: &Result<'_>) -> String {
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>avx under each runtime</title>\n<style>\n{STYLE}</style>\n<main>\n<header>\n\
          <h1>avx under each runtime</h1>\n<p class=\"setting\">{}.</p>\n",
-        escape(&result.setting())
+        prose(&result.setting())
     );
     for caution in result.cautions() {
-        let _ = writeln!(out, "<p class=\"caution\">{}</p>", escape(&caution));
+        let _ = writeln!(out, "<p class=\"caution\">{}</p>", prose(&caution));
     }
     out += "</header>\n";
     for group in &result.groups {
         section(&mut out, result, group);
     }
-    out += "<footer>\n<p>Bars and figures are medians over all rounds; the thin line across a bar spans from the \
-            slowest run to the fastest. Latency was taken on a schedule, at half of what the slowest runtime can do, \
+    out += "<footer>\n";
+    let unmeasured = |entry: &Entry| entry.calls.as_ref().err().cloned();
+    if let Some(why) = result.groups.iter().flat_map(|group| &group.entries).find_map(unmeasured) {
+        let _ = writeln!(out, "<p>System calls were not measured: {}.</p>", prose(&why));
+    }
+    out += "<p>Bars are medians over all rounds, and so is the table; the thin line across a bar spans from the \
+            slowest run to the fastest. Latency at half load is that of all rounds together. It was taken on a schedule, at half of what the slowest runtime can do, \
             and counts from when a request was due; where several are under way on a connection, so many are due at \
             once. CPU is that of the server, as the system accounts for it. Memory \
             of a connection is what resident memory grew by, for each that had one exchange and then waited.</p>\n\
@@ -43,7 +48,7 @@ fn section(out: &mut String, result: &Result<'_>, group: &Group) {
         out,
         "<section>\n<h2>{}</h2>\n<p>{}</p>",
         group.kind.title(),
-        escape(&result.sentence(group))
+        prose(&result.sentence(group))
     );
     out.push_str("<div class=\"plots\">\n");
     let unit = if group.kind == super::Kind::WebSocket { "message" } else { "request" };
@@ -62,6 +67,15 @@ fn section(out: &mut String, result: &Result<'_>, group: &Group) {
     out.push_str("</div>\n");
     table(out, group);
     out.push_str("</section>\n");
+}
+
+/// Text whose options stay whole: a browser would break them behind their hyphen.
+fn prose(text: &str) -> String {
+    let whole = |word: &str| match word.contains('-') {
+        true => format!("<span class=\"whole\">{}</span>", escape(word)),
+        false => escape(word),
+    };
+    text.split(' ').map(whole).collect::<Vec<_>>().join(" ")
 }
 
 fn figure(out: &mut String, title: &str, legend: Option<&str>, draw: impl FnOnce(&str) -> String) {
@@ -158,6 +172,11 @@ mod tests {
     use clap::Parser;
 
     #[test]
+    fn options_stay_whole_and_text_is_text() {
+        assert_eq!(prose("a <b> (-t)."), "a &lt;b&gt; <span class=\"whole\">(-t).</span>");
+    }
+
+    #[test]
     fn a_page_is_whole_and_needs_nothing_else() {
         let args = super::super::Args::parse_from(["compare"]);
         let cores = super::super::Cores { server: vec![0], load: vec![0], loose: None };
@@ -169,6 +188,7 @@ mod tests {
             "No claim: server and load had no processors of their own.",
             "1,234 bytes",
             "title=\"strace is not installed\"",
+            "<p>System calls were not measured: strace is not installed.</p>",
             "prefers-color-scheme: dark",
         ] {
             assert!(page.contains(part), "{part}");

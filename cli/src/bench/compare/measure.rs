@@ -14,14 +14,15 @@ use super::server::Server;
 use super::syscalls::Count;
 use crate::bench::failure::Protocol;
 use crate::bench::histogram::Histogram;
+use crate::bench::interrupt::Interrupt;
 use crate::bench::plan::{Plan, Stop};
 use crate::bench::progress::Progress;
+use crate::bench::report::noun;
 use crate::bench::run::{self, Outcome};
 use crate::bench::usage::Cpu;
 use crate::bench::ws::Pattern;
 use crate::serve::runtime::Name;
 use clap::ValueEnum;
-use runtime_avx::signal::Signal;
 use std::time::Duration;
 
 /// What is spoken, and how.
@@ -69,6 +70,11 @@ impl Kind {
             Kind::Pipelined => (connections, 16),
             Kind::Http2 => ((connections / 16).max(1), 32),
         }
+    }
+
+    /// Threads of the load: no more than connections.
+    pub(super) fn threads(self, args: &Args) -> usize {
+        usize::from(args.threads).min(self.shape(args.connections as usize).0)
     }
 }
 
@@ -132,7 +138,7 @@ const MESSAGE: usize = 125;
 pub(super) struct Bench<'a> {
     pub(super) args: &'a Args,
     pub(super) cores: &'a Cores,
-    pub(super) interrupt: &'a mut Signal,
+    pub(super) interrupt: &'a mut Interrupt,
 }
 
 impl Bench<'_> {
@@ -207,7 +213,8 @@ impl Bench<'_> {
             pattern: Pattern::new(MESSAGE),
             connections,
             depth,
-            threads: usize::from(self.args.threads).min(connections),
+            sockets: 1,
+            threads: kind.threads(self.args),
             stop,
             warmup: Duration::ZERO,
             rate: None,
@@ -219,7 +226,7 @@ impl Bench<'_> {
 
     /// One run. A server that fails ends the comparison.
     fn load(&mut self, server: &mut Server, plan: Plan, title: &str) -> Result<Outcome, Stopped> {
-        let mut progress = Progress::new(title);
+        let mut progress = Progress::new(title, noun(&plan));
         let result = run::run(plan, self.interrupt, |glance| progress.show(glance));
         drop(progress);
         let why = match result {
@@ -308,6 +315,13 @@ pub(super) fn spread(values: impl Iterator<Item = f64> + Clone) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_without_a_connection_is_none() {
+        use clap::Parser;
+        let args = Args::parse_from(["compare", "-c", "32", "-t", "8"]);
+        assert_eq!((Kind::Http1.threads(&args), Kind::Http2.threads(&args)), (8, 2));
+    }
 
     #[test]
     fn medians_and_spreads_are_what_they_are_called() {

@@ -19,13 +19,14 @@ mod syscalls;
 mod table;
 mod verdict;
 
-use super::args::duration;
+use super::args::some_time;
+use crate::bench::interrupt::Interrupt;
+use crate::bench::output;
 use crate::serve::runtime::Name;
 use clap::{Parser, ValueEnum};
 use measure::{Bench, Group, Kind, Stopped};
 use pin::Cores;
-use runtime_avx::signal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ pub(crate) struct Args {
     connections: u32,
 
     /// How long each run is measured
-    #[arg(short, long, value_name = "TIME", default_value = "2s", value_parser = duration)]
+    #[arg(short, long, value_name = "TIME", default_value = "2s", value_parser = some_time)]
     duration: Duration,
 
     /// Runs of each server under each protocol
@@ -86,7 +87,7 @@ Examples:
   avx bench compare --report report.html
   avx bench compare --runtimes avx,tokio --protocols h1,h2 -d 5s --rounds 9
 
-Ctrl-C ends it, with all servers; exit status 0 when everything was measured, 1 when not.";
+Ctrl-C or SIGTERM ends it, with all servers; exit status 0 when everything was measured, 1 when not.";
 
 impl Args {
     /// Connections to a server at the same time, at most.
@@ -106,34 +107,38 @@ struct Result<'a> {
 pub(super) fn run(args: &Args) -> ExitCode {
     match compare(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Stopped::Interrupted) => super::fail("compare: interrupted", 1),
-        Err(Stopped::Failed(text)) => super::fail(&format!("compare: {text}"), 1),
+        Err(Stopped::Interrupted) => output::fail("compare: interrupted", 1),
+        Err(Stopped::Failed(text)) => output::fail(&format!("compare: {text}"), 1),
     }
 }
 
 fn compare(args: &Args) -> std::result::Result<(), Stopped> {
     let runtimes = runtimes(args)?;
-    let kinds: &[Kind] = if args.protocols.is_empty() { Kind::value_variants() } else { &args.protocols };
+    let kinds = match args.protocols.is_empty() {
+        true => Kind::value_variants().to_vec(),
+        false => each_once(&args.protocols),
+    };
     super::make_room(args.most_connections() as usize)?;
-    let mut interrupt =
-        signal::ctrl_c().map_err(|error| format!("signals cannot be listened for: {error}"))?;
+    let files: Vec<&Path> = args.report.iter().chain(&args.json).map(PathBuf::as_path).collect();
+    output::check(&files)?;
+    let mut interrupt = Interrupt::listen()?;
     let cores = Cores::share(args.workers.into());
     let mut bench = Bench { args, cores: &cores, interrupt: &mut interrupt };
     let mut groups = Vec::new();
-    for &kind in kinds {
+    for kind in kinds {
         groups.push(bench.group(kind, &runtimes)?);
     }
     let result = Result { args, cores: &cores, groups };
     if let Some(file) = &args.report {
-        super::write_file(file, &html::page(&result))?;
+        output::write(file, &html::page(&result))?;
     }
     if let Some(file) = &args.json {
-        super::write_file(file, &json::text(&result))?;
-        if file == std::path::Path::new("-") {
-            return Ok(());
-        }
+        output::write(file, &json::text(&result))?;
     }
-    super::write_file(std::path::Path::new("-"), &table::text(&result))?;
+    // A program that reads standard output wants nothing else there.
+    if !files.contains(&Path::new("-")) {
+        output::write(Path::new("-"), &table::text(&result))?;
+    }
     Ok(())
 }
 
@@ -146,12 +151,17 @@ fn runtimes(args: &Args) -> std::result::Result<Vec<Name>, String> {
             Name::value_variants().iter().filter(fits).copied().collect()
         }
     };
-    let mut all = Vec::new();
-    for name in asked {
-        name.check(Some(args.workers))?;
-        if !all.contains(&name) {
-            all.push(name);
+    asked.iter().try_for_each(|name| name.check(Some(args.workers)))?;
+    Ok(each_once(&asked))
+}
+
+/// The same without repetitions.
+fn each_once<T: Copy + PartialEq>(all: &[T]) -> Vec<T> {
+    let mut once = Vec::new();
+    all.iter().for_each(|&one| {
+        if !once.contains(&one) {
+            once.push(one);
         }
-    }
-    Ok(all)
+    });
+    once
 }

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Runs that are further apart than this share of their median are too noisy for a claim.
 pub(super) const NOISY: f64 = 0.10;
 
+/// More than this share of a schedule without an answer at the end is more than what is under way at any time.
+const LATE: f64 = 0.01;
+
 /// A load that uses more than this share of its threads' time is what limits.
 const BUSY: f64 = 0.95;
 
@@ -137,11 +140,12 @@ impl Result<'_> {
                 "This machine was noisy: repeat it on a quiet one before drawing conclusions.".to_owned(),
             );
         }
-        let busy = |entry: &&Entry| {
-            let share = entry.load().unwrap_or(0.0) * entry.rate() / 1e6;
-            share > BUSY * f64::from(self.args.threads)
-        };
         for group in &self.groups {
+            let threads = group.kind.threads(self.args) as f64;
+            let busy = |entry: &&Entry| {
+                let share = entry.load().unwrap_or(0.0) * entry.rate() / 1e6;
+                share > BUSY * threads
+            };
             let limits: Vec<&str> =
                 group.entries.iter().filter(busy).map(|entry| entry.runtime.as_str()).collect();
             if !limits.is_empty() {
@@ -149,6 +153,16 @@ impl Result<'_> {
                     "{}: the load was busy all the time with {}, and may be what limits (-t).",
                     group.kind.title(),
                     limits.join(", ")
+                ));
+            }
+            let late = |entry: &&Entry| entry.unfinished as f64 > LATE * entry.half.count() as f64;
+            let late: Vec<&str> =
+                group.entries.iter().filter(late).map(|entry| entry.runtime.as_str()).collect();
+            if !late.is_empty() {
+                cautions.push(format!(
+                    "{}: {} did not keep up with the schedule; latencies are about waiting for a turn.",
+                    group.kind.title(),
+                    late.join(", ")
                 ));
             }
         }
@@ -234,6 +248,11 @@ pub(super) mod tests {
             || vec![group(vec![entry(Name::Avx, &[490e3, 500e3], 1), entry(Name::Smol, &[10.0, 20.0], 1)])];
         let of = |cores| Result { args: &args, cores: &cores, groups: groups() }.cautions().join(" ");
         let apart = of(cores(&[0], None));
+        assert!(!apart.contains("keep up"), "{apart}");
+        let mut late = groups();
+        late[0].entries[1].unfinished = 100;
+        let late = Result { args: &args, cores: &cores(&[0], None), groups: late }.cautions().join(" ");
+        assert!(late.contains("HTTP/1.1: smol did not keep up with the schedule"), "{late}");
         for part in [
             "Fewer than three rounds",
             "was noisy",
