@@ -212,6 +212,9 @@ fn a_schedule_is_kept_and_latency_counts_from_when_a_request_was_due() {
         &serving.url("/plaintext"),
     ]);
     assert!(number(&json, "done") == 320.0 && number(&json, "elapsed_s") >= 0.179, "{json}");
+    // Slots that are too close to sleep in between.
+    let json = bench(&["--rate", "50k", "-n", "5000", "-c", "3", &serving.url("/plaintext")]);
+    assert!(number(&json, "done") == 5000.0 && number(&json, "elapsed_s") >= 0.0999, "{json}");
     // Ten requests are due within 90 ms, and one connection takes at least 50 ms for each.
     let json = bench(&["--rate", "100", "-n", "10", "-c", "1", &serving.url("/delay/50")]);
     assert!(number(&json, "100%") >= 410_000.0, "{json}");

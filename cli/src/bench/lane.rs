@@ -2,10 +2,11 @@
 //! else wants it but a glance now and then: the lock is two operations on a line of the own cache.
 
 use super::failure::Failure;
-use super::pace::Pace;
+use super::pace::{Caller, Pace};
 use super::plan::{Plan, Stop, share};
 use super::stats::Stats;
 use avx_core::{Config, Instant, Scratch};
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Waker};
 use std::time;
@@ -40,6 +41,9 @@ pub(super) struct Work {
     pub(super) begin: u64,
     /// Who waits for the phase, for its turn or for time to pass, by connection.
     wakers: Vec<Option<Waker>>,
+    /// Who waits for its turn: who has enough under way will look by itself.
+    idle: Vec<bool>,
+    pub(super) caller: Caller,
     /// The schedules of those that are not there, by connection.
     paces: Vec<Option<Pace>>,
     /// How often time was told.
@@ -75,6 +79,8 @@ impl Lane {
             measured: false,
             begin: 0,
             wakers: vec![None; plan.connections_of(index)],
+            idle: vec![true; plan.connections_of(index)],
+            caller: Caller::default(),
             paces: vec![None; plan.connections_of(index)],
             sweeps: 0,
             connected: 0,
@@ -144,9 +150,9 @@ impl Lane {
         // else took as long.
         let usual = if self.plan.rate.is_some() { latency.quantile(0.5) } else { latency.max() };
         work.usual = u64::try_from(usual.as_nanos()).unwrap_or(u64::MAX);
-        let again = std::mem::take(&mut work.again);
+        let again = mem::take(&mut work.again);
         work.leave(again.into_iter(), None);
-        for pace in std::mem::take(&mut work.paces) {
+        for pace in mem::take(&mut work.paces) {
             work.leave(std::iter::empty(), pace);
         }
         work.wake_all();
@@ -189,7 +195,14 @@ impl Work {
         }
         let since = match pace {
             None => now.as_nanos(),
-            Some(pace) => pace.next(self.begin, now.as_nanos())?,
+            Some(pace) => match pace.next(self.begin, now.as_nanos()) {
+                Some(due) => due,
+                None => {
+                    self.idle[pace.connection()] = true;
+                    self.caller.expect(pace.due(self.begin));
+                    return None;
+                }
+            },
         };
         // What a schedule still owes from the warm-up is sent and not counted.
         self.left -= u64::from(since >= self.from);
@@ -258,8 +271,14 @@ impl Work {
         }
     }
 
-    pub(super) fn wake(&self, connection: usize) {
-        if let Some(Some(waker)) = self.wakers.get(connection) {
+    /// Whether a connection waits for its turn.
+    pub(super) fn is_idle(&self, connection: usize) -> bool {
+        self.idle[connection]
+    }
+
+    /// It is the turn of a connection.
+    pub(super) fn call(&mut self, connection: usize) {
+        if let (true, Some(waker)) = (mem::take(&mut self.idle[connection]), &self.wakers[connection]) {
             waker.wake_by_ref();
         }
     }

@@ -1,6 +1,7 @@
 //! The result of a run, for people.
 
 use super::failure::{Kind, Protocol};
+use super::pace;
 use super::plan::{Plan, Stop};
 use super::run::Outcome;
 use std::fmt::Write;
@@ -133,16 +134,19 @@ fn notes(plan: &Plan, outcome: &Outcome) -> Vec<String> {
             grouped(wanted as u64)
         ));
     }
+    // Requests under way are no sign: so many are at any time.
+    let unsent = outcome.stats.unsent;
+    let behind = plan.rate.filter(|rate| unsent > 0 && outcome.rate() < rate * 0.99);
+    // Who keeps a close schedule is busy by design.
+    let by_design = pace::is_close(plan) && behind.is_none();
     let busy =
         outcome.cpu.map_or(0.0, |cpu| cpu.total.as_secs_f64() / outcome.elapsed.as_secs_f64().max(1e-9));
-    if outcome.elapsed >= LONG && busy > BUSY * plan.threads as f64 {
+    if !by_design && outcome.elapsed >= LONG && busy > BUSY * plan.threads as f64 {
         notes.push(
             "this program was busy all the time, and may be what limits: try more threads (-t)".to_owned(),
         );
     }
-    // Those under way are no sign: so many are at any time.
-    let unsent = outcome.stats.unsent;
-    if let Some(rate) = plan.rate.filter(|rate| unsent > 0 && outcome.rate() < rate * 0.99) {
+    if let Some(rate) = behind {
         notes.push(format!(
             "the server did not keep up with {} a second over {}: {} were due and not sent",
             per_second(rate),

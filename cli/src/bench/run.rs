@@ -87,8 +87,8 @@ pub(crate) fn run(
         pace::sharpen_sleep();
     }
     std::thread::scope(|scope| {
-        for lane in lanes.iter().filter(|_| plan.rate.is_some()) {
-            scope.spawn(|| pace::keep(lane));
+        for lane in lanes.iter().filter(|_| plan.rate.is_some() && !pace::is_close(&plan)) {
+            scope.spawn(|| pace::keep_asleep(lane));
         }
         let outcome = runtime.block_on(control(&plan, &lanes, interrupt, &mut watch));
         // Also when nothing has begun.
@@ -120,6 +120,9 @@ fn config(plan: &Plan) -> Config {
 
 /// Spawns the connections of a lane on its worker.
 async fn start(lane: Arc<Lane>, handle: Handle) {
+    if pace::is_close(&lane.plan) {
+        handle.spawn_local_detached(pace::keep_awake(lane.clone()));
+    }
     for number in 0..lane.connections() {
         let lane = lane.clone();
         match lane.plan.protocol {
