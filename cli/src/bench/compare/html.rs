@@ -34,8 +34,8 @@ pub(super) fn page(result: &Result<'_>) -> String {
     if let Some(why) = result.groups.iter().flat_map(|group| &group.entries).find_map(unmeasured) {
         let _ = writeln!(out, "<p>System calls were not measured: {}.</p>", prose(&why));
     }
-    out += "<p>Bars are medians over all rounds, and so is the table; the thin line across a bar spans from the \
-            slowest run to the fastest. Latency at half load is that of all rounds together. It was taken on a schedule, at half of what the slowest runtime can do, \
+    out += "<p>Bars are medians over all rounds, and so are the table and, at each percentile, the latencies at half load; the thin \
+            line across a bar spans from the slowest run to the fastest. Half load was a schedule, at half of what the slowest runtime can do, \
             and counts from when a request was due; where several are under way on a connection, so many are due at \
             once. CPU is that of the server, as the system accounts for it. Memory \
             of a connection is what resident memory grew by, for each that had one exchange and then waited.</p>\n\
@@ -128,10 +128,10 @@ fn idle(group: &Group) -> Option<Vec<Bar>> {
 fn latency(group: &Group) -> Vec<Curve> {
     let curve = |entry: &Entry| {
         // As far as there is more than a handful behind a point.
-        let nines = ((entry.half.count().max(100) as f64).log10() - 1.3).min(4.0);
+        let nines = ((entry.half_count().max(100) as f64).log10() - 1.3).min(4.0);
         let steps = (nines * 20.0) as u32;
         let shares = (0..=steps).map(|step| 1.0 - 0.5 * 10_f64.powf(-f64::from(step) / 20.0));
-        let points = shares.map(|share| (share, entry.half.quantile(share).as_secs_f64())).collect();
+        let points = shares.map(|share| (share, entry.half(share).as_secs_f64())).collect();
         Curve { name: entry.runtime.as_str(), points }
     };
     group.entries.iter().map(curve).collect()
@@ -153,8 +153,8 @@ fn table(out: &mut String, group: &Group) {
             grouped(entry.rate() as u64),
             format!("{:.0} %", entry.spread() * 100.0),
             time(Duration::from_secs_f64(entry.p99())),
-            time(entry.half.quantile(0.5)),
-            time(entry.half.quantile(0.99)),
+            time(entry.half(0.5)),
+            time(entry.half(0.99)),
             calls,
             entry.start.as_ref().map_or("-".to_owned(), |&n| mega(n as f64)),
             entry.peak().map_or("-".to_owned(), mega),

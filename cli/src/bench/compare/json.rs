@@ -39,7 +39,7 @@ fn entry(entry: &Entry) -> String {
     object.raw("rounds", list(entry.samples.iter().map(|sample| format!("{:.1}", sample.rate))));
     object.number("cpu_us", or_null(entry.cpu())).number("user_us", or_null(entry.user()));
     object.number("load_cpu_us", or_null(entry.load())).number("p99_full_us", entry.p99() * 1e6);
-    let shares = SHARES.iter().map(|&share| (percent(share), micros(entry.half.quantile(share))));
+    let shares = SHARES.iter().map(|&share| (percent(share), micros(entry.half(share))));
     object.raw("half_load_us", members(shares)).number("half_load_unfinished", entry.unfinished as f64);
     object.number("start_bytes", entry.start.as_ref().map_or(f64::NAN, |&n| n as f64));
     object.number("idle_connection_bytes", or_null(entry.idle.as_ref().ok().copied()));

@@ -98,8 +98,8 @@ pub(super) struct Sample {
 pub(super) struct Entry {
     pub(super) runtime: Name,
     pub(super) samples: Vec<Sample>,
-    /// Latencies at half load, of all rounds, and those that never got an answer.
-    pub(super) half: Histogram,
+    /// Latencies at half load, by round, and how many never got an answer.
+    pub(super) half: Vec<Histogram>,
     pub(super) unfinished: u64,
     /// Memory before the first connection, and of each idle one, bytes.
     pub(super) start: Result<u64, String>,
@@ -149,7 +149,7 @@ impl Bench<'_> {
             .map(|&runtime| Entry {
                 runtime,
                 samples: Vec::new(),
-                half: Histogram::new(),
+                half: Vec::new(),
                 unfinished: 0,
                 start: Err("not measured".to_owned()),
                 idle: Err("not measured".to_owned()),
@@ -174,7 +174,7 @@ impl Bench<'_> {
                 plan.warmup = WARMUP;
                 plan.rate = Some(half_rate);
                 let outcome = self.load(&mut server, plan, &title)?;
-                entry.half.add(&outcome.stats.latency);
+                entry.half.push(outcome.stats.latency);
                 entry.unfinished += outcome.stats.unfinished;
             }
         }

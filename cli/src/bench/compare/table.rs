@@ -38,7 +38,7 @@ pub(super) fn text(result: &Result<'_>) -> String {
 fn row(entry: &Entry) -> Vec<String> {
     let micros = |value: Option<f64>| value.map_or("-".to_owned(), |n| format!("{n:.2} µs"));
     let bytes = |n: f64| if n < 1e6 { format!("{:.1} kB", n / 1e3) } else { format!("{:.1} MB", n / 1e6) };
-    let at = |share| time(entry.half.quantile(share));
+    let at = |share| time(entry.half(share));
     vec![
         entry.runtime.as_str().to_owned(),
         grouped(entry.rate() as u64),

@@ -2,6 +2,7 @@
 
 use super::Result;
 use super::measure::{Entry, Group, median, spread};
+use crate::bench::histogram::Histogram;
 use crate::bench::usage::Cpu;
 use std::time::Duration;
 
@@ -28,6 +29,16 @@ impl Entry {
     pub(super) fn range(&self) -> (f64, f64) {
         let rates = self.samples.iter().map(|sample| sample.rate);
         rates.fold((f64::INFINITY, 0.0), |(low, high), rate| (low.min(rate), high.max(rate)))
+    }
+
+    /// Latency at half load that this share of all stays below, in the middle one of the rounds.
+    pub(super) fn half(&self, share: f64) -> Duration {
+        Duration::from_secs_f64(median(self.half.iter().map(|round| round.quantile(share).as_secs_f64())))
+    }
+
+    /// Exchanges at half load.
+    pub(super) fn half_count(&self) -> u64 {
+        self.half.iter().map(Histogram::count).sum()
     }
 
     pub(super) fn cpu(&self) -> Option<f64> {
@@ -155,7 +166,7 @@ impl Result<'_> {
                     limits.join(", ")
                 ));
             }
-            let late = |entry: &&Entry| entry.unfinished as f64 > LATE * entry.half.count() as f64;
+            let late = |entry: &&Entry| entry.unfinished as f64 > LATE * entry.half_count() as f64;
             let late: Vec<&str> =
                 group.entries.iter().filter(late).map(|entry| entry.runtime.as_str()).collect();
             if !late.is_empty() {
@@ -194,7 +205,6 @@ fn plural(n: u32, what: &str) -> String {
 pub(super) mod tests {
     use super::super::measure::{Kind, Sample};
     use super::*;
-    use crate::bench::histogram::Histogram;
     use crate::serve::runtime::Name;
 
     const TICK: Duration = Duration::from_millis(10);
@@ -210,12 +220,15 @@ pub(super) mod tests {
             load: Some(2.0),
             failed: 0,
         };
-        let mut half = Histogram::new();
-        (1..1000).for_each(|n| half.record(n * micros));
+        let round = |slower: u64| {
+            let mut half = Histogram::new();
+            (1..1000).for_each(|n| half.record(n * micros * slower));
+            half
+        };
         Entry {
             runtime,
             samples: rates.iter().map(sample).collect(),
-            half,
+            half: vec![round(1), round(1000), round(1)],
             unfinished: 0,
             start: Ok(4 << 20),
             idle: Ok(1234.5),
@@ -232,6 +245,13 @@ pub(super) mod tests {
         let entry = entry(Name::Avx, &[100e3, 200e3, 400e3], 1);
         let (all, user) = (entry.cpu().unwrap(), entry.user().unwrap());
         assert!((all - 5.0).abs() < 1e-9 && (user - 1.5).abs() < 1e-9, "{all} {user}");
+    }
+
+    #[test]
+    fn a_round_that_was_disturbed_does_not_decide_about_latency() {
+        let entry = entry(Name::Avx, &[100e3], 10);
+        let half = entry.half(0.99).as_nanos();
+        assert!((9700..10_100).contains(&half) && entry.half_count() == 3 * 999, "{half}");
     }
 
     #[test]
