@@ -10,7 +10,7 @@ const CONNECTIONS: usize = 64;
 
 /// Sends `rounds` times `depth` requests on each connection and reads all answers.
 fn exchange(server: &Server, rounds: usize, depth: usize) -> Result<()> {
-    let batch = request(server.addr).repeat(depth);
+    let batch = request(server).repeat(depth);
     let mut streams = Vec::new();
     for _ in 0..CONNECTIONS {
         let stream = TcpStream::connect(server.addr)?;
@@ -135,7 +135,7 @@ pub fn memory(connections: usize) -> Result<()> {
         let mut buf = [0; 4096];
         for _ in 0..connections {
             let mut stream = TcpStream::connect(server.addr)?;
-            stream.write_all(request(server.addr).as_bytes())?;
+            stream.write_all(request(&server).as_bytes())?;
             if stream.read(&mut buf)? == 0 {
                 return Err("server closed".into());
             }

@@ -31,6 +31,8 @@ pub enum Kind {
     OnTokio,
     /// The same on smol.
     OnSmol,
+    /// The machine in a loop around poll(2) that was written by hand, without tasks, timers and routes.
+    Poll,
     /// axum on the engine, on runtime-avx.
     Axum,
     /// axum on hyper and tokio, as it comes.
@@ -40,7 +42,8 @@ pub enum Kind {
 /// Those that speak HTTP/1.1, the project's own first.
 pub const KINDS: [Kind; 3] = [Kind::Avx, Kind::Bare, Kind::Hyper];
 /// One engine and one handler, on each runtime; and axum on it and without it.
-pub const RUNTIMES: [Kind; 5] = [Kind::OnAvx, Kind::OnTokio, Kind::OnSmol, Kind::Axum, Kind::AxumServe];
+pub const RUNTIMES: [Kind; 6] =
+    [Kind::OnAvx, Kind::OnTokio, Kind::OnSmol, Kind::Poll, Kind::Axum, Kind::AxumServe];
 
 impl Kind {
     /// As it stands in tables.
@@ -53,6 +56,7 @@ impl Kind {
             Kind::OnAvx => "runtime-avx",
             Kind::OnTokio => "tokio",
             Kind::OnSmol => "smol",
+            Kind::Poll => "poll loop",
             Kind::Axum => "axum on avx",
             Kind::AxumServe => "axum::serve",
         }
@@ -77,6 +81,7 @@ impl Kind {
             Kind::OnAvx => vec![program("on-runtime"), "avx".into()],
             Kind::OnTokio => vec![program("on-runtime"), "tokio".into()],
             Kind::OnSmol => vec![program("on-runtime"), "smol".into()],
+            Kind::Poll => vec![program("examples/poll"), "127.0.0.1:0".into()],
             Kind::Axum => vec![program("on-runtime"), "axum".into()],
             Kind::AxumServe => vec![program("on-runtime"), "axum-serve".into()],
             Kind::HyperHttp2 => vec![program("hyper-plaintext"), "--http2".into()],
@@ -89,8 +94,8 @@ impl Kind {
 const REQUEST_LEN: usize = 50;
 
 /// The request that every server gets.
-pub fn request(addr: SocketAddr) -> String {
-    format!("GET /plaintext HTTP/1.1\r\nHost: {addr}\r\n\r\n")
+pub fn request(server: &Server) -> String {
+    format!("GET {} HTTP/1.1\r\nHost: {}\r\n\r\n", server.target, server.addr)
 }
 
 /// A running server; killed when dropped.
@@ -98,6 +103,7 @@ pub struct Server {
     child: Child,
     /// Where it listens.
     pub addr: SocketAddr,
+    target: &'static str,
 }
 
 impl Server {
@@ -111,12 +117,16 @@ impl Server {
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null())
                 .spawn()
-                .map_err(|e| format!("{}: {e} (cargo build --release --workspace first?)", words[0]))?;
+                .map_err(|e| {
+                    format!("{}: {e} (cargo build --release --workspace --bins --examples first?)", words[0])
+                })?;
             let stdout = child.stdout.take().ok_or("no standard output")?;
             let mut line = String::new();
             BufReader::new(stdout).read_line(&mut line)?;
             let addr = line.trim().rsplit('/').next().and_then(|addr| addr.parse().ok());
-            let server = Server { child, addr: addr.ok_or(format!("{}: said {line:?}", kind.name()))? };
+            let target = if kind == Kind::Poll { "/" } else { "/plaintext" };
+            let server =
+                Server { child, target, addr: addr.ok_or(format!("{}: said {line:?}", kind.name()))? };
             if server.addr.port() >= 10_000 {
                 return Ok(server);
             }
