@@ -8,32 +8,6 @@ use conformance::drive::Seen;
 use h2_support::*;
 use std::time::Duration;
 
-/// What a greeted server says about `input`, as an error of the connection.
-fn error_of(input: &[u8]) -> Option<ErrorCode> {
-    let mut driver = server(Config::default());
-    driver.feed(input);
-    connection_error(&driver)
-}
-
-/// The streams a greeted server resets because of `input`; the connection goes on.
-fn resets_of(input: &[u8]) -> Vec<(u32, ErrorCode)> {
-    let mut driver = server(Config::default());
-    driver.feed(input);
-    assert_eq!(connection_error(&driver), None);
-    resets(&driver.out)
-}
-
-fn many(one: impl Fn(u32) -> Vec<u8>, n: u32) -> Vec<u8> {
-    (0..n).flat_map(one).collect()
-}
-
-const PROTOCOL: Option<ErrorCode> = Some(ErrorCode::PROTOCOL_ERROR);
-const CALM: Option<ErrorCode> = Some(ErrorCode::ENHANCE_YOUR_CALM);
-const CLOSED: Option<ErrorCode> = Some(ErrorCode::STREAM_CLOSED);
-const SIZE: Option<ErrorCode> = Some(ErrorCode::FRAME_SIZE_ERROR);
-const FLOW: Option<ErrorCode> = Some(ErrorCode::FLOW_CONTROL_ERROR);
-const COMPRESSION: Option<ErrorCode> = Some(ErrorCode::COMPRESSION_ERROR);
-
 #[test]
 fn h2_01_rapid_reset_ends_in_calm_and_frees_no_slot_early() {
     let asked_and_cancelled = |i: u32| [get(2 * i + 1), reset(2 * i + 1, ErrorCode::CANCEL)].concat();

@@ -19,6 +19,14 @@ pub const GET: [(&str, &str); 4] =
 pub const POST: [(&str, &str); 4] =
     [(":method", "POST"), (":scheme", "http"), (":authority", "a"), (":path", "/")];
 
+/// How a connection ends.
+pub const PROTOCOL: Option<ErrorCode> = Some(ErrorCode::PROTOCOL_ERROR);
+pub const CALM: Option<ErrorCode> = Some(ErrorCode::ENHANCE_YOUR_CALM);
+pub const CLOSED: Option<ErrorCode> = Some(ErrorCode::STREAM_CLOSED);
+pub const SIZE: Option<ErrorCode> = Some(ErrorCode::FRAME_SIZE_ERROR);
+pub const FLOW: Option<ErrorCode> = Some(ErrorCode::FLOW_CONTROL_ERROR);
+pub const COMPRESSION: Option<ErrorCode> = Some(ErrorCode::COMPRESSION_ERROR);
+
 pub fn get(stream: u32) -> Vec<u8> {
     headers(stream, END_STREAM, &block(&GET))
 }
@@ -100,4 +108,23 @@ pub fn connection_error<M: Http>(driver: &Driver<M>) -> Option<ErrorCode> {
 
 pub fn id(stream: u32) -> StreamId {
     StreamId(u64::from(stream))
+}
+
+/// What a greeted server says about `input`, as an error of the connection.
+pub fn error_of(input: &[u8]) -> Option<ErrorCode> {
+    let mut driver = server(Config::default());
+    driver.feed(input);
+    connection_error(&driver)
+}
+
+/// The streams a greeted server resets because of `input`; the connection goes on.
+pub fn resets_of(input: &[u8]) -> Vec<(u32, ErrorCode)> {
+    let mut driver = server(Config::default());
+    driver.feed(input);
+    assert_eq!(connection_error(&driver), None);
+    resets(&driver.out)
+}
+
+pub fn many(one: impl Fn(u32) -> Vec<u8>, n: u32) -> Vec<u8> {
+    (0..n).flat_map(one).collect()
 }
