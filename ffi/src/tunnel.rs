@@ -11,7 +11,7 @@
 use crate::connection::text;
 use crate::next::{Told, turn_websocket};
 use crate::{Event, EventKind, Scratch, Socket, socket};
-use avx_core::{ErrorCode, Http, Instant, Session, StreamId};
+use avx_core::{ErrorCode, Http, Instant, Outgoing, Session, StreamId};
 use core::ops::Bound;
 use std::collections::BTreeMap;
 
@@ -72,6 +72,29 @@ impl Tunnel {
         }
     }
 
+    /// What the socket has to write, as far as the stream takes it. How much that was.
+    fn write<M: Http>(
+        &mut self,
+        stream: StreamId,
+        machine: &mut M,
+        out: &mut Outgoing,
+        now: Instant,
+    ) -> usize {
+        let mut moved = 0;
+        socket!(&mut self.socket, session => {
+            while !session.write_buf().is_empty() && !self.ended {
+                // (A stream that is gone is told of by the machine.)
+                let n = machine.send_data(now, stream, session.write_buf(), out).unwrap_or(0);
+                session.did_write(now, n);
+                moved += n;
+                if n == 0 {
+                    break;
+                }
+            }
+        });
+        moved
+    }
+
     /// Passes on what the socket has to write, and gives back what it has read.
     fn settle<M: Http>(
         &mut self,
@@ -81,21 +104,12 @@ impl Tunnel {
         now: Instant,
     ) -> Settled {
         let (machine, out) = http.parts(&mut s.core);
-        let mut moved = 0;
+        let moved = self.write(stream, machine, out, now);
         socket!(&mut self.socket, session => {
             let unread = session.unread().len();
             if self.held > unread {
                 machine.release(stream, (self.held - unread) as u32);
                 self.held = unread;
-            }
-            while !session.write_buf().is_empty() && !self.ended {
-                // (A stream that is gone is told of by the machine.)
-                let n = machine.send_data(now, stream, session.write_buf(), out).unwrap_or(0);
-                session.did_write(now, n);
-                moved += n;
-                if n == 0 {
-                    break;
-                }
             }
             let over = session.is_closed();
             if over && session.wants_reset() {
@@ -289,11 +303,6 @@ impl Tunnels {
     ) {
         let Some(tunnel) = self.all.get_mut(&stream) else { return };
         let (machine, out) = http.parts(&mut s.core);
-        socket!(&mut tunnel.socket, session => {
-            if !tunnel.ended && !session.write_buf().is_empty() {
-                let n = machine.send_data(now, stream, session.write_buf(), out).unwrap_or(0);
-                session.did_write(now, n);
-            }
-        });
+        tunnel.write(stream, machine, out, now);
     }
 }
