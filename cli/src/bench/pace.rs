@@ -83,7 +83,7 @@ const AT_ONCE: usize = 256;
 /// Between two looks whether the run is over, or has begun.
 const LOOK: Duration = Duration::from_millis(20);
 const GLANCE: Duration = Duration::from_micros(500);
-/// What is due within this time is called at once: to sleep for less takes longer.
+/// To sleep for less takes longer.
 const LEAST: Duration = Duration::from_micros(5);
 /// So many slots a second take a fifth of a core and more of who sleeps in between.
 const CLOSE: f64 = 20_000.0;
@@ -157,8 +157,8 @@ pub(super) fn keep_asleep(lane: &Lane) {
             Phase::Over => return,
             Phase::Opening => GLANCE,
             Phase::Running => {
-                let due = round.call(&mut work, now + LEAST.as_nanos() as u64);
-                due.map_or(LOOK, |due| Duration::from_nanos(due.saturating_sub(now)).min(LOOK))
+                let due = round.call(&mut work, now);
+                due.map_or(LOOK, |due| Duration::from_nanos(due.saturating_sub(now)).clamp(LEAST, LOOK))
             }
         };
         work.caller.next = now + wait.as_nanos() as u64;
